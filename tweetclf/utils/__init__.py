@@ -1,0 +1,1 @@
+"""Shared helpers: validation, optional imports, registries, files, random streams."""
