@@ -16,6 +16,7 @@ __all__ = [
     "sha256_file",
     "write_bytes_atomic",
     "write_text_atomic",
+    "write_text_once",
 ]
 
 
@@ -38,6 +39,13 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _make_public(path: Path, mode: int) -> None:
+    """Give a temporary file the permissions that a plain one would have."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it there on success.
@@ -54,10 +62,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files private; a report or record is to be shared.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _make_public(temporary, 0o666)
         _fsync(temporary)
         temporary.replace(target)
         _fsync(target.parent)
@@ -74,6 +79,33 @@ def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` to `path` as UTF-8 with LF line ends, whole or not at all."""
     write_bytes_atomic(path, text.encode("utf-8"))
+
+
+def write_text_once(path: str | os.PathLike[str], text: str) -> bool:
+    """Write `text` to `path` unless it exists; return whether it was written.
+
+    Of several processes that write the same path, exactly one succeeds, and no
+    reader ever sees a part of the text.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        _make_public(temporary, 0o666)
+        try:
+            # A hard link, unlike a rename, never replaces what is there.
+            target.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        _fsync(target.parent)
+        return True
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -97,9 +129,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
+        _make_public(temporary, 0o777)
         for file in temporary.rglob("*"):
             if file.is_file():
                 _fsync(file)

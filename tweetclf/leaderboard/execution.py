@@ -1,0 +1,439 @@
+"""One run: select, fit, predict, score, and account for the cost.
+
+Nothing here writes a file or draws a bar; a failure becomes a failed record.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tweetclf.exceptions import DataError
+from tweetclf.leaderboard.environment import (
+    describe_environment,
+    model_bytes,
+    peak_memory,
+)
+from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.systems import System
+    from tweetclf.tasks import Metric, Task
+
+__all__ = ["GroupedModel", "execute_run"]
+
+FOLD_SEED = 20190313
+"""Seed of the cross-validation folds: the same folds for every system and seed.
+
+The value is that of Farzin, Czapla & Howard, IberLEF 2019.
+"""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Texts, labels and groups that are trained on or scored together."""
+
+    texts: list[Any]
+    labels: np.ndarray
+    groups: np.ndarray | None
+
+    def take(self, index: np.ndarray) -> _Rows:
+        return _Rows(
+            [self.texts[i] for i in index],
+            self.labels[index],
+            None if self.groups is None else self.groups[index],
+        )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def _rows(*splits: Any) -> _Rows:
+    """Join the splits that exist into one block of rows."""
+    present = [split for split in splits if split is not None]
+    grouped = all(split.groups is not None for split in present)
+    return _Rows(
+        [text for split in present for text in split.texts],
+        np.concatenate([np.asarray(split.labels) for split in present]),
+        np.concatenate([np.asarray(split.groups) for split in present])
+        if grouped
+        else None,
+    )
+
+
+class GroupedModel:
+    """One model, or one a group where a task trains one model a group.
+
+    Parameters
+    ----------
+    make : callable
+        Returns an unfitted estimator.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+        self.models: dict[str | None, Any] = {}
+
+    def fit(self, rows: _Rows) -> GroupedModel:
+        """Fit one estimator on each group of `rows`."""
+        self.models = {}
+        if rows.groups is None:
+            self.models[None] = self.make().fit(rows.texts, rows.labels)
+            return self
+        for group in np.unique(rows.groups):
+            part = rows.take(np.flatnonzero(rows.groups == group))
+            self.models[str(group)] = self.make().fit(part.texts, part.labels)
+        return self
+
+    def predict(self, rows: _Rows) -> np.ndarray:
+        """Predict each row with the model of its group."""
+        if rows.groups is None:
+            return np.asarray(self.models[None].predict(rows.texts))
+        predicted: np.ndarray | None = None
+        for group in np.unique(rows.groups):
+            if str(group) not in self.models:
+                raise DataError(
+                    f"group {group!r} has tweets to predict but none to train on; "
+                    f"trained groups: {', '.join(map(str, self.models))}."
+                )
+            index = np.flatnonzero(rows.groups == group)
+            part = np.asarray(self.models[str(group)].predict(rows.take(index).texts))
+            if predicted is None:
+                predicted = np.empty((len(rows), *part.shape[1:]), dtype=object)
+            predicted[index] = part
+        assert predicted is not None
+        return np.array(predicted.tolist())
+
+
+@dataclass
+class _Fitted:
+    model: GroupedModel
+    seconds: float
+    params: dict[str, Any] | None
+    score: float
+
+
+def _fit(
+    system: System,
+    task: Task,
+    seed: int,
+    params: dict[str, Any] | None,
+    train: _Rows,
+) -> tuple[GroupedModel, float]:
+    def make() -> Any:
+        estimator = system.build(task, seed=seed)
+        return estimator.set_params(**params) if params else estimator
+
+    start = time.perf_counter()
+    model = GroupedModel(make).fit(train)
+    return model, time.perf_counter() - start
+
+
+def _better(score: float, best: float, metric: Metric) -> bool:
+    if math.isnan(best):
+        return not math.isnan(score)
+    return score > best if metric.greater_is_better else score < best
+
+
+def _select(
+    system: System, task: Task, seed: int, train: _Rows, dev: _Rows
+) -> tuple[_Fitted, list[dict[str, Any]]]:
+    """Fit every setting of the grid on train; keep the best on dev.
+
+    Of settings with the same score the first one is kept.
+    """
+    best: _Fitted | None = None
+    tried = []
+    for params in system.candidates():
+        model, seconds = _fit(system, task, seed, params, train)
+        score = float(task.metric(dev.labels, model.predict(dev)))
+        tried.append({"params": params, "score": score, "fit_seconds": seconds})
+        if best is None or _better(score, best.score, task.metric):
+            best = _Fitted(model, seconds, params, score)
+    assert best is not None
+    return best, tried
+
+
+def _train(
+    system: System, task: Task, spec: RunSpec, train: _Rows, dev: _Rows | None
+) -> tuple[_Fitted, list[dict[str, Any]], float]:
+    """Select if asked, then return the final model, what was tried and the time."""
+    start = time.perf_counter()
+    tried: list[dict[str, Any]] = []
+    fitted: _Fitted | None = None
+    if spec.protocol.grid and spec.grid:
+        if dev is None:
+            raise DataError(
+                f"task {task.name!r} has no dev split to select hyper-parameters on."
+            )
+        fitted, tried = _select(system, task, spec.seed, train, dev)
+    select_seconds = time.perf_counter() - start if tried else 0.0
+    params = fitted.params if fitted else None
+    if spec.protocol.refit_on_dev and dev is not None:
+        joined = _Rows(
+            train.texts + dev.texts,
+            np.concatenate([train.labels, dev.labels]),
+            None
+            if train.groups is None or dev.groups is None
+            else np.concatenate([train.groups, dev.groups]),
+        )
+        model, seconds = _fit(system, task, spec.seed, params, joined)
+        fitted = _Fitted(model, seconds, params, math.nan)
+    elif fitted is None:
+        model, seconds = _fit(system, task, spec.seed, None, train)
+        fitted = _Fitted(model, seconds, None, math.nan)
+    else:
+        select_seconds -= fitted.seconds
+    return fitted, tried, select_seconds
+
+
+@dataclass
+class _Outcome:
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    scores: dict[str, dict[str, float]]
+    fold_scores: list[float]
+    folds: np.ndarray | None
+    selected: dict[str, Any] | None
+    tried: list[dict[str, Any]]
+    fit_seconds: float
+    select_seconds: float
+    predict_seconds: float
+    model_bytes: int | None
+
+
+def _all_metrics(task: Task, y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, Any]:
+    scores = {"official": float(task.metric(y_true, y_pred))}
+    for metric in task.secondary_metrics:
+        scores[metric.name] = float(metric(y_true, y_pred))
+    return scores
+
+
+def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
+    train = _rows(task.train)
+    dev = _rows(task.dev) if task.dev is not None else None
+    fitted, tried, select_seconds = _train(system, task, spec, train, dev)
+    test = _rows(task.test)
+    start = time.perf_counter()
+    y_pred = fitted.model.predict(test)
+    predict_seconds = time.perf_counter() - start
+    scores = {"test": _all_metrics(task, test.labels, y_pred)}
+    # A model that was trained on dev must not be scored on it.
+    if dev is not None and not spec.protocol.refit_on_dev:
+        scores["dev"] = _all_metrics(task, dev.labels, fitted.model.predict(dev))
+    return _Outcome(
+        test.labels,
+        y_pred,
+        scores,
+        [],
+        None,
+        fitted.params,
+        tried,
+        fitted.seconds,
+        select_seconds,
+        predict_seconds,
+        model_bytes(list(fitted.model.models.values())),
+    )
+
+
+def _folds(task: Task, rows: _Rows, n_folds: int) -> list[tuple[Any, Any]]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    if task.kind in {"regression", "multilabel"} or rows.labels.dtype.kind == "f":
+        splitter: Any = KFold(n_folds, shuffle=True, random_state=FOLD_SEED)
+        return list(splitter.split(rows.labels))
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=FOLD_SEED)
+    strata = rows.labels.astype(str)
+    if rows.groups is not None:
+        strata = np.char.add(np.char.add(strata, "\x1f"), rows.groups.astype(str))
+    return list(splitter.split(strata, strata))
+
+
+def _inner_dev(task: Task, rows: _Rows) -> tuple[_Rows, _Rows]:
+    """Cut one tenth off the training part of a fold for selection."""
+    train, dev = _folds(task, rows, 10)[0]
+    return rows.take(train), rows.take(dev)
+
+
+def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
+    rows = _rows(task.train, task.dev)
+    y_pred: np.ndarray | None = None
+    folds = np.empty(len(rows), dtype=np.int16)
+    fold_scores, tried = [], []
+    fit_seconds = select_seconds = predict_seconds = 0.0
+    sizes: list[int | None] = []
+    for number, (inside, outside) in enumerate(
+        _folds(task, rows, spec.protocol.n_folds)
+    ):
+        train, dev = rows.take(inside), None
+        if spec.protocol.grid and spec.grid:
+            train, dev = _inner_dev(task, train)
+        fitted, tried_here, seconds = _train(system, task, spec, train, dev)
+        tried += [{"fold": number, **trial} for trial in tried_here]
+        held_out = rows.take(outside)
+        start = time.perf_counter()
+        predicted = fitted.model.predict(held_out)
+        predict_seconds += time.perf_counter() - start
+        fit_seconds += fitted.seconds
+        select_seconds += seconds
+        sizes.append(model_bytes(list(fitted.model.models.values())))
+        fold_scores.append(float(task.metric(held_out.labels, predicted)))
+        if y_pred is None:
+            y_pred = np.empty((len(rows), *predicted.shape[1:]), dtype=object)
+        y_pred[outside] = predicted
+        folds[outside] = number
+    assert y_pred is not None
+    y_pred = np.array(y_pred.tolist())
+    known = [size for size in sizes if size is not None]
+    return _Outcome(
+        rows.labels,
+        y_pred,
+        {"cv": _all_metrics(task, rows.labels, y_pred)},
+        fold_scores,
+        folds,
+        None,
+        tried,
+        fit_seconds,
+        select_seconds,
+        predict_seconds,
+        round(sum(known) / len(known)) if known else None,
+    )
+
+
+def _encode(labels: np.ndarray, label_names: Sequence[str], kind: str) -> np.ndarray:
+    """Turn labels into what is stored: codes, indicator rows or numbers."""
+    if kind == "multilabel":
+        return np.asarray(labels).astype(np.int8)
+    if not label_names:
+        return np.asarray(labels, dtype=np.float64)
+    order = {name: code for code, name in enumerate(label_names)}
+    try:
+        return np.array([order[str(label)] for label in labels], dtype=np.int16)
+    except KeyError as error:
+        raise DataError(
+            f"a predicted label is none of the task's: {error.args[0]!r}; the labels "
+            f"are {', '.join(label_names)}."
+        ) from error
+
+
+def _remarks(spec: RunSpec, outcome: _Outcome) -> list[str]:
+    """Say what a reader of the score must know."""
+    remarks = []
+    score = outcome.scores[spec.protocol.evaluation]["official"]
+    if not math.isfinite(score):
+        remarks.append(
+            f"the official metric is {score}: it is not defined for these predictions"
+        )
+    predicted = np.unique(outcome.y_pred, axis=0)
+    if len(predicted) == 1 and len(outcome.y_pred) > 1:
+        remarks.append(f"constant predictions: {predicted[0]!s} for every tweet")
+    elif spec.task.label_names and spec.task.kind != "multilabel":
+        gold = {str(label) for label in np.unique(outcome.y_true)}
+        never = sorted(gold - {str(label) for label in predicted})
+        if never:
+            remarks.append(f"never predicted: {', '.join(never)}")
+    if spec.task.n_shared:
+        n = spec.task.sizes[spec.protocol.evaluation]
+        remarks.append(
+            f"{spec.task.n_shared} of {n} evaluated tweets stand verbatim in train"
+        )
+    return remarks
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f" ({Path(last.filename).name}:{last.lineno} in {last.name})"
+
+
+def execute_run(
+    task: Task, system: System, spec: RunSpec
+) -> tuple[RunRecord, dict[str, np.ndarray] | None]:
+    """Run one system on one task.
+
+    BLAS works with one thread meanwhile: on the sparse matrices of these systems more
+    threads only wait for each other.
+
+    Parameters
+    ----------
+    task : Task
+        The task with its data.
+    system : System
+        The system.
+    spec : RunSpec
+        What is to be run; it names the record.
+
+    Returns
+    -------
+    record : RunRecord
+        Finished, or failed with the error.
+    predictions : dict of str to ndarray or None
+        ``y_true`` and ``y_pred`` as codes of ``task.label_names`` (int16), indicator
+        rows (int8) or numbers (float64), and ``folds`` (int16) under
+        cross-validation; None where the run failed.
+    """
+    from threadpoolctl import threadpool_limits
+
+    evaluate = {"test": _evaluate_test, "cv": _evaluate_cv}[spec.protocol.evaluation]
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            threadpool_limits(1),
+            peak_memory() as peak,
+        ):
+            warnings.simplefilter("always")
+            outcome = evaluate(system, task, spec)
+            memory = peak()
+        names = spec.task.label_names
+        predictions = {
+            "y_true": _encode(outcome.y_true, names, task.kind),
+            "y_pred": _encode(outcome.y_pred, names, task.kind),
+        }
+        if outcome.folds is not None:
+            predictions["folds"] = outcome.folds
+    except Exception as error:
+        return (
+            RunRecord(
+                spec,
+                "failed",
+                environment=describe_environment(),
+                error=f"{type(error).__name__}: {error}{_where(error)}",
+                created=created,
+            ),
+            None,
+        )
+    messages = [f"{w.category.__name__}: {w.message}".split("\n")[0] for w in caught]
+    return (
+        RunRecord(
+            spec,
+            "finished",
+            scores=outcome.scores,
+            fold_scores=tuple(outcome.fold_scores),
+            selected=outcome.selected,
+            candidates=tuple(outcome.tried),
+            cost=Cost(
+                outcome.fit_seconds,
+                outcome.select_seconds,
+                outcome.predict_seconds,
+                len(outcome.y_true),
+                memory,
+                outcome.model_bytes,
+            ),
+            environment=describe_environment(),
+            warnings=tuple(_remarks(spec, outcome) + list(dict.fromkeys(messages))),
+            created=created,
+        ),
+        predictions,
+    )

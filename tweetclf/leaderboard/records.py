@@ -1,0 +1,301 @@
+"""Run records: what was run, what came out, what it cost.
+
+A record is a JSON document named by the hash of everything that determines its
+numbers. It is written once. Ranking and statistics need nothing but records and the
+predictions beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tweetclf.exceptions import RecordError
+
+__all__ = ["FORMAT", "Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"]
+
+FORMAT = 1
+"""Version of the record schema."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a system is trained, selected and scored.
+
+    Parameters
+    ----------
+    evaluation : {"test", "cv"}, default="test"
+        ``"test"``: train on train, score test once. ``"cv"``: out-of-fold predictions
+        over train and dev together, for tasks whose test labels are withheld.
+    n_folds : int, default=5
+        Number of stratified folds where `evaluation` is ``"cv"``.
+    grid : bool, default=False
+        Select hyper-parameters from the system's grid on dev, by the official metric.
+    refit_on_dev : bool, default=False
+        Train the selected setting on train and dev together before test is scored.
+    """
+
+    evaluation: str = "test"
+    n_folds: int = 5
+    grid: bool = False
+    refit_on_dev: bool = False
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What a report must know of a task, without its data.
+
+    Parameters
+    ----------
+    name, version, language, kind : str
+        As in :class:`tweetclf.tasks.Task`.
+    metric : str
+        Signature of the official metric.
+    greater_is_better : bool
+        Direction of the official metric.
+    label_names : tuple of str
+        Labels in order; empty for regression.
+    data : mapping of str to str
+        Split -> sha256 of its content.
+    sizes : mapping of str to int
+        Split -> number of tweets.
+    n_shared : int
+        Tweets of the evaluated split that stand verbatim in train.
+    """
+
+    name: str
+    version: str
+    language: str
+    kind: str
+    metric: str
+    greater_is_better: bool
+    label_names: tuple[str, ...]
+    data: Mapping[str, str]
+    sizes: Mapping[str, int]
+    n_shared: int = 0
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that determines a run's numbers.
+
+    Parameters
+    ----------
+    task : TaskFacts
+        The task and the hashes of its data.
+    system : str
+        Name of the system.
+    target : str
+        Factory, ``"module:attribute"``.
+    arguments : mapping
+        Keyword arguments of the factory.
+    grid : mapping or None
+        Search space, if hyper-parameters are selected.
+    seed : int
+        Seed of every random stream.
+    protocol : Protocol
+        How the system is trained and scored.
+    version : str
+        Version of tweetclf.
+    """
+
+    task: TaskFacts
+    system: str
+    target: str
+    arguments: Mapping[str, Any]
+    grid: Mapping[str, Any] | None
+    seed: int
+    protocol: Protocol
+    version: str
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits of the sha256 of the canonical JSON."""
+        facts = asdict(self)
+        # Derived from the data, which the hashes name already.
+        for derived in ("n_shared", "sizes"):
+            facts["task"].pop(derived)
+        text = json.dumps(
+            facts, sort_keys=True, ensure_ascii=True, default=_plain, allow_nan=True
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run cost.
+
+    Parameters
+    ----------
+    fit_seconds : float
+        Wall time of the final fit (all groups or folds together).
+    select_seconds : float
+        Wall time of the selection of hyper-parameters.
+    predict_seconds : float
+        Wall time of the predictions on the evaluated split.
+    n_predicted : int
+        Number of tweets predicted in that time.
+    peak_memory : int or None
+        Growth of the process's peak resident memory over its start, in bytes.
+    model_bytes : int or None
+        Size of the pickled model or models.
+    """
+
+    fit_seconds: float
+    select_seconds: float
+    predict_seconds: float
+    n_predicted: int
+    peak_memory: int | None
+    model_bytes: int | None
+
+    @property
+    def tweets_per_second(self) -> float:
+        """Tweets predicted a second."""
+        return self.n_predicted / max(self.predict_seconds, 1e-9)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished or failed run.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        What was run.
+    status : {"finished", "failed"}
+        Whether there are scores.
+    scores : mapping of str to mapping
+        Split -> metric name -> value. The official metric stands under ``"official"``.
+    fold_scores : tuple of float
+        Official metric of each fold, where the protocol is cross-validation.
+    selected : mapping or None
+        Chosen hyper-parameters.
+    candidates : tuple of mapping
+        All settings tried on dev with their scores.
+    cost : Cost or None
+        What it cost.
+    environment : mapping
+        Hardware and versions.
+    warnings : tuple of str
+        What a reader of the score must know.
+    error : str or None
+        Why a failed run failed: type, message, place.
+    created : str
+        UTC time at the end of the run, ISO 8601.
+    """
+
+    spec: RunSpec
+    status: str
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    fold_scores: tuple[float, ...] = ()
+    selected: Mapping[str, Any] | None = None
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    cost: Cost | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    created: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the record, from its spec."""
+        return self.spec.key
+
+    @property
+    def split(self) -> str:
+        """Split of the official score: ``"test"`` or ``"cv"``."""
+        return self.spec.protocol.evaluation
+
+    @property
+    def score(self) -> float:
+        """Official metric on the evaluated split; NaN where the run failed."""
+        score = self.scores.get(self.split, {}).get("official")
+        return math.nan if score is None else float(score)
+
+    def to_json(self) -> str:
+        """Return the record as indented JSON, with its key and format."""
+        document = _finite({"format": FORMAT, "key": self.key, **asdict(self)})
+        text = json.dumps(
+            document, indent=1, ensure_ascii=False, default=_plain, allow_nan=False
+        )
+        return text + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, place: str = "record") -> RunRecord:
+        """Read a record back.
+
+        Raises
+        ------
+        RecordError
+            If the text is no record, is of a later format, or its key does not fit
+            its content; the message names `place`.
+        """
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise RecordError(f"{place} is not JSON: {error}.") from error
+        if not isinstance(document, dict) or "spec" not in document:
+            raise RecordError(f"{place} is not a run record of tweetclf.")
+        found = document.pop("format", None)
+        if found != FORMAT:
+            raise RecordError(
+                f"{place} has record format {found!r}; this version reads {FORMAT}. "
+                "Use the version of tweetclf that wrote it, or another store."
+            )
+        key = document.pop("key", None)
+        try:
+            spec = document["spec"]
+            task = spec["task"]
+            task["label_names"] = tuple(task["label_names"])
+            record = cls(
+                **{
+                    **document,
+                    "spec": RunSpec(
+                        **{
+                            **spec,
+                            "task": TaskFacts(**task),
+                            "protocol": Protocol(**spec["protocol"]),
+                        }
+                    ),
+                    "cost": Cost(**document["cost"]) if document["cost"] else None,
+                    "fold_scores": tuple(document["fold_scores"]),
+                    "candidates": tuple(document["candidates"]),
+                    "warnings": tuple(document["warnings"]),
+                }
+            )
+        except (KeyError, TypeError) as error:
+            raise RecordError(f"{place} is a damaged run record: {error!r}.") from error
+        if record.key != key:
+            raise RecordError(
+                f"{place} says key {key!r}, but its content has key {record.key!r}: "
+                "it was changed after it was written."
+            )
+        return record
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinities by null, which every JSON reader knows."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """JSON form of what records hold besides plain values."""
+    if hasattr(value, "items"):
+        return dict(value.items())
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    if hasattr(value, "get_params"):
+        return repr(value)
+    return str(value)

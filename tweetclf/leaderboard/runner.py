@@ -1,0 +1,232 @@
+"""The runner: many systems x tasks x seeds, each run stored once."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tweetclf._version import __version__
+from tweetclf.exceptions import DataError
+from tweetclf.leaderboard.execution import execute_run
+from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
+from tweetclf.leaderboard.systems import System
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.store import RunStore
+    from tweetclf.tasks import Task
+
+__all__ = ["LeaderboardRun", "Skipped", "describe_task", "make_spec", "run_leaderboard"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A task, or a system on a task, that was not run, and why."""
+
+    task: str
+    system: str | None
+    reason: str
+
+
+@dataclass
+class LeaderboardRun:
+    """What a call of :func:`run_leaderboard` did.
+
+    Parameters
+    ----------
+    records : list of RunRecord
+        Finished and failed runs, in order of task, system and seed.
+    skipped : list of Skipped
+        What was not run, and why.
+    n_reused : int
+        How many of the records stood in the store before.
+    """
+
+    records: list[RunRecord] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    n_reused: int = 0
+
+    @property
+    def failed(self) -> list[RunRecord]:
+        """The runs that failed."""
+        return [record for record in self.records if record.status == "failed"]
+
+
+def describe_task(task: Task, evaluation: str) -> TaskFacts:
+    """Return the facts of a task that a record holds.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    evaluation : {"test", "cv"}
+        What is scored; decides which tweets are compared with train.
+    """
+    sizes = {name: len(split) for name, split in task.splits.items()}
+    n_shared = 0
+    if evaluation == "test" and task.test is not None:
+        seen = set(task.train.texts)
+        n_shared = sum(text in seen for text in task.test.texts)
+    else:
+        sizes["cv"] = sizes["train"] + sizes.get("dev", 0)
+    return TaskFacts(
+        name=task.name,
+        version=str(task.version),
+        language=task.language,
+        kind=task.kind,
+        metric=task.metric.signature(),
+        greater_is_better=task.metric.greater_is_better,
+        label_names=tuple(task.label_names or ()),
+        data=dict(task.sha256),
+        sizes=sizes,
+        n_shared=n_shared,
+    )
+
+
+def make_spec(task: Task, system: System, seed: int, protocol: Protocol) -> RunSpec:
+    """Return the specification of one run.
+
+    A task whose test labels are withheld is cross-validated, whatever the protocol
+    says.
+    """
+    if task.test is None and protocol.evaluation == "test":
+        protocol = replace(protocol, evaluation="cv")
+    grid = {key: list(values) for key, values in system.grid.items()}
+    return RunSpec(
+        task=describe_task(task, protocol.evaluation),
+        system=system.name,
+        target=system.target,
+        arguments=system.arguments(task),
+        grid=grid if protocol.grid and grid else None,
+        seed=seed,
+        protocol=protocol,
+        version=__version__,
+    )
+
+
+def _obstacle(task: Task, system: System) -> str | None:
+    """Return why `system` cannot run on `task`, or None."""
+    kind = task.kind
+    if not system.supports(kind):
+        return f"does not do {kind} tasks"
+    if system.module and importlib.util.find_spec(system.module) is None:
+        return (
+            f"needs {system.module}, which is not installed; run: "
+            f'pip install "tweetclf[{system.extra}]"'
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class _Job:
+    position: int
+    task: Task
+    system: System
+    spec: RunSpec
+
+
+def _execute(job: _Job) -> tuple[int, RunRecord, Any]:
+    return (job.position, *execute_run(job.task, job.system, job.spec))
+
+
+def _outcomes(
+    jobs: Sequence[_Job], n_jobs: int, backend: str | None
+) -> Iterator[tuple[int, RunRecord, Any]]:
+    if n_jobs == 1 and backend is None:
+        yield from map(_execute, jobs)
+        return
+    from joblib import Parallel, delayed
+
+    # One task a dispatch: runs last seconds to hours, batches would only lose work
+    # when a session is killed.
+    parallel = Parallel(
+        n_jobs=n_jobs,
+        backend=backend,
+        batch_size=1,
+        return_as="generator_unordered",
+    )
+    yield from parallel(delayed(_execute)(job) for job in jobs)
+
+
+def run_leaderboard(
+    tasks: Iterable[Task],
+    systems: Iterable[System],
+    store: RunStore,
+    *,
+    seeds: Sequence[int] = (0,),
+    protocol: Protocol | None = None,
+    n_jobs: int = 1,
+    backend: str | None = None,
+    on_record: Callable[[RunRecord, int, int], None] | None = None,
+) -> LeaderboardRun:
+    """Run all systems on all tasks with all seeds; reuse what is stored.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        Tasks with their data at hand.
+    systems : iterable of System
+        Systems.
+    store : RunStore
+        Where records are looked up and stored.
+    seeds : sequence of int, default=(0,)
+        Seeds; each is a run.
+    protocol : Protocol, optional
+        How systems are trained and scored; by default on test, without a grid.
+    n_jobs : int, default=1
+        Number of runs at the same time, as in joblib (-1: all cores).
+    backend : str, optional
+        Any joblib backend, e.g. ``"loky"`` (the default when ``n_jobs`` is not 1)
+        or ``"dask"`` within a client's context.
+    on_record : callable, optional
+        Called with each record, the number done and the number of all runs.
+
+    Returns
+    -------
+    LeaderboardRun
+        Records in order, whether computed now or reused, and what was skipped.
+
+    Notes
+    -----
+    Every record is stored as soon as it comes back, so that a killed call goes on
+    where it stopped. A failing system is recorded as failed; it is tried again by the
+    next call.
+    """
+    protocol = protocol or Protocol()
+    outcome = LeaderboardRun()
+    systems = list(systems)
+    found: dict[int, RunRecord] = {}
+    jobs: list[_Job] = []
+    position = 0
+    for task in tasks:
+        if task.train is None:
+            raise DataError(f"task {task.name!r} has no train split.")
+        for system in systems:
+            reason = _obstacle(task, system)
+            if reason:
+                outcome.skipped.append(Skipped(task.name, system.name, reason))
+                continue
+            for seed in seeds:
+                spec = make_spec(task, system, seed, protocol)
+                stored = store.get(spec)
+                if stored is None:
+                    jobs.append(_Job(position, task, system, spec))
+                else:
+                    found[position] = stored
+                    outcome.n_reused += 1
+                position += 1
+    done = 0
+    for done, record in enumerate(found.values(), start=1):
+        if on_record:
+            on_record(record, done, position)
+    for place, record, predictions in _outcomes(jobs, n_jobs, backend):
+        stored = store.put(record, predictions)
+        if stored.split == "test" and record.status == "finished":
+            store.count_test_scoring(record)
+        found[place] = stored
+        done += 1
+        if on_record:
+            on_record(stored, done, position)
+    outcome.records = [found[place] for place in sorted(found)]
+    return outcome

@@ -1,0 +1,259 @@
+"""The systems of the leaderboard, named by lazy strings.
+
+Listing systems imports no estimator: a target is resolved when the system is built.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from tweetclf.utils.registry import Registry, resolve
+
+if TYPE_CHECKING:
+    from tweetclf.tasks import Task
+
+__all__ = ["SYSTEMS", "System", "get_system", "list_systems", "register_system"]
+
+CLASSIFICATION = ("binary", "multiclass")
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of a leaderboard: a recipe with its name, source and search space.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case name with hyphens, e.g. ``"atalaya-svm"``.
+    target : str
+        ``"module:factory"``; the factory returns an unfitted estimator.
+    description : str
+        One line for people.
+    source : str
+        Paper, section or table that the recipe reproduces.
+    kinds : tuple of str, default=("binary", "multiclass")
+        Kinds of task that the system can do. ``"pair"`` stands for pair
+        classification.
+    params : mapping, default={}
+        Keyword arguments of the factory.
+    grid : mapping of str to tuple, default={}
+        Search space: estimator parameter -> values, tried in order.
+    task_params : mapping of str to str, default={}
+        Keyword argument of the factory -> attribute of the task that fills it
+        (``{"language": "language"}``).
+    extra : str, optional
+        Extra of tweetclf that the system needs, e.g. ``"embeddings"``.
+    module : str, optional
+        Module of that extra, tested for before a run.
+    """
+
+    name: str
+    target: str
+    description: str
+    source: str
+    kinds: tuple[str, ...] = CLASSIFICATION
+    params: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    task_params: Mapping[str, str] = field(default_factory=dict)
+    extra: str | None = None
+    module: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("params", "grid", "task_params"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    # A mapping proxy cannot be pickled, and systems travel to worker processes.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (
+            System,
+            (
+                self.name,
+                self.target,
+                self.description,
+                self.source,
+                self.kinds,
+                dict(self.params),
+                dict(self.grid),
+                dict(self.task_params),
+                self.extra,
+                self.module,
+            ),
+        )
+
+    def supports(self, kind: str) -> bool:
+        """Tell whether the system can do tasks of this kind."""
+        return kind in self.kinds
+
+    def arguments(self, task: Task) -> dict[str, Any]:
+        """Return the keyword arguments of the factory for `task`."""
+        filled = {key: getattr(task, attr) for key, attr in self.task_params.items()}
+        if task.kind in {"multilabel", "pair"}:
+            filled[{"multilabel": "multilabel", "pair": "pairs"}[task.kind]] = True
+        return {**filled, **self.params}
+
+    def build(self, task: Task, *, seed: int = 0) -> Any:
+        """Return an unfitted estimator for `task`.
+
+        Every parameter called ``random_state``, at any depth, is set to `seed`.
+        """
+        estimator = resolve(self.target)(**self.arguments(task))
+        states = [
+            name
+            for name in estimator.get_params(deep=True)
+            if name == "random_state" or name.endswith("__random_state")
+        ]
+        return estimator.set_params(**dict.fromkeys(states, seed))
+
+    def candidates(self) -> Iterator[dict[str, Any]]:
+        """Yield the parameter settings of the grid, in order."""
+        names = list(self.grid)
+        for values in itertools.product(*(self.grid[name] for name in names)):
+            yield dict(zip(names, values, strict=True))
+
+
+SYSTEMS: Registry[System] = Registry("system", 'Run "tweetclf systems": it')
+
+
+def register_system(system: System) -> None:
+    """Add a system; a taken name is refused."""
+    SYSTEMS.register(system.name, system)
+
+
+def get_system(name: str) -> System:
+    """Return the system called `name`.
+
+    Raises
+    ------
+    UnknownNameError
+        With near names, if there is none.
+    """
+    return SYSTEMS.get(name)
+
+
+def list_systems() -> list[System]:
+    """Return all systems in order of name."""
+    return [SYSTEMS.get(name) for name in SYSTEMS]
+
+
+_ESTIMATORS = "tweetclf.estimators"
+_LANGUAGE = {"language": "language"}
+_EMBEDDINGS = {"extra": "embeddings", "module": "gensim"}
+_C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_ATALAYA = "Perez & Luque, SemEval-2019 Task 5 (Atalaya)"
+
+for _system in (
+    System(
+        "majority",
+        f"{_ESTIMATORS}:majority",
+        "Always the most frequent class",
+        "reference point",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+    ),
+    System(
+        "stratified",
+        f"{_ESTIMATORS}:stratified",
+        "Random labels in the proportions of the training set",
+        "reference point",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+    ),
+    System(
+        "tfidf-lr",
+        f"{_ESTIMATORS}:tfidf_lr",
+        "Word 1-2-gram TF-IDF, logistic regression",
+        "the usual first baseline",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        grid={"lr__C": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)},
+    ),
+    System(
+        "char-svm",
+        f"{_ESTIMATORS}:char_svm",
+        "Character n-gram TF-IDF, linear SVM",
+        "the usual strong baseline of shared tasks",
+        kinds=("binary", "multiclass", "multilabel"),
+        grid={"svm__C": _C},
+    ),
+    System(
+        "nbsvm",
+        f"{_ESTIMATORS}:nbsvm",
+        "Linear SVM on binary n-grams scaled by NB log-count ratios",
+        "Wang & Manning, ACL 2012",
+        kinds=("binary", "multiclass", "multilabel"),
+        grid={"C": (0.01, 0.1, 1.0), "beta": (0.25, 1.0)},
+    ),
+    System(
+        "haha-nbsvm",
+        f"{_ESTIMATORS}:haha_nbsvm",
+        "NB-scaled TF-IDF, logistic regression",
+        "Farzin, Czapla & Howard, IberLEF 2019, baseline of Table 3",
+        kinds=("binary", "multiclass", "multilabel"),
+    ),
+    System(
+        "atalaya-svm",
+        f"{_ESTIMATORS}:atalaya_svm",
+        "Bag of words + bag of characters + SIF tweet embedding, linear SVM",
+        f"{_ATALAYA}, SVM0 of Table 1",
+        kinds=("binary", "multiclass", "multilabel"),
+        task_params=_LANGUAGE,
+        grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        **_EMBEDDINGS,
+    ),
+    System(
+        "atalaya-lr",
+        f"{_ESTIMATORS}:atalaya_lr",
+        "The same features, logistic regression",
+        f"{_ATALAYA}, section 3.1",
+        kinds=("binary", "multiclass", "multilabel"),
+        task_params=_LANGUAGE,
+        grid={"lr__estimator__C": (0.1, 0.3, 1.0, 3.0, 10.0)},
+        **_EMBEDDINGS,
+    ),
+    System(
+        "atalaya-svm-no-bow",
+        f"{_ESTIMATORS}:atalaya_svm",
+        "Ablation: without the bag of words",
+        f"{_ATALAYA}, SVM without BoW",
+        params={"without": "bow"},
+        task_params=_LANGUAGE,
+        grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        **_EMBEDDINGS,
+    ),
+    System(
+        "atalaya-svm-no-boc",
+        f"{_ESTIMATORS}:atalaya_svm",
+        "Ablation: without the bag of characters",
+        f"{_ATALAYA}, SVM without BoC",
+        params={"without": "boc"},
+        task_params=_LANGUAGE,
+        grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        **_EMBEDDINGS,
+    ),
+    System(
+        "atalaya-svm-no-emb",
+        f"{_ESTIMATORS}:atalaya_svm",
+        "Ablation: without the tweet embedding",
+        f"{_ATALAYA}, SVM without embeddings",
+        params={"without": "emb"},
+        task_params=_LANGUAGE,
+        grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+    ),
+    System(
+        "mean",
+        f"{_ESTIMATORS}:mean",
+        "Always the mean of the training targets",
+        "reference point",
+        kinds=("regression",),
+    ),
+    System(
+        "tfidf-ridge",
+        f"{_ESTIMATORS}:tfidf_ridge",
+        "Word 1-2-gram TF-IDF, ridge regression",
+        "the usual first baseline",
+        kinds=("regression",),
+        grid={"ridge__alpha": (0.3, 1.0, 3.0, 10.0)},
+    ),
+):
+    register_system(_system)
