@@ -1,0 +1,66 @@
+"""Text to labels: classical classifiers, baselines and published recipes.
+
+Estimators follow scikit-learn's contract with texts in place of a matrix; the
+factories return plain :class:`sklearn.pipeline.Pipeline` objects, whose steps can
+be searched, replaced and recombined.
+"""
+
+from typing import TYPE_CHECKING
+
+from tweetclf.utils.lazy import attach
+
+if TYPE_CHECKING:
+    from tweetclf.estimators.atalaya import atalaya_lr, atalaya_svm
+    from tweetclf.estimators.baselines import (
+        char_svm,
+        majority,
+        mean,
+        nbsvm,
+        stratified,
+        tfidf_lr,
+        tfidf_ridge,
+    )
+    from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
+    from tweetclf.estimators.haha import haha_nbsvm
+    from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
+    from tweetclf.estimators.nb_svm import NBSVMClassifier
+    from tweetclf.estimators.powerset import LabelPowerset
+
+__getattr__, __dir__, _names = attach(
+    __name__,
+    {
+        "LabelPowerset": "tweetclf.estimators.powerset",
+        "NBSVMClassifier": "tweetclf.estimators.nb_svm",
+        "OneVsRestLogisticRegression": "tweetclf.estimators.liblinear",
+        "TextDummyClassifier": "tweetclf.estimators.dummy",
+        "TextDummyRegressor": "tweetclf.estimators.dummy",
+        "atalaya_lr": "tweetclf.estimators.atalaya",
+        "atalaya_svm": "tweetclf.estimators.atalaya",
+        "char_svm": "tweetclf.estimators.baselines",
+        "haha_nbsvm": "tweetclf.estimators.haha",
+        "majority": "tweetclf.estimators.baselines",
+        "mean": "tweetclf.estimators.baselines",
+        "nbsvm": "tweetclf.estimators.baselines",
+        "stratified": "tweetclf.estimators.baselines",
+        "tfidf_lr": "tweetclf.estimators.baselines",
+        "tfidf_ridge": "tweetclf.estimators.baselines",
+    },
+)
+
+__all__ = [
+    "LabelPowerset",
+    "NBSVMClassifier",
+    "OneVsRestLogisticRegression",
+    "TextDummyClassifier",
+    "TextDummyRegressor",
+    "atalaya_lr",
+    "atalaya_svm",
+    "char_svm",
+    "haha_nbsvm",
+    "majority",
+    "mean",
+    "nbsvm",
+    "stratified",
+    "tfidf_lr",
+    "tfidf_ridge",
+]
