@@ -1,0 +1,81 @@
+"""Many systems x many tasks: runs, their records, statistics and ranking."""
+
+from typing import TYPE_CHECKING
+
+from tweetclf.utils.lazy import attach
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.definitions import Definition, read_definition
+    from tweetclf.leaderboard.execution import execute_run
+    from tweetclf.leaderboard.ranking import (
+        Entry,
+        Leaderboard,
+        Overall,
+        TaskBoard,
+        build_leaderboard,
+    )
+    from tweetclf.leaderboard.records import (
+        Cost,
+        Protocol,
+        RunRecord,
+        RunSpec,
+        TaskFacts,
+    )
+    from tweetclf.leaderboard.runner import (
+        LeaderboardRun,
+        Skipped,
+        run_leaderboard,
+    )
+    from tweetclf.leaderboard.store import RunStore
+    from tweetclf.leaderboard.systems import (
+        System,
+        get_system,
+        list_systems,
+        register_system,
+    )
+
+_MODULES = {
+    "definitions": ("Definition", "read_definition"),
+    "execution": ("execute_run",),
+    "ranking": ("Entry", "Leaderboard", "Overall", "TaskBoard", "build_leaderboard"),
+    "records": ("Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"),
+    "runner": ("LeaderboardRun", "Skipped", "run_leaderboard"),
+    "store": ("RunStore",),
+    "systems": ("System", "get_system", "list_systems", "register_system"),
+}
+
+__getattr__, __dir__, _names = attach(
+    __name__,
+    {
+        **{
+            name: f"tweetclf.leaderboard.{module}"
+            for module, names in _MODULES.items()
+            for name in names
+        },
+        "statistics": "tweetclf.leaderboard.statistics",
+    },
+)
+
+__all__ = [
+    "Cost",
+    "Definition",
+    "Entry",
+    "Leaderboard",
+    "LeaderboardRun",
+    "Overall",
+    "Protocol",
+    "RunRecord",
+    "RunSpec",
+    "RunStore",
+    "Skipped",
+    "System",
+    "TaskBoard",
+    "TaskFacts",
+    "build_leaderboard",
+    "execute_run",
+    "get_system",
+    "list_systems",
+    "read_definition",
+    "register_system",
+    "run_leaderboard",
+]

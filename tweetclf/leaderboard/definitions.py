@@ -1,0 +1,144 @@
+"""Leaderboard definitions: which tasks, systems and seeds, in a TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tweetclf.exceptions import DataError
+from tweetclf.leaderboard.records import Protocol
+from tweetclf.utils.registry import suggest
+
+__all__ = ["DEFAULT", "Definition", "read_definition"]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What ``tweetclf leaderboard`` is to run.
+
+    Parameters
+    ----------
+    tasks : tuple of str
+        Names of registered tasks, or paths.
+    systems : tuple of str
+        Names of registered systems.
+    title : str, default="Leaderboard"
+        Title of the report.
+    seeds : tuple of int, default=(0,)
+        Seeds; each is a run.
+    protocol : Protocol
+        How systems are trained and scored.
+    n_resamples : int, default=2000
+        Bootstrap resamples behind the intervals.
+    """
+
+    tasks: tuple[str, ...]
+    systems: tuple[str, ...]
+    title: str = "Leaderboard"
+    seeds: tuple[int, ...] = (0,)
+    protocol: Protocol = Protocol()
+    n_resamples: int = 2000
+
+
+DEFAULT = Definition(
+    tasks=("sample-sentiment", "sample-humor"),
+    systems=(
+        "majority",
+        "stratified",
+        "tfidf-lr",
+        "char-svm",
+        "nbsvm",
+        "haha-nbsvm",
+        "atalaya-svm",
+        "atalaya-lr",
+    ),
+    title="Classical systems on the bundled sample",
+)
+"""What ``tweetclf leaderboard`` runs when nothing is asked for."""
+
+_TYPES: dict[str, tuple[type, str]] = {
+    "title": (str, "a string"),
+    "tasks": (list, "a list of task names"),
+    "systems": (list, "a list of system names"),
+    "seeds": (list, "a list of integers"),
+    "n_resamples": (int, "an integer"),
+    "grid": (bool, "true or false"),
+    "refit_on_dev": (bool, "true or false"),
+    "evaluation": (str, '"test" or "cv"'),
+    "n_folds": (int, "an integer"),
+}
+
+
+def _check(document: dict[str, Any], place: str) -> None:
+    for key, value in document.items():
+        if key not in _TYPES:
+            near = suggest(key, _TYPES)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise DataError(
+                f"{place}: unknown key {key!r}.{hint} Known keys: "
+                f"{', '.join(sorted(_TYPES))}."
+            )
+        kind, words = _TYPES[key]
+        # bool is an int to Python, but not to a reader of the file.
+        wrong = isinstance(value, bool) and kind is int
+        if not isinstance(value, kind) or wrong:
+            raise DataError(f"{place}: {key!r} must be {words}. Got {value!r} instead.")
+    for key in ("tasks", "systems"):
+        if not document.get(key):
+            raise DataError(f"{place}: {key!r} is missing or empty.")
+        for item in document[key]:
+            if not isinstance(item, str):
+                raise DataError(f"{place}: {key!r} must hold strings. Got {item!r}.")
+    for seed in document.get("seeds", []):
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise DataError(f"{place}: seeds must be integers from 0. Got {seed!r}.")
+    if document.get("evaluation", "test") not in {"test", "cv"}:
+        raise DataError(
+            f'{place}: evaluation must be "test" or "cv". Got '
+            f"{document['evaluation']!r} instead."
+        )
+    for key, least in (("n_folds", 2), ("n_resamples", 100)):
+        if document.get(key, least) < least:
+            raise DataError(
+                f"{place}: {key!r} must be at least {least}. Got {document[key]} "
+                "instead."
+            )
+
+
+def read_definition(path: str | os.PathLike[str]) -> Definition:
+    """Read a definition from a TOML file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; keys are those of :class:`Definition` and
+        :class:`~tweetclf.leaderboard.Protocol`, at top level.
+
+    Returns
+    -------
+    Definition
+        The definition.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, no TOML, or a key is unknown or of the wrong type.
+    """
+    path = Path(path)
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no definition at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not TOML: {error}.") from error
+    _check(document, str(path))
+    own = {field.name for field in fields(Protocol)}
+    protocol = Protocol(**{k: v for k, v in document.items() if k in own})
+    rest = {k: v for k, v in document.items() if k not in own}
+    for key in ("tasks", "systems", "seeds"):
+        if key in rest:
+            rest[key] = tuple(rest[key])
+    return Definition(protocol=protocol, **rest)
