@@ -1,0 +1,31 @@
+"""From text to matrices: n-gram TF-IDF, NB log-count ratios, word vectors, SIF."""
+
+from typing import TYPE_CHECKING
+
+from tweetclf.utils.lazy import attach
+
+if TYPE_CHECKING:
+    from tweetclf.features.nb import NBLogCountRatio
+    from tweetclf.features.ngrams import NgramTfidfVectorizer
+    from tweetclf.features.pairs import PairFeatures
+    from tweetclf.features.sif import SIFVectorizer
+    from tweetclf.features.vectors import WordVectors
+
+__getattr__, __dir__, _names = attach(
+    __name__,
+    {
+        "NBLogCountRatio": "tweetclf.features.nb",
+        "NgramTfidfVectorizer": "tweetclf.features.ngrams",
+        "PairFeatures": "tweetclf.features.pairs",
+        "SIFVectorizer": "tweetclf.features.sif",
+        "WordVectors": "tweetclf.features.vectors",
+    },
+)
+
+__all__ = [
+    "NBLogCountRatio",
+    "NgramTfidfVectorizer",
+    "PairFeatures",
+    "SIFVectorizer",
+    "WordVectors",
+]
