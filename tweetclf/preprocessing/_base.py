@@ -1,0 +1,77 @@
+"""What all normalisers and the tokenizer share: they learn nothing from data."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from tweetclf.utils._sklearn import _fit_context
+from tweetclf.utils.validation import check_texts
+
+__all__ = ["StatelessTextTransformer"]
+
+
+class StatelessTextTransformer(TransformerMixin, BaseEstimator):
+    """Base of transformers whose output depends on their parameters alone."""
+
+    _parameter_constraints: dict[str, list[Any]] = {}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Validate the parameters and the texts; nothing is learnt.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Texts.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The same estimator.
+        """
+        check_texts(X, caller=type(self).__name__)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+
+class TextNormalizer(StatelessTextTransformer):
+    """Base of normalisers: a subclass says what happens to one text."""
+
+    def normalize(self, text: str) -> str:
+        """Return the normalised `text`."""
+        raise NotImplementedError
+
+    def transform(self, X: Any) -> list[str]:
+        """Normalise texts.
+
+        Parameters
+        ----------
+        X : sequence of str
+            Texts.
+
+        Returns
+        -------
+        list of str of length n_samples
+            Normalised texts, in order.
+        """
+        texts = check_texts(X, caller=type(self).__name__)
+        self._validate_params()
+        return [self.normalize(text) for text in texts]
+
+    def __call__(self, text: str) -> str:
+        """Normalise one text, so that a vectorizer takes it as ``preprocessor``."""
+        return self.normalize(text)
