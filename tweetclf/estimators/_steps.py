@@ -7,6 +7,8 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.multiclass import OneVsRestClassifier
 
+from tweetclf.features import PairFeatures
+
 __all__ = ["for_pairs", "one_vs_rest"]
 
 
@@ -14,8 +16,6 @@ def for_pairs(vectorizer: BaseEstimator, pairs: bool) -> BaseEstimator:
     """Return `vectorizer`, or one that applies it to both sides of text pairs."""
     if not pairs:
         return vectorizer
-    from tweetclf.features import PairFeatures
-
     return PairFeatures(vectorizer)
 
 

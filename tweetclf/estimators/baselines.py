@@ -10,6 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
 from tweetclf.estimators._steps import for_pairs, one_vs_rest
+from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
+from tweetclf.estimators.nb_svm import NBSVMClassifier, binary_counts
+from tweetclf.features import NgramTfidfVectorizer
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -49,8 +52,6 @@ def majority(*, pairs: bool = False, multilabel: bool = False) -> Pipeline:
     >>> print(*clf.predict(["hola"]))
     N
     """
-    from tweetclf.estimators.dummy import TextDummyClassifier
-
     dummy = TextDummyClassifier(strategy="most_frequent", pairs=pairs)
     return Pipeline([("dummy", dummy)])
 
@@ -84,8 +85,6 @@ def stratified(
     >>> set(clf.predict(["hola", "chau"])) <= {"P", "N"}
     True
     """
-    from tweetclf.estimators.dummy import TextDummyClassifier
-
     dummy = TextDummyClassifier(
         strategy="stratified", pairs=pairs, random_state=random_state
     )
@@ -112,8 +111,6 @@ def mean(*, pairs: bool = False) -> Pipeline:
     >>> print(*reg.predict(["hola"]))
     2.5
     """
-    from tweetclf.estimators.dummy import TextDummyRegressor
-
     return Pipeline([("dummy", TextDummyRegressor(strategy="mean", pairs=pairs))])
 
 
@@ -163,8 +160,6 @@ def tfidf_lr(
     >>> print(*clf.predict(["jaja risa"]))
     P
     """
-    from tweetclf.features import NgramTfidfVectorizer
-
     tfidf = NgramTfidfVectorizer(
         ngram_range=ngram_range, min_df=min_df, sublinear_tf=True
     )
@@ -220,8 +215,6 @@ def char_svm(
     >>> print(*clf.predict(["jajajaja"]))
     P
     """
-    from tweetclf.features import NgramTfidfVectorizer
-
     tfidf = NgramTfidfVectorizer(
         analyzer="char_wb", ngram_range=ngram_range, min_df=min_df, sublinear_tf=True
     )
@@ -265,8 +258,6 @@ def tfidf_ridge(
     >>> bool(reg.predict(["jaja"])[0] > 2.5)
     True
     """
-    from tweetclf.features import NgramTfidfVectorizer
-
     tfidf = NgramTfidfVectorizer(
         ngram_range=ngram_range, min_df=min_df, sublinear_tf=True
     )
@@ -335,8 +326,6 @@ def nbsvm(
     >>> print(*clf.predict(["jaja risa"]))
     P
     """
-    from tweetclf.estimators.nb_svm import NBSVMClassifier, binary_counts
-
     classifier = NBSVMClassifier(
         "passthrough",
         alpha=alpha,

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from sklearn.pipeline import Pipeline
 
 from tweetclf.estimators._steps import for_pairs, one_vs_rest
+from tweetclf.estimators.nb_svm import NBSVMClassifier
+from tweetclf.features import NgramTfidfVectorizer
+from tweetclf.preprocessing import get_profile
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -66,4 +69,27 @@ def haha_nbsvm(
     >>> print(*clf.predict(["jaja, chiste"]))
     1
     """
-    raise NotImplementedError
+    tfidf = NgramTfidfVectorizer(
+        tokenizer=get_profile("haha-nbsvm").make_tokenizer(),
+        token_pattern=None,
+        ngram_range=ngram_range,
+        min_df=min_df,
+        max_df=max_df,
+        strip_accents="unicode",
+        sublinear_tf=True,
+    )
+    classifier = NBSVMClassifier(
+        "passthrough",
+        variant="haha",
+        beta=1.0,  # no interpolation
+        learner="lr",
+        C=C,
+        dual=True,
+        random_state=random_state,
+    )
+    return Pipeline(
+        [
+            ("tfidf", for_pairs(tfidf, pairs)),
+            ("nbsvm", one_vs_rest(classifier, multilabel)),
+        ]
+    )

@@ -1,0 +1,91 @@
+"""Validation of labels and targets: every error names the place and the fix."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
+
+from tweetclf.exceptions import DataError
+from tweetclf.utils.validation import check_consistent_length
+
+__all__ = ["check_indicator", "check_labels", "check_targets"]
+
+
+def _as_array(y: Any, n_texts: int, caller: str) -> NDArray[Any]:
+    check_consistent_length(range(n_texts), y, caller=caller)
+    if n_texts == 0:
+        raise DataError(f"{caller} got 0 texts; at least one is needed to fit.")
+    array = np.asarray(y)
+    if array.dtype.kind == "T":
+        # Sets, sorting and pickling of StringDType differ between NumPy releases.
+        array = array.astype(object)
+    return array
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, numbers.Real) and bool(value != value)
+
+
+def _refuse_missing(array: NDArray[Any], caller: str) -> None:
+    if array.dtype.kind == "f":
+        missing = np.flatnonzero(np.isnan(array))
+    elif array.dtype.kind == "O":
+        missing = np.flatnonzero([_is_missing(value) for value in array])
+    else:
+        return
+    if len(missing):
+        raise DataError(
+            f"{caller} got a missing value (NaN or None) in y, the first at "
+            f"y[{missing[0]}]. Drop unlabelled texts first."
+        )
+
+
+def check_labels(y: Any, n_texts: int, *, caller: str) -> NDArray[Any]:
+    """Return class labels as a 1-D array, or say what is wrong with them."""
+    array = _as_array(y, n_texts, caller)
+    if array.ndim != 1:
+        raise DataError(
+            f"{caller} expected y to be 1-D, one label a text; it has shape "
+            f"{array.shape}."
+        )
+    _refuse_missing(array, caller)
+    check_classification_targets(array)
+    return array
+
+
+def check_indicator(y: Any, n_texts: int, *, caller: str) -> NDArray[Any]:
+    """Return an indicator matrix of 0 and 1, or say what is wrong with it."""
+    array = _as_array(y, n_texts, caller)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise DataError(
+            f"{caller} expected y to be an indicator matrix, one column a label; it "
+            f"has shape {array.shape}."
+        )
+    if not np.isin(array, (0, 1)).all():
+        raise DataError(f"{caller} expected an indicator matrix y of 0 and 1 only.")
+    return array
+
+
+def check_targets(y: Any, n_texts: int, *, caller: str) -> NDArray[np.float64]:
+    """Return regression targets as a 1-D float array of finite numbers."""
+    array = _as_array(y, n_texts, caller)
+    if array.ndim != 1:
+        raise DataError(
+            f"{caller} expected y to be 1-D, one number a text; it has shape "
+            f"{array.shape}."
+        )
+    _refuse_missing(array, caller)
+    try:
+        targets = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{caller} expected numbers in y: {error}.") from error
+    if not np.isfinite(targets).all():
+        index = int(np.flatnonzero(~np.isfinite(targets))[0])
+        raise DataError(f"{caller} got an infinite number at y[{index}].")
+    return targets
