@@ -1,0 +1,73 @@
+"""Reports: one neutral model of a leaderboard, five formats."""
+
+from typing import TYPE_CHECKING
+
+from tweetclf.utils.lazy import attach
+
+if TYPE_CHECKING:
+    from tweetclf.reports.building import make_report
+    from tweetclf.reports.model import (
+        Cell,
+        Code,
+        Column,
+        Figure,
+        Heading,
+        Note,
+        Paragraph,
+        Report,
+        Row,
+        Section,
+        Span,
+        Table,
+    )
+    from tweetclf.reports.rendering import FORMATS, render, write_report
+    from tweetclf.reports.to_json import read_json
+
+_MODULES = {
+    "building": ("make_report",),
+    "model": (
+        "Cell",
+        "Code",
+        "Column",
+        "Figure",
+        "Heading",
+        "Note",
+        "Paragraph",
+        "Report",
+        "Row",
+        "Section",
+        "Span",
+        "Table",
+    ),
+    "rendering": ("FORMATS", "render", "write_report"),
+    "to_json": ("read_json",),
+}
+
+__getattr__, __dir__, _names = attach(
+    __name__,
+    {
+        name: f"tweetclf.reports.{module}"
+        for module, names in _MODULES.items()
+        for name in names
+    },
+)
+
+__all__ = [
+    "FORMATS",
+    "Cell",
+    "Code",
+    "Column",
+    "Figure",
+    "Heading",
+    "Note",
+    "Paragraph",
+    "Report",
+    "Row",
+    "Section",
+    "Span",
+    "Table",
+    "make_report",
+    "read_json",
+    "render",
+    "write_report",
+]
