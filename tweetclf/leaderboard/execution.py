@@ -9,7 +9,7 @@ import math
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,6 +122,11 @@ class _Fitted:
     score: float
 
 
+def _score(metric: Metric, rows: _Rows, predicted: np.ndarray) -> float:
+    groups = rows.groups.tolist() if rows.groups is not None else None
+    return float(metric(rows.labels, predicted, groups=groups))
+
+
 def _fit(
     system: System,
     task: Task,
@@ -155,7 +160,7 @@ def _select(
     tried = []
     for params in system.candidates():
         model, seconds = _fit(system, task, seed, params, train)
-        score = float(task.metric(dev.labels, model.predict(dev)))
+        score = _score(task.metric, dev, model.predict(dev))
         tried.append({"params": params, "score": score, "fit_seconds": seconds})
         if best is None or _better(score, best.score, task.metric):
             best = _Fitted(model, seconds, params, score)
@@ -198,7 +203,7 @@ def _train(
 
 @dataclass
 class _Outcome:
-    y_true: np.ndarray
+    rows: _Rows
     y_pred: np.ndarray
     scores: dict[str, dict[str, float]]
     fold_scores: list[float]
@@ -211,27 +216,27 @@ class _Outcome:
     model_bytes: int | None
 
 
-def _all_metrics(task: Task, y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, Any]:
-    scores = {"official": float(task.metric(y_true, y_pred))}
+def _all_metrics(task: Task, rows: _Rows, predicted: np.ndarray) -> dict[str, float]:
+    scores = {"official": _score(task.metric, rows, predicted)}
     for metric in task.secondary_metrics:
-        scores[metric.name] = float(metric(y_true, y_pred))
+        scores[metric.signature()] = _score(metric, rows, predicted)
     return scores
 
 
 def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
     train = _rows(task.train)
-    dev = _rows(task.dev) if task.dev is not None else None
+    dev = _rows(task.splits["dev"]) if "dev" in task.splits else None
     fitted, tried, select_seconds = _train(system, task, spec, train, dev)
     test = _rows(task.test)
     start = time.perf_counter()
     y_pred = fitted.model.predict(test)
     predict_seconds = time.perf_counter() - start
-    scores = {"test": _all_metrics(task, test.labels, y_pred)}
+    scores = {"test": _all_metrics(task, test, y_pred)}
     # A model that was trained on dev must not be scored on it.
     if dev is not None and not spec.protocol.refit_on_dev:
-        scores["dev"] = _all_metrics(task, dev.labels, fitted.model.predict(dev))
+        scores["dev"] = _all_metrics(task, dev, fitted.model.predict(dev))
     return _Outcome(
-        test.labels,
+        test,
         y_pred,
         scores,
         [],
@@ -248,7 +253,7 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
 def _folds(task: Task, rows: _Rows, n_folds: int) -> list[tuple[Any, Any]]:
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    if task.kind in {"regression", "multilabel"} or rows.labels.dtype.kind == "f":
+    if task.target_kind in {"regression", "multilabel"}:
         splitter: Any = KFold(n_folds, shuffle=True, random_state=FOLD_SEED)
         return list(splitter.split(rows.labels))
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=FOLD_SEED)
@@ -265,7 +270,7 @@ def _inner_dev(task: Task, rows: _Rows) -> tuple[_Rows, _Rows]:
 
 
 def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
-    rows = _rows(task.train, task.dev)
+    rows = _rows(task.train, task.splits.get("dev"))
     y_pred: np.ndarray | None = None
     folds = np.empty(len(rows), dtype=np.int16)
     fold_scores, tried = [], []
@@ -286,7 +291,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         fit_seconds += fitted.seconds
         select_seconds += seconds
         sizes.append(model_bytes(list(fitted.model.models.values())))
-        fold_scores.append(float(task.metric(held_out.labels, predicted)))
+        fold_scores.append(_score(task.metric, held_out, predicted))
         if y_pred is None:
             y_pred = np.empty((len(rows), *predicted.shape[1:]), dtype=object)
         y_pred[outside] = predicted
@@ -295,9 +300,9 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     y_pred = np.array(y_pred.tolist())
     known = [size for size in sizes if size is not None]
     return _Outcome(
-        rows.labels,
+        rows,
         y_pred,
-        {"cv": _all_metrics(task, rows.labels, y_pred)},
+        {"cv": _all_metrics(task, rows, y_pred)},
         fold_scores,
         folds,
         None,
@@ -309,11 +314,12 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     )
 
 
-def _encode(labels: np.ndarray, label_names: Sequence[str], kind: str) -> np.ndarray:
+def _encode(labels: np.ndarray, task: Task) -> np.ndarray:
     """Turn labels into what is stored: codes, indicator rows or numbers."""
-    if kind == "multilabel":
+    label_names = task.label_names
+    if task.target_kind == "multilabel":
         return np.asarray(labels).astype(np.int8)
-    if not label_names:
+    if task.target_kind == "regression":
         return np.asarray(labels, dtype=np.float64)
     order = {name: code for code, name in enumerate(label_names)}
     try:
@@ -325,7 +331,7 @@ def _encode(labels: np.ndarray, label_names: Sequence[str], kind: str) -> np.nda
         ) from error
 
 
-def _remarks(spec: RunSpec, outcome: _Outcome) -> list[str]:
+def _remarks(task: Task, spec: RunSpec, outcome: _Outcome) -> list[str]:
     """Say what a reader of the score must know."""
     remarks = []
     score = outcome.scores[spec.protocol.evaluation]["official"]
@@ -336,8 +342,8 @@ def _remarks(spec: RunSpec, outcome: _Outcome) -> list[str]:
     predicted = np.unique(outcome.y_pred, axis=0)
     if len(predicted) == 1 and len(outcome.y_pred) > 1:
         remarks.append(f"constant predictions: {predicted[0]!s} for every tweet")
-    elif spec.task.label_names and spec.task.kind != "multilabel":
-        gold = {str(label) for label in np.unique(outcome.y_true)}
+    elif task.target_kind in {"binary", "multiclass"}:
+        gold = {str(label) for label in np.unique(outcome.rows.labels)}
         never = sorted(gold - {str(label) for label in predicted})
         if never:
             remarks.append(f"never predicted: {', '.join(never)}")
@@ -396,13 +402,14 @@ def execute_run(
             warnings.simplefilter("always")
             outcome = evaluate(system, task, spec)
             memory = peak()
-        names = spec.task.label_names
         predictions = {
-            "y_true": _encode(outcome.y_true, names, task.kind),
-            "y_pred": _encode(outcome.y_pred, names, task.kind),
+            "y_true": _encode(outcome.rows.labels, task),
+            "y_pred": _encode(outcome.y_pred, task),
         }
         if outcome.folds is not None:
             predictions["folds"] = outcome.folds
+        if outcome.rows.groups is not None:
+            predictions["groups"] = outcome.rows.groups
     except Exception as error:
         return (
             RunRecord(
@@ -427,12 +434,14 @@ def execute_run(
                 outcome.fit_seconds,
                 outcome.select_seconds,
                 outcome.predict_seconds,
-                len(outcome.y_true),
+                len(outcome.rows),
                 memory,
                 outcome.model_bytes,
             ),
             environment=describe_environment(),
-            warnings=tuple(_remarks(spec, outcome) + list(dict.fromkeys(messages))),
+            warnings=tuple(
+                _remarks(task, spec, outcome) + list(dict.fromkeys(messages))
+            ),
             created=created,
         ),
         predictions,

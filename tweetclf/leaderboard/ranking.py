@@ -22,10 +22,11 @@ from tweetclf.leaderboard.statistics import (
     paired_p_values,
     percentile_interval,
 )
+from tweetclf.tasks.metric import Metric
 from tweetclf.utils.random import stream
 
 if TYPE_CHECKING:
-    from tweetclf.tasks import Metric, PublishedResult
+    from tweetclf.tasks import PublishedResult
 
 __all__ = ["Entry", "Leaderboard", "Overall", "TaskBoard", "build_leaderboard"]
 
@@ -209,7 +210,8 @@ def _resample(
         metric,
         y_true,
         [array["y_pred"] for array in arrays],
-        n_classes=len(facts.label_names) or None,
+        label_names=facts.label_names,
+        groups=arrays[0].get("groups"),
         n_resamples=n_resamples,
         rng=stream(seed, "bootstrap", facts.name),
     )
@@ -258,7 +260,7 @@ def _entries(scored: _Scored, greater_is_better: bool) -> tuple[Entry, ...]:
 
 def _confusion(arrays: Predictions, n_labels: int) -> NDArray[np.int64] | None:
     y_true, y_pred = arrays["y_true"], arrays["y_pred"]
-    if not n_labels or y_true.ndim > 1 or y_true.dtype.kind == "f":
+    if not n_labels or y_true.ndim > 1:
         return None
     flat = y_true.astype(np.int64) * n_labels + y_pred
     counts = np.bincount(flat, minlength=n_labels**2)
@@ -331,7 +333,6 @@ def _by_system(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 def build_leaderboard(
     records: Iterable[RunRecord],
     predictions: Callable[[RunRecord], Predictions],
-    metric_of: Callable[[TaskFacts], Metric],
     *,
     title: str = "Leaderboard",
     published: Callable[[str], Iterable[PublishedResult]] | None = None,
@@ -349,8 +350,6 @@ def build_leaderboard(
         appear.
     predictions : callable
         Record -> ``{"y_true": ..., "y_pred": ...}``, e.g. ``RunStore.predictions``.
-    metric_of : callable
-        Facts of a task -> its official metric.
     title : str, default="Leaderboard"
         Title of the report.
     published : callable, optional
@@ -385,7 +384,7 @@ def build_leaderboard(
         confusion = None
         n_scored = facts.sizes.get(split, 0)
         if by_system:
-            metric = metric_of(facts)
+            metric = Metric(**facts.metric_options)
             scored, best = _resample(by_system, predictions, metric, n_resamples, seed)
             all_scored.append(scored)
             entries = _entries(scored, metric.greater_is_better)

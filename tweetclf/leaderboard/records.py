@@ -55,6 +55,9 @@ class TaskFacts:
         As in :class:`tweetclf.tasks.Task`.
     metric : str
         Signature of the official metric.
+    metric_options : mapping
+        Fields of :class:`tweetclf.tasks.Metric` that define it, from which it can be
+        made again.
     greater_is_better : bool
         Direction of the official metric.
     label_names : tuple of str
@@ -72,6 +75,7 @@ class TaskFacts:
     language: str
     kind: str
     metric: str
+    metric_options: Mapping[str, Any]
     greater_is_better: bool
     label_names: tuple[str, ...]
     data: Mapping[str, str]

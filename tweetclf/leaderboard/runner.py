@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from tweetclf._version import __version__
-from tweetclf.exceptions import DataError
+from tweetclf.exceptions import DataError, MissingDependencyError
 from tweetclf.leaderboard.execution import execute_run
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
 from tweetclf.leaderboard.systems import System
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.store import RunStore
     from tweetclf.tasks import Task
 
-__all__ = ["LeaderboardRun", "Skipped", "describe_task", "make_spec", "run_leaderboard"]
+__all__ = [
+    "LeaderboardRun",
+    "Skipped",
+    "check_runs",
+    "describe_task",
+    "make_spec",
+    "run_leaderboard",
+]
 
 
 @dataclass(frozen=True)
@@ -63,11 +70,16 @@ def describe_task(task: Task, evaluation: str) -> TaskFacts:
     evaluation : {"test", "cv"}
         What is scored; decides which tweets are compared with train.
     """
-    sizes = {name: len(split) for name, split in task.splits.items()}
+    used = {
+        name: task.splits[name]
+        for name in ("train", "dev", "test")
+        if name in task.splits
+    }
+    sizes = {name: len(split) for name, split in used.items()}
     n_shared = 0
-    if evaluation == "test" and task.test is not None:
-        seen = set(task.train.texts)
-        n_shared = sum(text in seen for text in task.test.texts)
+    if evaluation == "test":
+        seen = set(used["train"].texts)
+        n_shared = sum(text in seen for text in used["test"].texts)
     else:
         sizes["cv"] = sizes["train"] + sizes.get("dev", 0)
     return TaskFacts(
@@ -76,25 +88,53 @@ def describe_task(task: Task, evaluation: str) -> TaskFacts:
         language=task.language,
         kind=task.kind,
         metric=task.metric.signature(),
+        metric_options={
+            field.name: list(value) if isinstance(value, tuple) else value
+            for field in fields(task.metric)
+            if (value := getattr(task.metric, field.name)) not in (None, ())
+        },
         greater_is_better=task.metric.greater_is_better,
         label_names=tuple(task.label_names or ()),
-        data=dict(task.sha256),
+        data={name: split.sha256 for name, split in used.items()},
         sizes=sizes,
         n_shared=n_shared,
     )
 
 
-def make_spec(task: Task, system: System, seed: int, protocol: Protocol) -> RunSpec:
+def _settle(task: Task, protocol: Protocol) -> Protocol:
+    """Cross-validate a task whose test labels are withheld."""
+    if protocol.evaluation == "test" and task.test is None:
+        return replace(protocol, evaluation="cv")
+    return protocol
+
+
+def make_spec(
+    task: Task,
+    system: System,
+    seed: int,
+    protocol: Protocol,
+    facts: TaskFacts | None = None,
+) -> RunSpec:
     """Return the specification of one run.
 
-    A task whose test labels are withheld is cross-validated, whatever the protocol
-    says.
+    Parameters
+    ----------
+    task : Task
+        The task. If its test labels are withheld it is cross-validated, whatever the
+        protocol says.
+    system : System
+        The system.
+    seed : int
+        Seed of the run.
+    protocol : Protocol
+        How the system is trained and scored.
+    facts : TaskFacts, optional
+        What :func:`describe_task` gave for the task; computed if not given.
     """
-    if task.test is None and protocol.evaluation == "test":
-        protocol = replace(protocol, evaluation="cv")
+    protocol = _settle(task, protocol)
     grid = {key: list(values) for key, values in system.grid.items()}
     return RunSpec(
-        task=describe_task(task, protocol.evaluation),
+        task=facts or describe_task(task, protocol.evaluation),
         system=system.name,
         target=system.target,
         arguments=system.arguments(task),
@@ -108,6 +148,8 @@ def make_spec(task: Task, system: System, seed: int, protocol: Protocol) -> RunS
 def _obstacle(task: Task, system: System) -> str | None:
     """Return why `system` cannot run on `task`, or None."""
     kind = task.kind
+    if kind == "pair" and task.target_kind not in {"binary", "multiclass"}:
+        kind = f"pair-{task.target_kind}"
     if not system.supports(kind):
         return f"does not do {kind} tasks"
     if system.module and importlib.util.find_spec(system.module) is None:
@@ -116,6 +158,22 @@ def _obstacle(task: Task, system: System) -> str | None:
             f'pip install "tweetclf[{system.extra}]"'
         )
     return None
+
+
+def check_runs(task: Task, system: System) -> None:
+    """Refuse a system that cannot run on `task`.
+
+    Raises
+    ------
+    DataError
+        If the kind of task is not the system's.
+    MissingDependencyError
+        If an extra is not installed.
+    """
+    reason = _obstacle(task, system)
+    if reason:
+        kind = DataError if reason.startswith("does not") else MissingDependencyError
+        raise kind(f"{system.name} {reason} ({task.name}).")
 
 
 @dataclass(frozen=True)
@@ -200,15 +258,14 @@ def run_leaderboard(
     jobs: list[_Job] = []
     position = 0
     for task in tasks:
-        if task.train is None:
-            raise DataError(f"task {task.name!r} has no train split.")
+        facts = describe_task(task, _settle(task, protocol).evaluation)
         for system in systems:
             reason = _obstacle(task, system)
             if reason:
                 outcome.skipped.append(Skipped(task.name, system.name, reason))
                 continue
             for seed in seeds:
-                spec = make_spec(task, system, seed, protocol)
+                spec = make_spec(task, system, seed, protocol, facts)
                 stored = store.get(spec)
                 if stored is None:
                     jobs.append(_Job(position, task, system, spec))

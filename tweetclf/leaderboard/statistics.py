@@ -5,7 +5,7 @@ Pure functions: arrays in, arrays out, a generator for the randomness.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,8 @@ def bootstrap_scores(
     y_true: NDArray[Any],
     predictions: Sequence[NDArray[Any]],
     *,
-    n_classes: int | None = None,
+    label_names: Sequence[str] = (),
+    groups: NDArray[Any] | None = None,
     n_resamples: int = 2000,
     rng: np.random.Generator,
 ) -> Floats:
@@ -37,18 +38,21 @@ def bootstrap_scores(
     columns are paired. For metrics of the confusion matrix the tweets are not drawn
     one by one: tweets with equal gold label and equal predictions of every system are
     one cell, and the counts of the cells are multinomial, which is the same
-    distribution at a fraction of the work.
+    distribution at a fraction of the work. Metrics of row means are weighted means of
+    the rows; only what is neither (ranks, means over groups) is scored row by row.
 
     Parameters
     ----------
     metric : Metric
         Official metric.
     y_true : ndarray of shape (n_samples,) or (n_samples, n_labels)
-        Gold labels as codes, indicator rows or numbers.
+        Gold labels: codes of `label_names`, indicator rows or numbers.
     predictions : sequence of ndarray
         Predictions of each system, shaped like `y_true`.
-    n_classes : int, optional
-        Number of labels, for metrics of the confusion matrix.
+    label_names : sequence of str, optional
+        Labels in order of their codes; empty for numbers.
+    groups : ndarray of shape (n_samples,), optional
+        Groups of the tweets, for metrics that are means over groups.
     n_resamples : int, default=2000
         Number of resamples.
     rng : numpy.random.Generator
@@ -63,11 +67,18 @@ def bootstrap_scores(
     ----------
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
-    if metric.supports_confusion and n_classes is not None:
+    if metric.supports_confusion and label_names and y_true.ndim == 1:
         return _bootstrap_confusion(
-            metric, y_true, predictions, n_classes, n_resamples, rng
+            metric, y_true, predictions, len(label_names), n_resamples, rng
         )
-    return _bootstrap_rows(metric, y_true, predictions, n_resamples, rng)
+    coded = bool(label_names) and y_true.ndim == 1
+    if coded:
+        names = np.asarray(label_names)
+        y_true = names[y_true]
+        predictions = [names[predicted] for predicted in predictions]
+    if metric.supports_rows:
+        return _bootstrap_means(metric, y_true, predictions, n_resamples, rng)
+    return _bootstrap_rows(metric, y_true, predictions, groups, n_resamples, rng)
 
 
 def _bootstrap_confusion(
@@ -95,13 +106,40 @@ def _bootstrap_confusion(
         for system in range(1, cells.shape[1])
     ]
     scores = np.empty((len(entries), n_resamples))
-    step = max(1, CHUNK_CELLS // max(n_cells, 1))
-    for start in range(0, n_resamples, step):
-        size = min(step, n_resamples - start)
-        drawn = rng.multinomial(n_samples, counts / n_samples, size=size)
+    for start, drawn in _draws(counts, n_samples, n_resamples, rng):
+        size = len(drawn)
         for system, entry in enumerate(entries):
             confusion = (drawn @ entry).reshape(size, n_classes, n_classes)
             scores[system, start : start + size] = metric.from_confusion(confusion)
+    return scores
+
+
+def _draws(
+    counts: NDArray[Any], n_samples: int, n_resamples: int, rng: np.random.Generator
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield multinomial counts of the cells in blocks of bounded memory."""
+    step = max(1, CHUNK_CELLS // max(len(counts), 1))
+    for start in range(0, n_resamples, step):
+        size = min(step, n_resamples - start)
+        yield start, rng.multinomial(n_samples, counts / n_samples, size=size)
+
+
+def _bootstrap_means(
+    metric: Metric,
+    y_true: NDArray[Any],
+    predictions: Sequence[NDArray[Any]],
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> Floats:
+    n_samples = len(y_true)
+    rows = [metric.per_row(y_true, predicted) for predicted in predictions]
+    scores = np.empty((len(rows), n_resamples))
+    for start, drawn in _draws(np.ones(n_samples), n_samples, n_resamples, rng):
+        weights = drawn / n_samples
+        for system, statistics in enumerate(rows):
+            scores[system, start : start + len(drawn)] = metric.from_rows(
+                weights @ statistics
+            )
     return scores
 
 
@@ -109,6 +147,7 @@ def _bootstrap_rows(
     metric: Metric,
     y_true: NDArray[Any],
     predictions: Sequence[NDArray[Any]],
+    groups: NDArray[Any] | None,
     n_resamples: int,
     rng: np.random.Generator,
 ) -> Floats:
@@ -116,8 +155,9 @@ def _bootstrap_rows(
     for resample in range(n_resamples):
         index = rng.integers(len(y_true), size=len(y_true))
         gold = y_true[index]
+        drawn = None if groups is None else groups[index].tolist()
         for system, predicted in enumerate(predictions):
-            scores[system, resample] = metric(gold, predicted[index])
+            scores[system, resample] = metric(gold, predicted[index], groups=drawn)
     return scores
 
 

@@ -37,7 +37,7 @@ class System:
         Paper, section or table that the recipe reproduces.
     kinds : tuple of str, default=("binary", "multiclass")
         Kinds of task that the system can do. ``"pair"`` stands for pair
-        classification.
+        classification, ``"pair-regression"`` for scores of pairs.
     params : mapping, default={}
         Keyword arguments of the factory.
     grid : mapping of str to tuple, default={}
@@ -141,7 +141,7 @@ def list_systems() -> list[System]:
 
 _ESTIMATORS = "tweetclf.estimators"
 _LANGUAGE = {"language": "language"}
-_EMBEDDINGS = {"extra": "embeddings", "module": "gensim"}
+_EMBEDDINGS: dict[str, Any] = {"extra": "embeddings", "module": "gensim"}
 _C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _ATALAYA = "Perez & Luque, SemEval-2019 Task 5 (Atalaya)"
 
@@ -173,7 +173,7 @@ for _system in (
         f"{_ESTIMATORS}:char_svm",
         "Character n-gram TF-IDF, linear SVM",
         "the usual strong baseline of shared tasks",
-        kinds=("binary", "multiclass", "multilabel"),
+        kinds=("binary", "multiclass", "multilabel", "pair"),
         grid={"svm__C": _C},
     ),
     System(
@@ -181,7 +181,7 @@ for _system in (
         f"{_ESTIMATORS}:nbsvm",
         "Linear SVM on binary n-grams scaled by NB log-count ratios",
         "Wang & Manning, ACL 2012",
-        kinds=("binary", "multiclass", "multilabel"),
+        kinds=("binary", "multiclass", "multilabel", "pair"),
         grid={"C": (0.01, 0.1, 1.0), "beta": (0.25, 1.0)},
     ),
     System(
@@ -245,14 +245,14 @@ for _system in (
         f"{_ESTIMATORS}:mean",
         "Always the mean of the training targets",
         "reference point",
-        kinds=("regression",),
+        kinds=("regression", "pair-regression"),
     ),
     System(
         "tfidf-ridge",
         f"{_ESTIMATORS}:tfidf_ridge",
         "Word 1-2-gram TF-IDF, ridge regression",
         "the usual first baseline",
-        kinds=("regression",),
+        kinds=("regression", "pair-regression"),
         grid={"ridge__alpha": (0.3, 1.0, 3.0, 10.0)},
     ),
 ):

@@ -1,0 +1,72 @@
+"""Output that commands share: tables and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["humanise_bytes", "note", "print_json", "print_table"]
+
+
+def print_json(document: Any) -> None:
+    """Print `document` as indented JSON."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")
+
+
+def note(message: str) -> None:
+    """Print a line for people on standard error."""
+    print(message, file=sys.stderr)
+
+
+def _width(text: str) -> int:
+    return sum(
+        0
+        if unicodedata.combining(c)
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
+    )
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()
+) -> None:
+    """Print aligned columns.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    rows : iterable of sequence of str
+        Cells.
+    right : sequence of int, optional
+        Columns aligned to the right.
+    """
+    table = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(_width(row[i]) for row in table) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = []
+        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            gap = " " * (width - _width(cell))
+            cells.append(gap + cell if i in right else cell + gap)
+        return "  ".join(cells).rstrip()
+
+    print(line(table[0]))
+    print("  ".join("-" * width for width in widths))
+    for row in table[1:]:
+        print(line(row))
+
+
+def humanise_bytes(n: float) -> str:
+    """Return a size for people, e.g. ``"1.5 GB"``."""
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} GB"

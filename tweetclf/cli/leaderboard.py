@@ -1,0 +1,337 @@
+"""Run systems on tasks, store every run, and write a report.
+
+Without options, classical systems run on the bundled sample in seconds. Finished runs
+are stored and reused; a call that was killed goes on where it stopped.
+
+examples:
+  tweetclf leaderboard
+  tweetclf leaderboard --task tweeteval-irony --system nbsvm --system atalaya-svm --grid
+  tweetclf leaderboard --task my.csv --text tweet --label class --seeds 5
+  tweetclf leaderboard --config benchmarks/leaderboards/haha.toml --jobs 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tweetclf.cli._output import note, print_json, print_table
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard import Definition, Leaderboard, LeaderboardRun, RunRecord
+    from tweetclf.tasks import Task
+
+__all__ = ["add_arguments", "add_report_arguments", "print_boards", "run"]
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that every command which writes a report has."""
+    parser.add_argument(
+        "--store", default="runs", metavar="DIR", help="folder of the runs (runs)"
+    )
+    parser.add_argument(
+        "--output",
+        default="report",
+        metavar="DIR",
+        help="folder of the report (report)",
+    )
+    parser.add_argument(
+        "--format",
+        action="append",
+        choices=["html", "markdown", "latex", "csv", "json", "all"],
+        help="format of the report, may be repeated (html and json)",
+    )
+    parser.add_argument("--title", help="title of the report")
+    parser.add_argument(
+        "--resamples",
+        type=_positive,
+        metavar="N",
+        help="bootstrap resamples behind the intervals (2000)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the tables as JSON")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``tweetclf leaderboard``."""
+    what = parser.add_argument_group("what to run")
+    what.add_argument("--config", metavar="FILE", help="definition in TOML")
+    what.add_argument(
+        "--task",
+        action="append",
+        metavar="NAME|FILE",
+        help='a registered task (see "tweetclf tasks") or your own CSV, TSV, JSONL or '
+        "Parquet file; may be repeated",
+    )
+    what.add_argument(
+        "--system",
+        action="append",
+        metavar="NAME",
+        help='a system (see "tweetclf systems"); may be repeated',
+    )
+    what.add_argument(
+        "--seeds", type=_positive, metavar="N", help="number of seeds, from 0 (1)"
+    )
+    what.add_argument(
+        "--grid",
+        action="store_true",
+        help="select hyper-parameters on dev, by the official metric",
+    )
+    what.add_argument(
+        "--refit-on-dev",
+        action="store_true",
+        help="train the selected setting on train and dev before test is scored",
+    )
+    what.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="cross-validate on train and dev, and leave test alone",
+    )
+    own = parser.add_argument_group("your own file")
+    own.add_argument("--text", metavar="COLUMN", help="column of the texts")
+    own.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
+    own.add_argument("--label", metavar="COLUMN", help="column of the labels")
+    where = parser.add_argument_group("where to run")
+    where.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of the public datasets (TWEETCLF_DATA, else the user's cache)",
+    )
+    where.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="runs at the same time (1)"
+    )
+    where.add_argument(
+        "--backend", metavar="NAME", help='joblib backend, e.g. "loky" or "dask"'
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="address of the Dask scheduler"
+    )
+    add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
+
+
+def _definition(args: argparse.Namespace) -> Definition:
+    """Join the configuration file and the options; options win."""
+    from tweetclf.leaderboard.definitions import DEFAULT, read_definition
+
+    definition = read_definition(args.config) if args.config else DEFAULT
+    changes: dict[str, Any] = {}
+    if args.task:
+        changes["tasks"] = tuple(args.task)
+        if not args.config:
+            changes["title"] = "Leaderboard"
+    if args.system:
+        changes["systems"] = tuple(args.system)
+    if args.seeds:
+        changes["seeds"] = tuple(range(args.seeds))
+    if args.title:
+        changes["title"] = args.title
+    if args.resamples:
+        changes["n_resamples"] = args.resamples
+    protocol = definition.protocol
+    if args.grid:
+        protocol = replace(protocol, grid=True)
+    if args.refit_on_dev:
+        protocol = replace(protocol, refit_on_dev=True)
+    if args.folds:
+        protocol = replace(protocol, evaluation="cv", n_folds=args.folds)
+    return replace(definition, protocol=protocol, **changes)
+
+
+def _load_tasks(
+    definition: Definition, args: argparse.Namespace
+) -> tuple[list[Task], list[tuple[str, str | None, str]]]:
+    """Load the tasks whose data are at hand; say why others are left out."""
+    from tweetclf.exceptions import DataError
+    from tweetclf.tasks import load_task
+
+    columns = {
+        key: value
+        for key, value in (
+            ("text", args.text),
+            ("text_b", args.text_b),
+            ("label", args.label),
+        )
+        if value
+    }
+    tasks: list[Task] = []
+    skipped: list[tuple[str, str | None, str]] = []
+    for name in definition.tasks:
+        try:
+            tasks.append(load_task(name, data_dir=args.data_dir, **columns))
+        except DataError as error:
+            # A file that the user named by hand must not be passed over.
+            if args.task:
+                raise
+            skipped.append((name, None, str(error)))
+            note(f"skipped {name}: {error}")
+    return tasks, skipped
+
+
+@contextlib.contextmanager
+def _backend(args: argparse.Namespace) -> Iterator[str | None]:
+    """Connect to a Dask cluster for the time of the runs."""
+    if args.backend != "dask":
+        yield args.backend
+        return
+    from tweetclf.utils.optional import import_optional
+
+    distributed = import_optional(
+        "distributed", extra="dask", caller="tweetclf leaderboard --backend dask"
+    )
+    with distributed.Client(args.scheduler) as client:
+        note(f"running on {client.dashboard_link or args.scheduler or 'local cluster'}")
+        yield "dask"
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Any]:
+    """Yield a callback that draws a bar on a terminal and nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        row = bar.add_task("starting", total=None)
+
+        def show(record: RunRecord, done: int, total: int) -> None:
+            state = "failed" if record.status == "failed" else f"{record.score:.3f}"
+            bar.update(
+                row,
+                description=f"{record.spec.task.name} {record.spec.system} {state}",
+                completed=done,
+                total=total,
+            )
+
+        yield show
+
+
+def print_boards(leaderboard: Leaderboard) -> None:
+    """Print the ranked systems of every task."""
+    for board in leaderboard.boards:
+        how = "test" if board.split == "test" else "cross-validation"
+        print(f"{board.facts.name} ({how}, {board.n_scored} tweets)")
+        print_table(
+            [
+                "#",
+                "system",
+                board.facts.metric.partition("|")[0],
+                "95 % interval",
+                "fit",
+            ],
+            [
+                [
+                    str(entry.rank),
+                    entry.system + (" =" if entry.tied and entry.rank > 1 else ""),
+                    f"{entry.score:.3f}",
+                    f"[{entry.low:.3f}, {entry.high:.3f}]",
+                    f"{entry.mean_cost('fit_seconds'):.1f} s",
+                ]
+                for entry in board.entries
+            ],
+            right=(0, 2, 4),
+        )
+        if any(entry.tied and entry.rank > 1 for entry in board.entries):
+            print("= not told apart from the best (paired bootstrap, Holm, 5 %)")
+        print()
+
+
+def _report_failures(outcome: LeaderboardRun) -> None:
+    for record in outcome.failed:
+        note(
+            f"failed: {record.spec.system} on {record.spec.task.name}, seed "
+            f"{record.spec.seed}: {record.error}"
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the leaderboard, write the report, print the tables."""
+    from tweetclf.leaderboard import RunStore, get_system, run_leaderboard
+    from tweetclf.reports.publish import publish
+
+    definition = _definition(args)
+    systems = [get_system(name) for name in definition.systems]
+    tasks, skipped = _load_tasks(definition, args)
+    if not tasks:
+        note("no task can be run: the data of none are at hand.")
+        return 1
+    store = RunStore(args.store)
+    with _backend(args) as backend, _progress() as show:
+        outcome = run_leaderboard(
+            tasks,
+            systems,
+            store,
+            seeds=definition.seeds,
+            protocol=definition.protocol,
+            n_jobs=args.jobs,
+            backend=backend,
+            on_record=show,
+        )
+    skipped += [(item.task, item.system, item.reason) for item in outcome.skipped]
+    return publish_outcome(args, definition, outcome, store, skipped, publish)
+
+
+def publish_outcome(
+    args: argparse.Namespace,
+    definition: Definition,
+    outcome: LeaderboardRun,
+    store: Any,
+    skipped: list[tuple[str, str | None, str]],
+    publish: Any,
+) -> int:
+    """Write and print what came out; return the exit code."""
+    leaderboard, paths = publish(
+        outcome.records,
+        store,
+        args.output,
+        title=definition.title,
+        formats=args.format,
+        skipped=skipped,
+        n_resamples=definition.n_resamples,
+        command=" ".join(["tweetclf", *sys.argv[1:]]),
+    )
+    _report_failures(outcome)
+    if args.json:
+        import json
+
+        from tweetclf.reports import make_report, render
+
+        print_json(json.loads(render(make_report(leaderboard), "json")))
+    else:
+        print_boards(leaderboard)
+        for task, system, reason in skipped:
+            if system is not None:
+                note(f"skipped {system} on {task}: {reason}")
+        if outcome.n_reused:
+            note(
+                f"{outcome.n_reused} of {len(outcome.records)} runs were stored before"
+            )
+        for path in paths:
+            print(path)
+    return 1 if outcome.failed or not outcome.records else 0
