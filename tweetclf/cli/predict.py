@@ -74,9 +74,11 @@ def _target(path: str | None) -> Iterator[IO[str]]:
         return
     from tweetclf.utils.files import atomic_path
 
-    with atomic_path(path) as temporary:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        yield file
 
 
 def run(args: argparse.Namespace) -> int:

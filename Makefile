@@ -1,0 +1,58 @@
+# Two commands set everything up on a fresh machine with Python 3.11+ and make:
+#   make leaderboard    the main job on the bundled sample
+#   make test           the whole default test suite
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Half of the suite waits for subprocesses; one worker a core is right.
+WORKERS ?= auto
+
+.PHONY: help install dev leaderboard test test-slow lint format clean
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tweetclf needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[embeddings]"
+	@touch $@
+
+$(VENV)/.developed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all,dev]"
+	@touch $@ $(VENV)/.installed
+
+## make install      virtual environment with what the leaderboard needs
+install: $(VENV)/.installed
+
+## make dev          virtual environment with all extras, tests, lint and types
+dev: $(VENV)/.developed
+
+## make leaderboard  run the classical systems on the bundled sample, write report/
+leaderboard: $(VENV)/.installed
+	$(BIN)/tweetclf leaderboard
+
+## make test         the default test suite, doctests included
+test: $(VENV)/.developed
+	$(BIN)/python -m pytest -n $(WORKERS) tests tweetclf --doctest-modules --doctest-continue-on-failure
+
+## make test-slow    the tests marked slow
+test-slow: $(VENV)/.developed
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests
+
+## make lint         ruff and mypy
+lint: $(VENV)/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+## make format       let ruff format and mend
+format: $(VENV)/.developed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
