@@ -191,7 +191,7 @@ class Task:
     @property
     def test(self) -> Split | None:
         """The test split, or None where its gold labels are not at hand."""
-        return self.splits["test"] if "test" in self.splits else None
+        return self.splits.get("test")
 
     @property
     def grouped(self) -> bool:

@@ -1,0 +1,103 @@
+"""Splits that are cut off where none is published."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from tweetclf.exceptions import DataError
+from tweetclf.tasks.base import Split
+
+__all__ = ["cut"]
+
+# Regression targets are stratified by their deciles.
+_BINS = 10
+
+
+def cut(
+    split: Split,
+    fraction: float,
+    *,
+    seed: int = 0,
+    by: Sequence[str] | None = None,
+    label_names: Sequence[str] = (),
+    names: tuple[str, str] = ("train", "dev"),
+) -> tuple[Split, Split]:
+    """Cut a stratified part off a split, the same on every machine.
+
+    Rows of one group (`by`; by default rows whose texts differ in case and white
+    space alone) stay together, so that no text is on both sides. Groups are visited
+    in the order of the sha256 of the seed and their smallest id, and taken while
+    that brings the label counts nearer to the fraction wanted.
+
+    Parameters
+    ----------
+    split : Split
+        A labelled split.
+    fraction : float
+        Share of the rows to cut off, between 0 and 1.
+    seed : int, default=0
+        Another seed gives another cut.
+    by : sequence of str, optional
+        Group of each row.
+    label_names : sequence of str, optional
+        All labels; taken from the labels by default.
+    names : (str, str), default=("train", "dev")
+        Names of the rest and of the part.
+
+    Returns
+    -------
+    rest, part : Split
+        Both in the order of `split`.
+    """
+    if split.labels is None:
+        raise DataError(f"Split {split.name!r} has no labels to stratify by.")
+    keys = _text_keys(split) if by is None else list(by)
+    members: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        members.setdefault(key, []).append(row)
+
+    def order(item: tuple[str, list[int]]) -> tuple[bytes, str]:
+        key, rows = item
+        first = min(split.ids[row] for row in rows)
+        return hashlib.sha256(
+            f"{seed}\x1f{first}".encode("utf-8", "surrogatepass")
+        ).digest(), key
+
+    strata = _strata(split.labels, label_names)
+    target = fraction * strata.sum(axis=0)
+    counts = np.zeros_like(target)
+    chosen = np.zeros(len(split), dtype=bool)
+    for _, rows in sorted(members.items(), key=order):
+        added = strata[rows].sum(axis=0)
+        # Nearer in squared distance: |c + a - t|^2 < |c - t|^2.
+        if added @ (2.0 * (counts - target) + added) < 0:
+            counts += added
+            chosen[rows] = True
+    rest, part = np.flatnonzero(~chosen), np.flatnonzero(chosen)
+    if not len(rest) or not len(part):
+        raise DataError(
+            f"Split {split.name!r} with {len(split)} rows in {len(members)} groups is "
+            f"too small to cut off {fraction:.0%}. Give a split of its own."
+        )
+    return split.take(rest, names[0]), split.take(part, names[1])
+
+
+def _text_keys(split: Split) -> list[str]:
+    texts = [t if isinstance(t, str) else "\x1f".join(t) for t in split.texts]
+    return [" ".join(text.casefold().split()) for text in texts]
+
+
+def _strata(labels: np.ndarray, label_names: Sequence[str]) -> np.ndarray:
+    """Return indicator columns whose sums are to be kept in proportion."""
+    if labels.ndim == 2:
+        return np.column_stack([labels, np.ones(len(labels))]).astype(np.float64)
+    if labels.dtype.kind == "f":
+        edges = np.quantile(labels, np.linspace(0, 1, _BINS + 1)[1:-1])
+        codes = np.searchsorted(edges, labels, side="right")
+        return np.eye(_BINS)[codes]
+    names = sorted(label_names or set(labels.tolist()))
+    index = {name: i for i, name in enumerate(names)}
+    return np.eye(len(names))[[index[label] for label in labels.tolist()]]

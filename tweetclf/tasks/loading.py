@@ -1,0 +1,139 @@
+"""`load_task`: a registered task, or the user's own file or folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tweetclf.exceptions import UnknownNameError
+from tweetclf.tasks.base import Split, Task
+from tweetclf.tasks.locations import data_folder
+from tweetclf.tasks.metric import Metric
+from tweetclf.tasks.registered import read_corpus, registered_task
+from tweetclf.tasks.registry import corpus_info, task_info
+
+__all__ = ["load_corpus", "load_task"]
+
+PathLike = str | os.PathLike[str]
+
+
+def load_task(
+    name_or_path: PathLike,
+    *,
+    data_dir: PathLike | None = None,
+    verify: bool = True,
+    text: str | None = None,
+    label: str | Sequence[str] | None = None,
+    id: str | None = None,
+    text_b: str | None = None,
+    group: str | None = None,
+    kind: str | None = None,
+    metric: str | Metric | None = None,
+    pos: str | None = None,
+    language: str = "und",
+    encoding: str = "utf-8",
+    quoting: bool | None = None,
+    seed: int = 0,
+) -> Task:
+    """Load a task by its registered name, or from the user's own data.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A name of `list_tasks`; or a CSV, TSV, JSON Lines (each also ``.gz``) or
+        Parquet file; or a folder with such files called train, dev (val, valid,
+        validation) and test; or a dataset saved by Hugging Face ``save_to_disk``.
+    data_dir : path, optional
+        Folder of the registered datasets; by default ``TWEETCLF_DATA``, else the
+        user's cache folder.
+    verify : bool, default=True
+        Refuse registered data whose sha256 is not the registered one.
+    text, id, text_b : str, optional
+        Columns of the user's file. Left out, they are guessed by name and the guess
+        is said in ``task.notes``; `text_b` makes a pair task and is guessed only if
+        it is called "text_b".
+    label : str or sequence of str, optional
+        Column of the labels; several columns of 0 and 1 make a multi-label task.
+    group : str, optional
+        Column whose rows (of one author, say) must stay together when a split is
+        cut off.
+    kind : {"binary", "multiclass", "multilabel", "regression", "pair"}, optional
+        What is predicted; by default seen from the labels.
+    metric : str or Metric, optional
+        Metric to rank by: by default macro F1, for multi-label Jaccard, for
+        regression RMSE.
+    pos : str, optional
+        Positive class of a binary metric.
+    language : str, default="und"
+        Language tag of the user's texts.
+    encoding : str, default="utf-8"
+        Encoding of the user's text file.
+    quoting : bool, optional
+        Whether fields of a CSV or TSV file may be quoted; by default CSV files are
+        read with quotes, TSV files with quotes if that works and else without.
+    seed : int, default=0
+        Seed of splits that are cut off the user's data.
+
+    Returns
+    -------
+    Task
+        Splits are read when first asked for, the user's own at once.
+
+    Raises
+    ------
+    UnknownNameError
+        If the name is not registered and no file is there.
+    DataError
+        If data are missing or a file is not as expected; the message names file,
+        line, column and remedy.
+    ChecksumError
+        If registered data are not the registered ones.
+    """
+    path = Path(name_or_path).expanduser()
+    named = isinstance(name_or_path, str) and not _looks_like_path(name_or_path)
+    try:
+        if named:
+            return registered_task(task_info(str(name_or_path)), data_dir, verify)
+    except UnknownNameError as error:
+        if not path.exists():
+            raise UnknownNameError(f"{error} There is no file {path} either.") from None
+    from tweetclf.tasks.userdata import user_task
+
+    return user_task(
+        path,
+        text=text,
+        label=label,
+        id=id,
+        text_b=text_b,
+        group=group,
+        kind=kind,
+        metric=metric,
+        pos=pos,
+        language=language,
+        encoding=encoding,
+        quoting=quoting,
+        seed=seed,
+    )
+
+
+def _looks_like_path(name: str) -> bool:
+    return "/" in name or os.sep in name or "." in name or name.startswith("~")
+
+
+def load_corpus(name: str, *, data_dir: PathLike | None = None) -> Split:
+    """Load a registered corpus of texts without labels.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_corpora`.
+    data_dir : path, optional
+        Folder of the datasets, as in `load_task`.
+
+    Returns
+    -------
+    Split
+        Texts (or pairs) and ids; the labels are None.
+    """
+    return read_corpus(corpus_info(name), data_folder(data_dir))
