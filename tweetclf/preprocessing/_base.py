@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from tweetclf.exceptions import DataError
 from tweetclf.utils._sklearn import _fit_context
 from tweetclf.utils.validation import check_texts
 
-__all__ = ["StatelessTextTransformer"]
+__all__ = ["StatelessTextTransformer", "TextNormalizer"]
 
 
 class StatelessTextTransformer(TransformerMixin, BaseEstimator):
@@ -44,16 +46,27 @@ class StatelessTextTransformer(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
-        tags.no_validation = True
         return tags
+
+    def _check_one(self, text: Any) -> None:
+        if not isinstance(text, str):
+            raise DataError(
+                f"{type(self).__name__} expected a text to be a str; it is "
+                f"{type(text).__name__}. Use transform for several texts."
+            )
 
 
 class TextNormalizer(StatelessTextTransformer):
     """Base of normalisers: a subclass says what happens to one text."""
 
+    def _compile(self) -> Callable[[str], str]:
+        """Return the function from text to text that the options describe."""
+        raise NotImplementedError
+
     def normalize(self, text: str) -> str:
         """Return the normalised `text`."""
-        raise NotImplementedError
+        self._check_one(text)
+        return self._compile()(text)
 
     def transform(self, X: Any) -> list[str]:
         """Normalise texts.
@@ -70,8 +83,12 @@ class TextNormalizer(StatelessTextTransformer):
         """
         texts = check_texts(X, caller=type(self).__name__)
         self._validate_params()
-        return [self.normalize(text) for text in texts]
+        return list(map(self._compile(), texts))
 
     def __call__(self, text: str) -> str:
         """Normalise one text, so that a vectorizer takes it as ``preprocessor``."""
         return self.normalize(text)
+
+    def replacement_tokens(self) -> tuple[str, ...]:
+        """Return the tokens that the options put in place of something."""
+        return ()

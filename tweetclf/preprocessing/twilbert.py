@@ -1,18 +1,92 @@
-"""TwilbertNormalizer: the preprocessing of TWilBERT."""
+"""TwilbertNormalizer: the preprocessing of TWilBERT, repaired or as released."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from tweetclf.preprocessing._base import TextNormalizer
+from tweetclf.preprocessing._entities import unescape_once
+from tweetclf.preprocessing.normalizer import TweetNormalizer
+from tweetclf.utils._sklearn import StrOptions
 
 __all__ = ["TwilbertNormalizer"]
 
+# The released patterns (https?://\S+ and @+\w+), with possessive runs.
+_RELEASED_URL = re.compile(r"https?://\S++")
+_RELEASED_HANDLE = re.compile(r"(?<!@)@++\w++")
+_RT_TOKEN = re.compile(r"(?<!\w)RT(?!\w)")
+
+
+@lru_cache(maxsize=16)
+def _compile(strip_rt: str | None, patterns: str) -> Callable[[str], str]:
+    safe = TweetNormalizer(unicode_form=None, urls="url", handles="user")
+
+    def run(text: str) -> str:
+        if patterns == "safe":
+            text = safe.normalize(text)
+        else:
+            text = _RELEASED_URL.sub("url", text)
+            text = _RELEASED_HANDLE.sub("user", text)
+        if strip_rt == "token":
+            text = _RT_TOKEN.sub(" ", text)
+        elif strip_rt == "substring":
+            text = text.replace("RT", " ")
+        if patterns == "released":
+            text = unescape_once(text)
+        return " ".join(text.replace("…", " ").split())
+
+    return run
+
 
 class TwilbertNormalizer(TextNormalizer):
-    """Apply the preprocessing of TWilBERT."""
+    """Apply the preprocessing of TWilBERT, repaired or as its code does it.
 
-    _parameter_constraints: dict[str, list[Any]] = {}
+    URLs become ``url``, handles become ``user``, HTML entities what they stand for,
+    ``…`` and runs of white space a blank. Case is kept.
+
+    Parameters
+    ----------
+    strip_rt : {"token", "substring"} or None, default="token"
+        Remove the retweet mark where it is a word of its own; or every ``RT``, also
+        within words (``MUERTE`` -> ``MUE E``), as the released fine-tuning code
+        does; or nowhere, as the released corpus script does.
+    patterns : {"safe", "released"}, default="safe"
+        What URLs and handles are: as in `TweetNormalizer`, which keeps e-mail
+        addresses whole; or the patterns of the released code, which make
+        ``auser.com`` of ``a@b.com`` and unescape entities once, last.
+    profile : str or None, default=None
+        The profile the options were taken from; a label that changes nothing.
+
+    Notes
+    -----
+    With ``patterns="safe"`` and ``strip_rt="token"`` or ``None`` normalising twice is
+    normalising once. The released code is not idempotent: what it unescapes last
+    (``&amp;lt;``, ``&#64;pepe``) is text for the next pass.
+
+    References
+    ----------
+    J. A. Gonzalez, L.-F. Hurtado and F. Pla, "TWilBert: Pre-trained deep
+    bidirectional transformers for Spanish Twitter", Neurocomputing 426 (2021),
+    section 4; released code ``scripts/preprocess_corpora.py`` and
+    ``Utils.preprocessing``.
+
+    Examples
+    --------
+    >>> from tweetclf.preprocessing import TwilbertNormalizer
+    >>> TwilbertNormalizer().normalize("RT @pepe: mira esto… https://t.co/abc &amp; ya")
+    'user: mira esto url & ya'
+    >>> TwilbertNormalizer(strip_rt="substring").normalize("MUERTE")
+    'MUE E'
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "strip_rt": [StrOptions({"token", "substring"}), None],
+        "patterns": [StrOptions({"safe", "released"})],
+        "profile": [str, None],
+    }
 
     def __init__(
         self,
@@ -25,6 +99,9 @@ class TwilbertNormalizer(TextNormalizer):
         self.patterns = patterns
         self.profile = profile
 
-    def normalize(self, text: str) -> str:
-        """Return the normalised `text`."""
-        return text
+    def _compile(self) -> Callable[[str], str]:
+        return _compile(self.strip_rt, self.patterns)
+
+    def replacement_tokens(self) -> tuple[str, ...]:
+        """Return the tokens that the options put in place of something."""
+        return ("url", "user")
