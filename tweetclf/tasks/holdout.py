@@ -10,7 +10,7 @@ import numpy as np
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.base import Split
 
-__all__ = ["cut"]
+__all__ = ["cut", "cut_rows"]
 
 # Regression targets are stratified by their deciles.
 _BINS = 10
@@ -23,9 +23,27 @@ def cut(
     seed: int = 0,
     by: Sequence[str] | None = None,
     label_names: Sequence[str] = (),
-    names: tuple[str, str] = ("train", "dev"),
 ) -> tuple[Split, Split]:
-    """Cut a stratified part off a split, the same on every machine.
+    """Cut a stratified dev split off; see `cut_rows`.
+
+    Returns
+    -------
+    train, dev : Split
+        Both in the order of `split`.
+    """
+    rest, part = cut_rows(split, fraction, seed=seed, by=by, label_names=label_names)
+    return split.take(rest, "train"), split.take(part, "dev")
+
+
+def cut_rows(
+    split: Split,
+    fraction: float,
+    *,
+    seed: int = 0,
+    by: Sequence[str] | None = None,
+    label_names: Sequence[str] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose a stratified part of a split, the same on every machine.
 
     Rows of one group (`by`; by default rows whose texts differ in case and white
     space alone) stay together, so that no text is on both sides. Groups are visited
@@ -37,20 +55,18 @@ def cut(
     split : Split
         A labelled split.
     fraction : float
-        Share of the rows to cut off, between 0 and 1.
+        Share of the rows to choose, between 0 and 1.
     seed : int, default=0
-        Another seed gives another cut.
+        Another seed gives another part.
     by : sequence of str, optional
         Group of each row.
     label_names : sequence of str, optional
         All labels; taken from the labels by default.
-    names : (str, str), default=("train", "dev")
-        Names of the rest and of the part.
 
     Returns
     -------
-    rest, part : Split
-        Both in the order of `split`.
+    rest, part : ndarray of int
+        Positions, ascending.
     """
     if split.labels is None:
         raise DataError(f"Split {split.name!r} has no labels to stratify by.")
@@ -62,9 +78,8 @@ def cut(
     def order(item: tuple[str, list[int]]) -> tuple[bytes, str]:
         key, rows = item
         first = min(split.ids[row] for row in rows)
-        return hashlib.sha256(
-            f"{seed}\x1f{first}".encode("utf-8", "surrogatepass")
-        ).digest(), key
+        text = f"{seed}\x1f{first}".encode("utf-8", "surrogatepass")
+        return hashlib.sha256(text).digest(), key
 
     strata = _strata(split.labels, label_names)
     target = fraction * strata.sum(axis=0)
@@ -76,13 +91,12 @@ def cut(
         if added @ (2.0 * (counts - target) + added) < 0:
             counts += added
             chosen[rows] = True
-    rest, part = np.flatnonzero(~chosen), np.flatnonzero(chosen)
-    if not len(rest) or not len(part):
+    if chosen.all() or not chosen.any():
         raise DataError(
             f"Split {split.name!r} with {len(split)} rows in {len(members)} groups is "
             f"too small to cut off {fraction:.0%}. Give a split of its own."
         )
-    return split.take(rest, names[0]), split.take(part, names[1])
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def _text_keys(split: Split) -> list[str]:

@@ -54,9 +54,9 @@ def decode(data: bytes, path: Path, encoding: str = "utf-8") -> str:
         line = data.count(b"\n", 0, at) + 1
         raise DataError(
             f"{path}, line {line}: byte 0x{data[at]:02x} at offset {at} is not valid "
-            f"{'UTF-8' if encoding == 'utf-8-sig' else encoding}. If the file was saved "
-            "in another encoding, pass it (encoding='cp1252' is common) or save the "
-            "file as UTF-8."
+            f"{'UTF-8' if encoding == 'utf-8-sig' else encoding}. If the file has "
+            "another encoding, pass it (encoding='cp1252' is common) or save the file "
+            "as UTF-8."
         ) from error
 
 
