@@ -9,43 +9,17 @@ from tweetclf.tasks.tables import Table
 
 __all__ = ["Columns"]
 
-_TEXT = [
-    "text",
-    "tweet",
-    "tweets",
-    "full_text",
-    "content",
-    "message",
-    "sentence",
-    "texto",
-    "tuit",
-    "body",
-    "post",
-    "comment",
-    "tweet_text",
-]
-_LABEL = [
-    "label",
-    "labels",
-    "label_name",
-    "class",
-    "target",
-    "y",
-    "sentiment",
-    "category",
-    "gold",
-    "polarity",
-    "stance",
-    "emotion",
-    "emotions",
-    "etiqueta",
-    "clase",
-    "is_humor",
-    "hs",
-    "score",
-    "rating",
-]
-_ID = ["id", "tweet_id", "id_str", "tweetid"]
+# In the order of preference.
+_TEXT = (
+    *("text", "tweet", "tweets", "full_text", "content", "message", "sentence"),
+    *("texto", "tuit", "body", "post", "comment", "tweet_text"),
+)
+_LABEL = (
+    *("label", "labels", "label_name", "class", "target", "y", "sentiment"),
+    *("category", "gold", "polarity", "stance", "emotion", "emotions", "etiqueta"),
+    *("clase", "is_humor", "hs", "score", "rating"),
+)
+_ID = ("id", "tweet_id", "id_str", "tweetid")
 
 
 class Columns:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tweetclf.exceptions import DataError
+from tweetclf.tasks import _inputs as inputs
 from tweetclf.tasks import scores
 from tweetclf.utils.registry import Registry
 
@@ -224,8 +225,8 @@ class Metric:
         if self.supports_confusion:
             return float(self.from_confusion(self.confusion(y_true, y_pred)))
         if self.name in _RANKED:
-            true, pred = self._numbers(y_true, "y_true"), self._numbers(y_pred)
-            _same_length(true, pred)
+            true, pred = inputs.numbers(y_true, "y_true"), inputs.numbers(y_pred)
+            inputs.same_length(true, pred)
             ranks = scores.average_ranks(true), scores.average_ranks(pred)
             moments = scores.moment_rows(*ranks).mean(axis=0)
             return float(scores.pearson_from_moments(moments, self._zero))
@@ -240,8 +241,8 @@ class Metric:
                 "metric(y_true, y_pred, groups=split.groups)."
             )
         true, pred, names = np.asarray(y_true), np.asarray(y_pred), np.asarray(groups)
-        _same_length(true, pred)
-        _same_length(true, names)
+        inputs.same_length(true, pred)
+        inputs.same_length(true, names)
         single = replace(self, by_group=False)
         parts = [
             single(true[names == name], pred[names == name])
@@ -272,12 +273,14 @@ class Metric:
 
     def confusion(self, y_true: Any, y_pred: Any) -> np.ndarray:
         """Return the counts: rows gold, columns predicted, in label order."""
-        true, pred = _names(y_true), _names(y_pred)
-        _same_length(true, pred)
+        true, pred = inputs.names(y_true), inputs.names(y_pred)
+        inputs.same_length(true, pred)
         labels = self.labels or tuple(sorted({*true, *pred}))
         k = len(labels)
         index = {name: i for i, name in enumerate(labels)}
-        cells = _encode(true, index, "y_true") * k + _encode(pred, index, "y_pred")
+        cells = inputs.encode(true, index, "y_true") * k + inputs.encode(
+            pred, index, "y_pred"
+        )
         counts = np.bincount(cells, minlength=k * k).reshape(k, k).astype(np.float64)
         # With no label set given, from_confusion cannot know which class is which.
         if not self.labels and (self.pos or self.over or self._kind.numeric):
@@ -349,27 +352,29 @@ class Metric:
             raise TypeError(f"Metric {self.name!r} is not a function of row means.")
         kind = self._kind
         if kind.multilabel:
-            true, pred = self._indicators(y_true, "y_true"), self._indicators(y_pred)
-            _same_length(true, pred)
+            k = len(self.labels)
+            true = inputs.indicators(y_true, k, "y_true")
+            pred = inputs.indicators(y_pred, k)
+            inputs.same_length(true, pred)
             if kind.formula == "jaccard":
                 return scores.jaccard_rows(true, pred, self._zero)
             return scores.multilabel_rows(true, pred)
         if self._bits:
-            true, pred = _bit_matrix(y_true), _bit_matrix(y_pred)
-            _same_length(true, pred)
+            true, pred = inputs.bit_matrix(y_true), inputs.bit_matrix(y_pred)
+            inputs.same_length(true, pred)
             return scores.bit_rows(true, pred)
         if kind.numeric:
-            true, pred = self._numbers(y_true, "y_true"), self._numbers(y_pred)
-            _same_length(true, pred)
+            true, pred = inputs.numbers(y_true, "y_true"), inputs.numbers(y_pred)
+            inputs.same_length(true, pred)
             return scores.numeric_rows(kind.formula, true, pred)
-        true_names, pred_names = _names(y_true), _names(y_pred)
-        _same_length(true_names, pred_names)
+        true_names, pred_names = inputs.names(y_true), inputs.names(y_pred)
+        inputs.same_length(true_names, pred_names)
         labels = self.labels or tuple(sorted({*true_names, *pred_names}))
         index = {name: i for i, name in enumerate(labels)}
         k = len(labels)
         rows = np.zeros((len(true_names), k * k))
-        cells = _encode(true_names, index, "y_true") * k
-        cells = cells + _encode(pred_names, index, "y_pred")
+        cells = inputs.encode(true_names, index, "y_true") * k
+        cells = cells + inputs.encode(pred_names, index, "y_pred")
         rows[np.arange(len(cells)), cells] = 1.0
         return rows
 
@@ -401,96 +406,6 @@ class Metric:
         k = round(means.shape[-1] ** 0.5)
         return self.from_confusion(means.reshape(*means.shape[:-1], k, k))
 
-    # -- inputs ---------------------------------------------------------------
-
     @cached_property
     def _values(self) -> np.ndarray:
         return np.array([float(name) for name in self.labels])
-
-    def _numbers(self, y: Any, name: str = "y_pred") -> np.ndarray:
-        try:
-            numbers = np.asarray(y).astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"Metric {self.name!r}: {name} must hold numbers ({error})."
-            ) from error
-        if numbers.ndim == 2 and numbers.shape[1] == 1:
-            numbers = numbers[:, 0]
-        if numbers.ndim != 1:
-            raise DataError(
-                f"Metric {self.name!r}: {name} must be 1-D; it has shape "
-                f"{numbers.shape}."
-            )
-        finite = np.isfinite(numbers)
-        if not finite.all():
-            index = int(np.argmin(finite))
-            raise DataError(
-                f"Metric {self.name!r}: {name}[{index}] is {numbers[index]}; scores "
-                "are not taken over missing or infinite numbers."
-            )
-        return numbers
-
-    def _indicators(self, y: Any, name: str = "y_pred") -> np.ndarray:
-        matrix = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
-        k = len(self.labels)
-        if matrix.ndim != 2 or (k and matrix.shape[1] != k):
-            columns = f"{k} columns" if k else "a column a label"
-            raise DataError(
-                f"Metric {self.name!r}: {name} must be an indicator matrix with "
-                f"{columns}; it has shape {matrix.shape}."
-            )
-        if not np.isin(matrix, (0, 1)).all():
-            raise DataError(
-                f"Metric {self.name!r}: {name} must hold 0 and 1 only. Cut "
-                "probabilities at a threshold first."
-            )
-        return matrix.astype(bool)
-
-
-def _same_length(y_true: Any, y_pred: Any) -> None:
-    if len(y_true) != len(y_pred):
-        raise DataError(
-            f"There are {len(y_true)} gold labels and {len(y_pred)} predictions; "
-            "there must be one prediction a row."
-        )
-    if len(y_true) == 0:
-        raise DataError("There are no rows to score.")
-
-
-def _names(y: Any) -> list[str]:
-    """Return class labels as a list of str."""
-    values = y.tolist() if hasattr(y, "tolist") else list(y)
-    if values and isinstance(values[0], list):
-        raise DataError(
-            "Class labels must be 1-D; got a matrix. Is this a multi-label metric's "
-            "input?"
-        )
-    return [v if isinstance(v, str) else str(v) for v in values]
-
-
-def _encode(names: list[str], index: dict[str, int], what: str) -> np.ndarray:
-    try:
-        return np.array([index[name] for name in names], dtype=np.int64)
-    except KeyError:
-        at = next(i for i, name in enumerate(names) if name not in index)
-        raise DataError(
-            f"{what}[{at}] is {names[at]!r}, which is not a label of the task. Its "
-            f"labels are {', '.join(map(repr, index))}."
-        ) from None
-
-
-def _bit_matrix(y: Any) -> np.ndarray:
-    """Return joined labels such as "110", or an indicator matrix, as booleans."""
-    values = np.asarray(y)
-    if values.ndim == 2:
-        return values.astype(bool)
-    names = _names(y)
-    width = len(names[0]) if names else 0
-    for index, name in enumerate(names):
-        if len(name) != width or set(name) - {"0", "1"}:
-            raise DataError(
-                f"Label {index} is {name!r}; expected {width} digits 0 or 1, e.g. "
-                f"{'1' * width!r}."
-            )
-    codes = np.array(names, dtype=f"<U{max(width, 1)}").view("<U1")
-    return (codes == "1").reshape(len(names), width)

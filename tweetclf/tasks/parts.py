@@ -41,10 +41,10 @@ def find_parts(
                     )
                 files[stem] = file
         if not files:
+            found = ", ".join(sorted(f.name for f in path.iterdir())[:10])
             raise DataError(
                 f"{path} has no file called train with one of the suffixes "
-                f"{', '.join(SUFFIXES)}; it holds "
-                f"{', '.join(sorted(f.name for f in path.iterdir())[:10]) or 'nothing'}."
+                f"{', '.join(SUFFIXES)}; it holds {found or 'nothing'}."
             )
         tables = {
             stem: read_table(file, encoding=encoding, quoting=quoting)
@@ -57,6 +57,7 @@ def find_parts(
 
 
 def stem_of(path: Path) -> tuple[str, str]:
+    """Return the name without suffixes, and the suffix without .gz."""
     plain = Path(path.name.removesuffix(".gz"))
     return plain.stem, plain.suffix.lower()
 

@@ -47,9 +47,9 @@ def _texts(table: Table, column: str, argument: str) -> list[str]:
                 value.encode("utf-8")
             except UnicodeEncodeError as error:
                 raise DataError(
-                    f"{table.place(row)}: the {argument} (column {column!r}) holds half "
-                    f"of a surrogate pair at character {error.start}, which is no "
-                    "Unicode text. Remove it."
+                    f"{table.place(row)}: the {argument} (column {column!r}) holds "
+                    f"half of a surrogate pair at character {error.start}, which is "
+                    "no Unicode text. Remove it."
                 ) from error
     return list(values)
 
