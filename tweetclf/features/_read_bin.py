@@ -30,7 +30,7 @@ class _Cursor:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.data = np.memmap(path, dtype=np.uint8, mode="r")
-        self.view = memoryview(self.data)
+        self.view = memoryview(self.data)  # type: ignore[arg-type]
         self.at = 0
 
     def fail(self, what: str) -> NoReturn:

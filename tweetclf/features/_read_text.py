@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 import os
 import warnings
+import zlib
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 
 from tweetclf.exceptions import DataError
 from tweetclf.features._raw import RawVectors
 
-__all__ = ["read_text_vectors"]
+__all__ = ["GZIP_MAGIC", "read_text_vectors"]
+
+GZIP_MAGIC = b"\x1f\x8b"
 
 _BLOCK = 4096  # lines parsed by one call
 
@@ -98,9 +101,9 @@ def _floats(text: bytes) -> np.ndarray | None:
             return None
 
 
-def _open(path: str | os.PathLike[str]) -> IO[bytes]:
+def _open(path: str | os.PathLike[str]) -> BinaryIO | gzip.GzipFile:
     with Path(path).open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
+        zipped = file.read(2) == GZIP_MAGIC
     return gzip.open(path, "rb") if zipped else Path(path).open("rb")
 
 
@@ -138,12 +141,15 @@ def read_text_vectors(
     try:
         with _open(path) as file:
             return _read(file, path, limit, errors)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is a damaged gzip file: {error}.") from error
 
 
 def _read(
-    file: IO[bytes], path: str | os.PathLike[str], limit: int | None, errors: str
+    file: BinaryIO | gzip.GzipFile,
+    path: str | os.PathLike[str],
+    limit: int | None,
+    errors: str,
 ) -> RawVectors:
     head = file.readline()
     header = _header(head)

@@ -14,7 +14,7 @@ __all__ = ["tokenize", "tokenize_corpus"]
 
 def tokenize(
     tokenizer: Callable[[str], Sequence[str]] | None, texts: Sequence[str]
-) -> list[Sequence[str]]:
+) -> Sequence[Sequence[str]]:
     """Return the tokens of each text; None stands for ``TweetTokenizer()``."""
     if tokenizer is None:
         tokenizer = TweetTokenizer()
@@ -25,7 +25,7 @@ def tokenize(
 
 def tokenize_corpus(
     corpus: Any, tokenizer: Callable[[str], Sequence[str]] | None, *, caller: str
-) -> list[Sequence[str]]:
+) -> Sequence[Sequence[str]]:
     """Return the token lists of a corpus of texts or of token lists."""
     is_tokens = (
         isinstance(corpus, Sequence)

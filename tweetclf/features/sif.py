@@ -249,7 +249,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return embedding
 
     def _find_vectors(
-        self, texts: list[str], tokens: list[Sequence[str]]
+        self, texts: list[str], tokens: Sequence[Sequence[str]]
     ) -> WordVectors:
         if isinstance(self.word_vectors, WordVectors):
             return self.word_vectors
@@ -265,7 +265,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         extra = tokenize(tokenizer, self._extra_texts())
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return WordVectors.train(
-            tokens + extra,
+            [*tokens, *extra],
             dim=self.dim,
             window=self.window,
             epochs=self.epochs,
@@ -285,7 +285,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             self.extra_corpus, caller=type(self).__name__, name="extra_corpus"
         )
 
-    def _index(self, tokens: list[Sequence[str]]) -> _Tokens:
+    def _index(self, tokens: Sequence[Sequence[str]]) -> _Tokens:
         if self.newline_token:
             tokens = [[*text, _NEWLINE] for text in tokens]
         row: dict[str, int] = {}
@@ -330,12 +330,12 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         member = sparse.csr_array(
             (weights[tokens.ids], tokens.ids, tokens.indptr), shape=shape
         )
-        divisor = self._divisor(tokens, weights, vectors.any(axis=1))
+        divisor = self._divisor(tokens, weights, np.any(vectors, axis=1))
         total = member @ vectors
         return total / np.where(divisor > 0, divisor, 1).astype(np.float32)[:, None]
 
     def _divisor(
-        self, tokens: _Tokens, weights: np.ndarray, has_vector: np.ndarray
+        self, tokens: _Tokens, weights: np.ndarray, has_vector: Any
     ) -> np.ndarray:
         lengths = np.diff(tokens.indptr)
         if self.divide_by == "tokens":

@@ -16,7 +16,7 @@ from scipy import sparse
 from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features._raw import RawVectors
 from tweetclf.features._read_bin import FASTTEXT_MAGIC, read_fasttext_bin
-from tweetclf.features._read_text import read_text_vectors
+from tweetclf.features._read_text import GZIP_MAGIC, read_text_vectors
 from tweetclf.features._tokens import tokenize_corpus
 from tweetclf.features._train import Settings, automatic_bucket, train
 from tweetclf.features.subwords import subword_hashes
@@ -278,7 +278,8 @@ class WordVectors:
             )
         if head[8:9] == b"{":
             return cls.load(path)
-        if b"\0" in head:
+        zipped = head.startswith(GZIP_MAGIC)
+        if b"\0" in head and not zipped:
             raise DataError(
                 f"{path} is neither a fastText .bin file nor text vectors. For "
                 "word2vec's binary format use gensim's "
