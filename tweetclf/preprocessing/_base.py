@@ -13,11 +13,37 @@ from tweetclf.utils.validation import check_texts
 
 __all__ = ["StatelessTextTransformer", "TextNormalizer"]
 
+_COMPILED: dict[tuple[Any, ...], Callable[[str], Any]] = {}
+_MOST_COMPILED = 256
+
 
 class StatelessTextTransformer(TransformerMixin, BaseEstimator):
     """Base of transformers whose output depends on their parameters alone."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
+
+    def _key(self) -> tuple[Any, ...]:
+        """Return all that decides the output, as something that can be hashed."""
+        # Not get_params: it reads the signature each time, and this runs for each text.
+        return tuple(getattr(self, name) for name in self._parameter_constraints)
+
+    def _compile(self) -> Callable[[str], Any]:
+        """Return the function of one text that the options describe."""
+        raise NotImplementedError
+
+    def _compiled(self) -> Callable[[str], Any]:
+        """Return what `_compile` returns, made once for equal options.
+
+        Nothing compiled is stored in the estimator: it could not be saved.
+        """
+        key = (type(self), *self._key())
+        function = _COMPILED.get(key)
+        if function is None:
+            self._validate_params()
+            if len(_COMPILED) >= _MOST_COMPILED:
+                _COMPILED.clear()
+            function = _COMPILED[key] = self._compile()
+        return function
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -59,14 +85,11 @@ class StatelessTextTransformer(TransformerMixin, BaseEstimator):
 class TextNormalizer(StatelessTextTransformer):
     """Base of normalisers: a subclass says what happens to one text."""
 
-    def _compile(self) -> Callable[[str], str]:
-        """Return the function from text to text that the options describe."""
-        raise NotImplementedError
-
     def normalize(self, text: str) -> str:
         """Return the normalised `text`."""
         self._check_one(text)
-        return self._compile()(text)
+        normalized: str = self._compiled()(text)
+        return normalized
 
     def transform(self, X: Any) -> list[str]:
         """Normalise texts.
@@ -82,8 +105,7 @@ class TextNormalizer(StatelessTextTransformer):
             Normalised texts, in order.
         """
         texts = check_texts(X, caller=type(self).__name__)
-        self._validate_params()
-        return list(map(self._compile(), texts))
+        return list(map(self._compiled(), texts))
 
     def __call__(self, text: str) -> str:
         """Normalise one text, so that a vectorizer takes it as ``preprocessor``."""

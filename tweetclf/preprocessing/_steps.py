@@ -51,7 +51,6 @@ class Options(NamedTuple):
         return tuple(token for token in tokens if token)
 
 
-@lru_cache(maxsize=256)
 def compile_steps(options: Options) -> Step:
     """Return the function from text to text that `options` describe.
 

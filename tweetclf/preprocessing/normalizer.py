@@ -12,7 +12,10 @@ from tweetclf.utils._sklearn import Interval, StrOptions
 __all__ = ["TweetNormalizer"]
 
 # The languages for which the emoji package has short names.
-_LANGUAGES = set("ar de en es fa fr id it ja ko pt ru tr zh".split())
+_LANGUAGES = {
+    *("ar", "de", "en", "es", "fa", "fr", "id", "it", "ja", "ko", "pt", "ru"),
+    *("tr", "zh"),
+}
 
 
 class TweetNormalizer(TextNormalizer):

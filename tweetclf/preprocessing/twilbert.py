@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from tweetclf.preprocessing._base import TextNormalizer
@@ -20,7 +19,6 @@ _RELEASED_HANDLE = re.compile(r"(?<!@)@++\w++")
 _RT_TOKEN = re.compile(r"(?<!\w)RT(?!\w)")
 
 
-@lru_cache(maxsize=16)
 def _compile(strip_rt: str | None, patterns: str) -> Callable[[str], str]:
     safe = TweetNormalizer(unicode_form=None, urls="url", handles="user")
 

@@ -1,0 +1,95 @@
+"""Text to raw tokens: one scan of one pattern a scheme."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable
+
+from tweetclf.preprocessing import patterns
+
+__all__ = ["SCHEMES", "make_scanner"]
+
+SCHEMES = ("tweet", "punctuation", "whitespace")
+
+# HAHA 2019, NBSVM notebook: what is surrounded by blanks before splitting.
+_HAHA_PUNCTUATION = string.punctuation + "“”¨«»®´·º½¾¿¡§£₤‘’"
+
+_EMOTICON = "|".join(
+    (
+        # Eyes, nose, mouth of brackets and the like, as many as there are: :-)))
+        r"(?<!\d)[<>]?[:;=][-o*'^]?(?:\)++|\(++|\]++|\[++|\}++|\{++|\|++|[/\\@*$])",
+        # A mouth that is a letter must end the word: :D, ;P, :o
+        r"(?<!\w)[<>]?[:;=][-o*'^]?(?:D++|[dpPoOsS3])(?!\w)",
+        r"(?<!\w)\(-?[:;=](?![\w()])",
+        r"<3++|</3++",
+        r"\^[_.-]{0,3}\^",
+        r"-[_.]{1,5}-",
+        r"(?<!\w)[oO0][_.][oO0](?!\w)",
+        r"\\o/",
+        r"¯\\_\(ツ\)_/¯",
+    )
+)
+# Replacement tokens in brackets, ours and those of others: <url>, [USER].
+_MARKUP = r"<[A-Za-z_/]{1,32}>|\[[A-Z]{2,32}\]"
+_TAGS = re.compile(r"[#＃]+[^#＃]+")
+
+
+def _tweet_pattern(literals: tuple[str, ...]) -> str:
+    chars = patterns.word_chars()
+    # The zero-width non-joiner is spelling in Persian.
+    word = rf"[{chars}]++(?:['’\u200c-][{chars}]++)*+"
+    alternatives = [patterns.URL, patterns.EMAIL]
+    if literals:
+        alternatives.append(patterns.literal_pattern(literals))
+    alternatives += [
+        _MARKUP,
+        patterns.ENTITY,
+        patterns.HANDLE,
+        patterns.hashtag_pattern(),
+        _EMOTICON,
+        patterns.emoji_pattern(),
+        rf"{patterns.NUMBER}%?",
+        word,
+        r"\.{2,}+",
+        # Anything else stands alone, with the marks and selectors it carries.
+        rf"\S(?:(?!\w)[{chars}\ufe00-\ufe0f\u200d])*+",
+    ]
+    return "|".join(alternatives)
+
+
+def make_scanner(
+    scheme: str, literals: tuple[str, ...] = ()
+) -> Callable[[str], list[str]]:
+    """Return the function from text to raw tokens.
+
+    Parameters
+    ----------
+    scheme : {"tweet", "punctuation", "whitespace"}
+        How to split.
+    literals : tuple of str, default=()
+        Replacement tokens that stay whole.
+    """
+    if scheme == "whitespace":
+        return str.split
+    if scheme == "punctuation":
+        marks = re.escape(_HAHA_PUNCTUATION)
+        return re.compile(rf"[{marks}]|[^{marks}\s]+").findall
+    findall = re.compile(_tweet_pattern(literals)).findall
+
+    def scan(text: str) -> list[str]:
+        tokens: list[str] = findall(text)
+        if "#" not in text and "＃" not in text:
+            return tokens
+        # Hashtags glued together (#uno#dos) are found as one.
+        return [
+            piece
+            for token in tokens
+            for piece in (
+                _TAGS.findall(token)
+                if len(token) > 1 and token[0] in "#＃"
+                else (token,)
+            )
+        ]
+
+    return scan
