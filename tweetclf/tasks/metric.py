@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,55 +12,10 @@ import numpy as np
 from tweetclf.exceptions import DataError
 from tweetclf.tasks import _inputs as inputs
 from tweetclf.tasks import scores
+from tweetclf.tasks._kinds import METRICS, RANKED, VERSION, MetricKind
 from tweetclf.utils.registry import Registry
 
 __all__ = ["METRICS", "Metric", "get_metric", "list_metrics"]
-
-# Raised when a metric's formula changes: results of two versions do not mix.
-VERSION = "v1"
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """How a metric is computed: over counts, over row statistics, or over ranks."""
-
-    formula: str
-    greater_is_better: bool = True
-    average: str | None = None
-    zero_division: float | None = 0.0
-    multilabel: bool = False
-    numeric: bool = False
-    extra: tuple[str, ...] = ()
-
-
-_KINDS = {
-    "accuracy": _Kind("accuracy", zero_division=None),
-    "binary_f1": _Kind("f1", average="binary"),
-    "binary_precision": _Kind("precision", average="binary"),
-    "binary_recall": _Kind("recall", average="binary"),
-    "macro_f1": _Kind("f1", average="macro"),
-    "macro_precision": _Kind("precision", average="macro"),
-    "macro_recall": _Kind("recall", average="macro"),
-    "micro_f1": _Kind("f1", average="micro"),
-    "weighted_f1": _Kind("f1", average="weighted"),
-    "mcc": _Kind("mcc"),
-    "qwk": _Kind("kappa", extra=("weights:quadratic",)),
-    "exact_match": _Kind("exact_match", zero_division=None, extra=("bits",)),
-    "mean_bit_macro_f1": _Kind("f1", average="macro", extra=("bits:mean",)),
-    "jaccard": _Kind("jaccard", average="samples", zero_division=1.0, multilabel=True),
-    "multilabel_micro_f1": _Kind(
-        "f1", average="micro", multilabel=True, extra=("multilabel",)
-    ),
-    "multilabel_macro_f1": _Kind(
-        "f1", average="macro", multilabel=True, extra=("multilabel",)
-    ),
-    "rmse": _Kind("rmse", greater_is_better=False, zero_division=None, numeric=True),
-    "mae": _Kind("mae", greater_is_better=False, zero_division=None, numeric=True),
-    "pearson": _Kind("pearson", numeric=True),
-    "spearman": _Kind("spearman", numeric=True),
-}
-METRICS = MappingProxyType(_KINDS)
-_RANKED = frozenset({"spearman"})
 
 
 def list_metrics() -> list[str]:
@@ -94,7 +48,9 @@ def get_metric(name: str, **options: Any) -> Metric:
     'f1|average:binary|pos:irony|zero:0|v1'
     """
     if name not in METRICS:
-        registry: Registry[_Kind] = Registry("metric", "tweetclf.tasks.list_metrics()")
+        registry: Registry[MetricKind] = Registry(
+            "metric", "tweetclf.tasks.list_metrics()"
+        )
         for known, kind in METRICS.items():
             registry.register(known, kind)
         registry.get(name)
@@ -161,7 +117,7 @@ class Metric:
                 )
 
     @property
-    def _kind(self) -> _Kind:
+    def _kind(self) -> MetricKind:
         return METRICS[self.name]
 
     # make_scorer shows the name of its function.
@@ -224,7 +180,7 @@ class Metric:
             return self._by_group(y_true, y_pred, groups)
         if self.supports_confusion:
             return float(self.from_confusion(self.confusion(y_true, y_pred)))
-        if self.name in _RANKED:
+        if self.name in RANKED:
             true, pred = inputs.numbers(y_true, "y_true"), inputs.numbers(y_pred)
             inputs.same_length(true, pred)
             ranks = scores.average_ranks(true), scores.average_ranks(pred)
@@ -255,13 +211,13 @@ class Metric:
         """Whether the score is a function of the confusion matrix."""
         kind = self._kind
         return not (kind.multilabel or kind.numeric or self._bits or self.by_group) or (
-            kind.numeric and bool(self.labels) and self.name not in _RANKED
+            kind.numeric and bool(self.labels) and self.name not in RANKED
         )
 
     @property
     def supports_rows(self) -> bool:
         """Whether the score is a function of the mean of `per_row`."""
-        return not self.by_group and self.name not in _RANKED
+        return not self.by_group and self.name not in RANKED
 
     @property
     def _bits(self) -> bool:
