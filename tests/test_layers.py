@@ -12,7 +12,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "tweetclf"
 
 LAYERS = [
-    {"utils", "exceptions", "_version"},
+    {"exceptions", "_version"},
+    {"utils"},
     {"modules", "tasks", "preprocessing"},
     {"training"},
     {"features", "pretraining", "social"},
@@ -47,9 +48,7 @@ def _imported_rooms(tree: ast.AST) -> set[str]:
             names = [node.module]
             if node.module == "tweetclf":
                 names = [f"tweetclf.{alias.name}" for alias in node.names]
-        rooms |= {
-            name.split(".")[1] for name in names if name.startswith("tweetclf.")
-        }
+        rooms |= {name.split(".")[1] for name in names if name.startswith("tweetclf.")}
         stack.extend(ast.iter_child_nodes(node))
     return rooms
 

@@ -394,6 +394,8 @@ def execute_run(
     evaluate = {"test": _evaluate_test, "cv": _evaluate_cv}[spec.protocol.evaluation]
     created = datetime.now(UTC).isoformat(timespec="seconds")
     try:
+        # Imports are not part of what a system costs.
+        system.build(task, seed=spec.seed)
         with (
             warnings.catch_warnings(record=True) as caught,
             threadpool_limits(1),

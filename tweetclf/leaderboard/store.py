@@ -105,7 +105,8 @@ class RunStore:
         """
         path = self._base(record.spec).with_suffix(".npz")
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # np.load leaves a file that it opened itself open on some errors.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise RecordError(

@@ -91,6 +91,9 @@ class System:
     def arguments(self, task: Task) -> dict[str, Any]:
         """Return the keyword arguments of the factory for `task`."""
         filled = {key: getattr(task, attr) for key, attr in self.task_params.items()}
+        if "language" in filled:
+            # Word lists know languages, not countries: "es-MX" is "es" to them.
+            filled["language"] = filled["language"].partition("-")[0]
         if task.kind in {"multilabel", "pair"}:
             filled[{"multilabel": "multilabel", "pair": "pairs"}[task.kind]] = True
         return {**filled, **self.params}

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tweetclf.exceptions import DataError
+from tweetclf.leaderboard import Protocol, get_system, read_definition
+from tweetclf.leaderboard.definitions import DEFAULT
+from tweetclf.tasks import task_info
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "leaderboards"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_definitions_name_what_exists(path: Path) -> None:
+    definition = read_definition(path)
+    for task in definition.tasks:
+        task_info(task)
+    for system in definition.systems:
+        get_system(system)
+
+
+def test_default_runs_on_bundled_tasks() -> None:
+    assert all(task_info(task).bundled for task in DEFAULT.tasks)
+    assert all(get_system(system) for system in DEFAULT.systems)
+
+
+def test_all_keys_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "d.toml"
+    path.write_text(
+        'title = "T"\ntasks = ["a"]\nsystems = ["b"]\nseeds = [0, 3]\n'
+        'grid = true\nrefit_on_dev = true\nevaluation = "cv"\nn_folds = 3\n'
+        "n_resamples = 500\n"
+    )
+    definition = read_definition(path)
+    assert definition.seeds == (0, 3)
+    assert definition.n_resamples == 500
+    assert definition.protocol == Protocol("cv", 3, grid=True, refit_on_dev=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tasks = [", "is not TOML"),
+        ('tasks = ["a"]', "'systems' is missing"),
+        ('tasks = ["a"]\nsystems = ["b"]\nseed = [1]', "Did you mean 'seeds'"),
+        ('tasks = "a"\nsystems = ["b"]', "'tasks' must be a list"),
+        ('tasks = [1]\nsystems = ["b"]', "must hold strings"),
+        ('tasks = ["a"]\nsystems = ["b"]\ngrid = 1', "'grid' must be true or false"),
+        ('tasks = ["a"]\nsystems = ["b"]\nseeds = [-1]', "integers from 0"),
+        ('tasks = ["a"]\nsystems = ["b"]\nevaluation = "dev"', '"test" or "cv"'),
+        ('tasks = ["a"]\nsystems = ["b"]\nn_folds = 1', "at least 2"),
+    ],
+)
+def test_errors_name_the_file_and_the_key(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "d.toml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        read_definition(path)
+    assert "d.toml" in str(caught.value)
+
+
+def test_missing_definition(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no definition at"):
+        read_definition(tmp_path / "none.toml")
