@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.estimators._labels import check_indicator, check_labels, check_targets
+from tweetclf.estimators._seeds import inner_seed
 from tweetclf.utils._sklearn import StrOptions, _check_sample_weight, _fit_context
 from tweetclf.utils.validation import check_text_pairs, check_texts
 
@@ -136,12 +135,7 @@ class TextDummyClassifier(ClassifierMixin, BaseEstimator):
             prior = np.bincount(codes, weights=kept) / kept.sum()
         self.class_prior_ = prior
         self.multilabel_ = several
-        seed = self.random_state
-        self.key_ = (
-            int(seed)
-            if isinstance(seed, Integral)
-            else int(check_random_state(seed).randint(2**31 - 1))
-        )
+        self.key_ = inner_seed(self.random_state)
         return self
 
     def _guess(self, X: Any) -> NDArray[np.intp]:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from tweetclf.estimators._seeds import inner_seed
 from tweetclf.exceptions import DataError
 from tweetclf.utils._sklearn import (
     Interval,
@@ -167,7 +167,7 @@ class OneVsRestLogisticRegression(ClassifierMixin, BaseEstimator):
         class_weight = compute_class_weight(
             self.class_weight, classes=self.classes_, y=y, sample_weight=weight
         )
-        random_state = check_random_state(self.random_state)
+        seed = inner_seed(self.random_state)
         positives = range(1, 2) if n_classes == 2 else range(n_classes)
         rest = class_weight[0] if n_classes == 2 else 1.0
         fits = [
@@ -178,7 +178,7 @@ class OneVsRestLogisticRegression(ClassifierMixin, BaseEstimator):
                 class_weight={0: rest, 1: class_weight[k]},
                 max_iter=self.max_iter,
                 tol=self.tol,
-                random_state=random_state.randint(2**31 - 1),
+                random_state=seed,
             ).fit(X, (y == self.classes_[k]).astype(np.int8), sample_weight=weight)
             for k in positives
         ]

@@ -12,12 +12,12 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
-from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tweetclf.estimators._labels import check_labels
+from tweetclf.estimators._seeds import inner_seed
 from tweetclf.estimators.liblinear import normalise_one_vs_rest
 from tweetclf.exceptions import DataError
 from tweetclf.features import NBLogCountRatio, NgramTfidfVectorizer
@@ -303,12 +303,12 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
     def _fit_learners(
         self, X: Any, codes: NDArray[np.intp], weight: NDArray[np.float64]
     ) -> None:
-        random_state = check_random_state(self.random_state)
+        seed = inner_seed(self.random_state)
         n_classes = len(self.classes_)
         positives = [1] if n_classes == 2 else range(n_classes)
         coef, intercept = [], []
         for ratio, positive in zip(self.log_count_ratio_, positives, strict=True):
-            learner = self._make_learner(random_state.randint(2**31 - 1))
+            learner = self._make_learner(seed)
             learner.fit(_scale(X, ratio), codes == positive, sample_weight=weight)
             weights = learner.coef_[0]
             mean = np.abs(weights).mean()

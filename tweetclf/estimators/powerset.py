@@ -144,7 +144,7 @@ class LabelPowerset(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         self.estimator_ = clone(self.estimator).fit(X, joined, **fit_params)
         self.combinations_ = np.array(
-            [list(bits) for bits in self.estimator_.classes_.tolist()]
+            [[int(bit) for bit in bits] for bits in self.estimator_.classes_.tolist()]
         ).astype(indicator.dtype)
         return self
 
@@ -192,7 +192,9 @@ class LabelPowerset(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self.layout_ == "indicator":
             return indicator
         if self.layout_ == "bits":
-            return np.array(["".join(map(str, row)) for row in indicator.tolist()])
+            return np.array(
+                ["".join(map(str, row)) for row in indicator.astype(int).tolist()]
+            )
         names = np.asarray(self.labels, dtype=object)
         return np.array([self.separator.join(names[row == 1]) for row in indicator])
 

@@ -1,0 +1,206 @@
+"""What a check sees: the estimator, data of its kind and its outputs."""
+
+from __future__ import annotations
+
+import functools
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
+
+from tweetclf.testing._data import make_corpus, make_pairs
+
+__all__ = ["KINDS", "Subject", "assert_refused", "assert_same", "identical"]
+
+KINDS = ("classifier", "regressor", "multilabel", "pair", "transformer")
+_OWN = object()
+_OUTPUTS = ("predict", "predict_proba", "decision_function", "transform")
+
+
+class Subject:
+    """An estimator under test, with training data of its kind.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The prototype; checks work on clones of it.
+    kind : str
+        One of ``KINDS``.
+    target : {"classes", "numbers", "indicator", "none"}
+        What y is; "none" for transformers, which may still be given classes.
+    pairs : bool
+        Whether X holds text pairs.
+    X, X_new : list of str or of pairs
+        Training texts, and texts to predict.
+    y : list or ndarray
+        Training targets in the plainest form of the kind.
+    words : list of str
+        Labels of the training texts as plain words, whatever the target is.
+    """
+
+    def __init__(self, estimator: Any, kind: str, name: str) -> None:
+        if kind not in KINDS:
+            raise ValueError(
+                f"The 'kind' of a text estimator must be one of {KINDS}. Got {kind!r} "
+                "instead."
+            )
+        self.estimator = _seeded(estimator)
+        self.kind = kind
+        self.name = name
+        self.pairs = kind == "pair"
+        self.target = {
+            "classifier": "classes",
+            "regressor": "numbers",
+            "multilabel": "indicator",
+            "transformer": "none",
+        }.get(kind) or self._pair_target()
+        self.X: list[Any]
+        if self.pairs:
+            self.X, self.words = make_pairs()
+        else:
+            self.X, self.words = make_corpus(3 if self.target == "indicator" else 2)
+        # Seen and unseen texts to predict.
+        unseen = self.of(["jajaja genial", "odio el horario", "", "😭 pésimo"])
+        self.X_new = [*self.X[:9], *unseen]
+        self.y = self._make_y()
+
+    def _pair_target(self) -> str:
+        if is_classifier(self.estimator):
+            return "classes"
+        return "numbers" if is_regressor(self.estimator) else "none"
+
+    @property
+    def predicts(self) -> bool:
+        """Whether the estimator is more than a transformer."""
+        return self.target != "none"
+
+    def _make_y(self) -> Any:
+        rows = list(zip(self.X, self.words, strict=True))
+        if self.target == "indicator":
+            return np.array(
+                [[w == "bien", w == "mal", "che" in t] for t, w in rows], int
+            )
+        if self.target == "numbers":
+            return [float(w == "bien") * 2 + len(str(t)) % 7 / 10 for t, w in rows]
+        return list(self.words)
+
+    def of(self, texts: Sequence[str]) -> list[Any]:
+        """Return texts as rows of X: themselves, or second sides of pairs."""
+        return [("hoy", text) for text in texts] if self.pairs else list(texts)
+
+    def clone(self) -> Any:
+        """Return an unfitted copy of the estimator."""
+        return clone(self.estimator)
+
+    def fit(self, X: Any = _OWN, y: Any = _OWN, **options: Any) -> Any:
+        """Return a clone fitted on the given data, or on the kind's own."""
+        X = self.X if X is _OWN else X
+        y = self.y if y is _OWN else y
+        return self.clone().fit(X, y, **options)
+
+    @functools.cached_property
+    def fitted(self) -> Any:
+        """A fitted clone that checks share and must not fit again."""
+        return self.fit()
+
+    @property
+    def requires_fit(self) -> bool:
+        """Whether methods must refuse to run before `fit`."""
+        return bool(get_tags(self.estimator).requires_fit)
+
+    @property
+    def takes_weight(self) -> bool:
+        """Whether `fit` has a parameter sample_weight."""
+        return bool(has_fit_parameter(self.estimator, "sample_weight"))
+
+    def methods(self, estimator: Any = None) -> list[str]:
+        """Return the output methods that the estimator has."""
+        estimator = self.fitted if estimator is None else estimator
+        return [name for name in _OUTPUTS if hasattr(estimator, name)]
+
+    def output(self, estimator: Any, X: Any) -> Any:
+        """Return the main output: predictions, or the transformed texts."""
+        return estimator.predict(X) if self.predicts else estimator.transform(X)
+
+    def outputs(self, estimator: Any, X: Any = None) -> dict[str, Any]:
+        """Return the output of every method, by name."""
+        X = self.X_new if X is None else X
+        return {name: getattr(estimator, name)(X) for name in self.methods(estimator)}
+
+
+def _seeded(estimator: Any) -> Any:
+    """Return a clone in which every random_state that is None is 0."""
+    seeds = {
+        name: 0
+        for name, value in estimator.get_params(deep=True).items()
+        if value is None and name.rpartition("__")[2] == "random_state"
+    }
+    return clone(estimator).set_params(**seeds)
+
+
+def _rows_of(output: Any) -> Any:
+    return output.toarray() if sparse.issparse(output) else output
+
+
+def identical(a: Any, b: Any, tolerance: float = 0.0) -> bool:
+    """Tell whether two outputs are equal, numbers up to a relative tolerance."""
+    a, b = _rows_of(a), _rows_of(b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(identical(a[k], b[k], tolerance) for k in a)
+    if not isinstance(a, np.ndarray):
+        return bool(np.all(a == b)) if hasattr(a, "shape") else a == b
+    b = np.asarray(b)
+    if a.shape != b.shape or a.dtype.kind != b.dtype.kind:
+        return False
+    if a.dtype.kind == "f" and tolerance:
+        scale = float(np.abs(a).max(initial=1.0))
+        return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * scale))
+    return bool(np.array_equal(a, b))
+
+
+def assert_same(a: Any, b: Any, what: str, tolerance: float = 0.0) -> None:
+    """Raise AssertionError, saying what changed, unless the outputs are equal."""
+    if not identical(a, b, tolerance):
+        raise AssertionError(f"{what}: {_short(a)} is not {_short(b)}")
+
+
+def _short(value: Any) -> str:
+    text = repr(_rows_of(value)).replace("\n", " ")
+    return text if len(text) < 160 else text[:157] + "..."
+
+
+def assert_refused(call: Callable[[], Any], pattern: str, what: str) -> None:
+    """Check that `call` raises ValueError or TypeError with a message that helps.
+
+    Parameters
+    ----------
+    call : callable
+        Is expected to fail.
+    pattern : str
+        Regular expression that the message must contain, without regard to case.
+    what : str
+        What was tried, for the failure's message.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = call()
+    except (ValueError, TypeError) as error:
+        if not re.search(pattern, str(error), flags=re.IGNORECASE):
+            raise AssertionError(
+                f"{what} was refused with a message that does not say "
+                f"/{pattern}/: {error}"
+            ) from error
+    except Exception as error:
+        raise AssertionError(
+            f"{what} must be refused with a ValueError or TypeError; it raised "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    else:
+        raise AssertionError(f"{what} was not refused; the result is {_short(result)}")
