@@ -119,13 +119,11 @@ class RunSpec:
     @property
     def key(self) -> str:
         """Sixteen hexadecimal digits of the sha256 of the canonical JSON."""
-        facts = asdict(self)
+        facts = _finite(asdict(self), "text")
         # Derived from the data, which the hashes name already.
         for derived in ("n_shared", "sizes"):
             facts["task"].pop(derived)
-        text = json.dumps(
-            facts, sort_keys=True, ensure_ascii=True, default=_plain, allow_nan=True
-        )
+        text = json.dumps(facts, sort_keys=True, default=_plain, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -222,7 +220,8 @@ class RunRecord:
 
     def to_json(self) -> str:
         """Return the record as indented JSON, with its key and format."""
-        document = _finite({"format": FORMAT, "key": self.key, **asdict(self)})
+        document = {"format": FORMAT, "key": self.key, **_finite(asdict(self), None)}
+        document["spec"] = _finite(asdict(self.spec), "text")
         text = json.dumps(
             document, indent=1, ensure_ascii=False, default=_plain, allow_nan=False
         )
@@ -281,14 +280,17 @@ class RunRecord:
         return record
 
 
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinities by null, which every JSON reader knows."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+def _finite(value: Any, instead: str | None) -> Any:
+    """Replace NaN and infinities, which JSON does not know.
+
+    Scores become null. Parameters become text, since they determine the key.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value) if instead == "text" else None
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _finite(item, instead) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_finite(item, instead) for item in value]
     return value
 
 
