@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
 __all__ = ["inner_seed"]
@@ -22,8 +20,8 @@ def inner_seed(random_state: int | np.random.RandomState | None) -> int:
     >>> inner_seed(7)
     7
     """
-    if isinstance(random_state, Integral):
-        return int(random_state)
     if random_state is None:
         return int(np.random.default_rng().integers(2**31 - 1))
-    return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(random_state)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from tweetclf.exceptions import DataError
+from tweetclf.utils._sklearn import InvalidParameterError
 from tweetclf.utils.validation import check_texts
 
 __all__ = ["NgramTfidfVectorizer"]
@@ -62,6 +67,26 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             return raw_documents
         return check_texts(raw_documents, caller=type(self).__name__)
 
+    @contextmanager
+    def _explained(self, texts: Any) -> Iterator[None]:
+        """Say of a pruning that leaves nothing which limits did it on how many texts.
+
+        scikit-learn says "max_df corresponds to < documents than min_df" of it.
+        """
+        try:
+            yield
+        except ValueError as error:
+            if not re.search("m(in|ax)_df", str(error)) or isinstance(
+                error, InvalidParameterError
+            ):
+                raise
+            size = f"{len(texts)} texts" if hasattr(texts, "__len__") else "the texts"
+            raise DataError(
+                f"{type(self).__name__}: no n-gram is left with min_df={self.min_df} "
+                f"and max_df={self.max_df} on {size}. Lower min_df, raise max_df or "
+                f"give more texts. ({error})"
+            ) from error
+
     def fit(self, raw_documents: Any, y: Any = None) -> NgramTfidfVectorizer:
         """Learn the vocabulary and the document frequencies.
 
@@ -77,7 +102,9 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         NgramTfidfVectorizer
             This object.
         """
-        return super().fit(self._texts(raw_documents), y)
+        texts = self._texts(raw_documents)
+        with self._explained(texts):
+            return super().fit(texts, y)
 
     def fit_transform(self, raw_documents: Any, y: Any = None) -> Any:
         """Learn the vocabulary and return the training matrix.
@@ -94,7 +121,9 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         sparse matrix of shape (n_samples, n_features)
             TF-IDF weights.
         """
-        return super().fit_transform(self._texts(raw_documents), y)
+        texts = self._texts(raw_documents)
+        with self._explained(texts):
+            return super().fit_transform(texts, y)
 
     def transform(self, raw_documents: Any) -> Any:
         """Return the matrix of new texts over the learnt vocabulary.

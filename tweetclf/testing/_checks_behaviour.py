@@ -177,7 +177,7 @@ def check_clones_independent(subject: Subject) -> None:
 
 
 def _global_states() -> tuple[Any, Any]:
-    legacy = np.random.get_state()  # noqa: NPY002 - the global state is the point
+    legacy: Any = np.random.get_state()  # noqa: NPY002 - the global state is the point
     return random.getstate(), tuple(map(repr, legacy)) + (legacy[1].tobytes(),)
 
 

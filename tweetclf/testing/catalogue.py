@@ -1,0 +1,102 @@
+"""The public text estimators of tweetclf, as the battery runs them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["Entry", "public_estimators"]
+
+
+class Entry(NamedTuple):
+    """An estimator with its kind and a name that is unique among the entries."""
+
+    name: str
+    estimator: Any
+    kind: str
+
+
+def public_estimators() -> list[Entry]:
+    """Return every public text estimator, and every factory in each of its roles."""
+    return [*_classifiers(), *_pairs(), *_multilabel(), *_regressors(), *_features()]
+
+
+def _classifiers() -> list[Entry]:
+    from tweetclf import estimators as e
+
+    made = {
+        "NBSVMClassifier": e.NBSVMClassifier(),
+        "NBSVMClassifier-lr": e.NBSVMClassifier(learner="lr", class_weight="balanced"),
+        "TextDummyClassifier": e.TextDummyClassifier(),
+        "TextDummyClassifier-stratified": e.TextDummyClassifier(strategy="stratified"),
+        "atalaya_lr": e.atalaya_lr(),
+        "atalaya_svm": e.atalaya_svm(),
+        "atalaya_svm-code": e.atalaya_svm(variant="code"),
+        "atalaya_svm-without-boc": e.atalaya_svm(without="boc"),
+        "atalaya_svm-without-bow": e.atalaya_svm(without="bow"),
+        "atalaya_svm-without-emb": e.atalaya_svm(without="emb"),
+        "char_svm": e.char_svm(),
+        "haha_nbsvm": e.haha_nbsvm(),
+        "majority": e.majority(),
+        "nbsvm": e.nbsvm(),
+        "stratified": e.stratified(),
+        "tfidf_lr": e.tfidf_lr(),
+    }
+    return [Entry(name, estimator, "classifier") for name, estimator in made.items()]
+
+
+def _pairs() -> list[Entry]:
+    from tweetclf import estimators as e
+
+    made = {
+        "atalaya_svm-pairs": e.atalaya_svm(pairs=True, without="emb"),
+        "char_svm-pairs": e.char_svm(pairs=True),
+        "haha_nbsvm-pairs": e.haha_nbsvm(pairs=True),
+        "majority-pairs": e.majority(pairs=True),
+        "nbsvm-pairs": e.nbsvm(pairs=True),
+        "stratified-pairs": e.stratified(pairs=True),
+        "tfidf_lr-pairs": e.tfidf_lr(pairs=True),
+        "tfidf_ridge-pairs": e.tfidf_ridge(pairs=True),
+        "mean-pairs": e.mean(pairs=True),
+    }
+    return [Entry(name, estimator, "pair") for name, estimator in made.items()]
+
+
+def _multilabel() -> list[Entry]:
+    from tweetclf import estimators as e
+
+    made = {
+        "LabelPowerset": e.LabelPowerset(e.nbsvm(learner="lr")),
+        "LabelPowerset-atalaya_lr": e.LabelPowerset(e.atalaya_lr(without="emb")),
+        "atalaya_lr-multilabel": e.atalaya_lr(multilabel=True, without="emb"),
+        "char_svm-multilabel": e.char_svm(multilabel=True),
+        "haha_nbsvm-multilabel": e.haha_nbsvm(multilabel=True),
+        "majority-multilabel": e.majority(multilabel=True),
+        "nbsvm-multilabel": e.nbsvm(multilabel=True),
+        "stratified-multilabel": e.stratified(multilabel=True),
+        "tfidf_lr-multilabel": e.tfidf_lr(multilabel=True),
+    }
+    return [Entry(name, estimator, "multilabel") for name, estimator in made.items()]
+
+
+def _regressors() -> list[Entry]:
+    from tweetclf import estimators as e
+
+    made = {
+        "TextDummyRegressor": e.TextDummyRegressor(strategy="median"),
+        "mean": e.mean(),
+        "tfidf_ridge": e.tfidf_ridge(),
+    }
+    return [Entry(name, estimator, "regressor") for name, estimator in made.items()]
+
+
+def _features() -> list[Entry]:
+    from tweetclf.features import NgramTfidfVectorizer, PairFeatures, SIFVectorizer
+    from tweetclf.preprocessing import TweetNormalizer, TweetTokenizer
+
+    return [
+        Entry("NgramTfidfVectorizer", NgramTfidfVectorizer(), "transformer"),
+        Entry("PairFeatures", PairFeatures(NgramTfidfVectorizer()), "pair"),
+        Entry("SIFVectorizer", SIFVectorizer(dim=8), "transformer"),
+        Entry("TweetNormalizer", TweetNormalizer(), "transformer"),
+        Entry("TweetTokenizer", TweetTokenizer(), "transformer"),
+    ]
