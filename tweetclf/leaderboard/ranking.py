@@ -335,7 +335,7 @@ def build_leaderboard(
     predictions: Callable[[RunRecord], Predictions],
     *,
     title: str = "Leaderboard",
-    published: Callable[[str], Iterable[PublishedResult]] | None = None,
+    published: Callable[[TaskFacts], Iterable[PublishedResult]] | None = None,
     n_test_scorings: Callable[[str], int] | None = None,
     skipped: Iterable[tuple[str, str | None, str]] = (),
     n_resamples: int = 2000,
@@ -353,7 +353,7 @@ def build_leaderboard(
     title : str, default="Leaderboard"
         Title of the report.
     published : callable, optional
-        Task name -> published results.
+        Facts of a task -> its published results.
     n_test_scorings : callable, optional
         Task name -> number of test scorings, e.g. ``RunStore.test_scorings``.
     skipped : iterable of (task, system or None, reason), optional
@@ -397,7 +397,7 @@ def build_leaderboard(
                 n_scored,
                 entries,
                 tuple(run for run in runs if run.status != "finished"),
-                tuple(published(name)) if published else (),
+                tuple(published(facts)) if published else (),
                 confusion,
                 n_test_scorings(name) if n_test_scorings and split == "test" else None,
             )

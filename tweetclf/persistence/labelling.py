@@ -140,6 +140,21 @@ def _field(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
+class _TableWriter:
+    """A CSV writer whose rows end in a line feed, and that can be read back."""
+
+    def __init__(self, target: IO[str], delimiter: str) -> None:
+        self._plain = csv.writer(target, delimiter=delimiter, lineterminator="\n")
+        self._quoted = csv.writer(
+            target, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
+
+    def writerow(self, row: list[Any]) -> None:
+        # The csv module quotes a carriage return only if it ends lines with one.
+        quote = any(isinstance(field, str) and "\r" in field for field in row)
+        (self._quoted if quote else self._plain).writerow(row)
+
+
 def _columns_added(model: Any, proba: bool) -> list[str]:
     if not proba:
         return [PREDICTION]
@@ -210,7 +225,7 @@ def label_stream(
         raise ValueError(f"format must be one of {FORMATS}. Got {format!r} instead.")
     rows = _open_source(source, name, format)
     added = _columns_added(model, proba)
-    writer: Any = None
+    writer: _TableWriter | None = None
     column: str | None = None
     done = 0
     for batch in _batches(rows.rows, batch_size):
@@ -225,11 +240,7 @@ def label_stream(
                     "that nothing is lost."
                 )
             if format in {"csv", "tsv"}:
-                writer = csv.writer(
-                    target,
-                    delimiter="\t" if format == "tsv" else ",",
-                    lineterminator="\n",
-                )
+                writer = _TableWriter(target, "\t" if format == "tsv" else ",")
                 writer.writerow([*columns, *added])
         texts: list[Any] = [
             _text_of(row, column, f"{name}, line {number}") for number, row in batch

@@ -7,18 +7,30 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetclf.exceptions import UnknownNameError
 from tweetclf.leaderboard.ranking import Leaderboard, build_leaderboard
-from tweetclf.tasks.published import published_results
+from tweetclf.tasks.published import PublishedResult, published_results
+from tweetclf.tasks.registry import task_info
 from tweetclf.utils.registry import suggest
 
 if TYPE_CHECKING:
-    from tweetclf.leaderboard.records import RunRecord
+    from tweetclf.leaderboard.records import RunRecord, TaskFacts
     from tweetclf.leaderboard.store import RunStore
 
 __all__ = ["ALL_FORMATS", "publish"]
 
 ALL_FORMATS = ("html", "markdown", "latex", "csv", "json")
 DEFAULT_FORMATS = ("html", "json")
+
+
+def _published(facts: TaskFacts) -> list[PublishedResult]:
+    """Published results of a registered task; a user's own file has none."""
+    try:
+        if task_info(facts.name).version != facts.version:
+            return []
+    except UnknownNameError:
+        return []
+    return list(published_results(facts.name))
 
 
 def publish(
@@ -79,7 +91,7 @@ def publish(
         records,
         store.predictions,
         title=title,
-        published=published_results,
+        published=_published,
         n_test_scorings=store.test_scorings,
         skipped=skipped,
         n_resamples=n_resamples,
