@@ -29,6 +29,7 @@ DASH = "\N{EN DASH}"
 """Stands for a value that is missing."""
 
 _MINUS = "\N{MINUS SIGN}"
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 # Controls, and the signs that turn the direction of the text after them: a name must
 # not be able to rearrange the line it stands in. Joiners stay, emoji need them.
@@ -130,11 +131,10 @@ def format_bytes(value: float | None) -> str:
         return DASH
     if value < 1000:
         return f"{value:.0f} B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.5:
-            break
-    return f"{_significant(value)} {unit}"
+    power = 1
+    while value / 1000**power >= 999.5 and power < len(_UNITS) - 1:
+        power += 1
+    return f"{_significant(value / 1000**power)} {_UNITS[power]}"
 
 
 def format_rate(value: float | None) -> str:
@@ -189,26 +189,27 @@ def unique_slugs(texts: Sequence[str]) -> list[str]:
     return slugs
 
 
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
 def display_width(text: str) -> int:
     """Return the number of columns that `text` takes in a terminal."""
-    return sum(
-        0
-        if unicodedata.combining(character) or unicodedata.category(character) == "Cf"
-        else 2
-        if unicodedata.east_asian_width(character) in "WF"
-        else 1
-        for character in text
-    )
+    return sum(map(_columns, text))
 
 
 def shorten(text: str, width: int) -> str:
     """Cut `text` to `width` columns, with an ellipsis where something was cut."""
-    if display_width(text) <= width:
+    # Marks take no column; a name of nothing but marks is cut all the same.
+    if len(text) <= 4 * width and display_width(text) <= width:
         return text
-    kept = ""
-    for character in text:
-        if display_width(kept + character) > width - 1:
+    stop = taken = 0
+    while stop < min(len(text), 4 * width):
+        taken += _columns(text[stop])
+        if taken > width - 1:
             break
-        kept += character
+        stop += 1
     # A cut emoji sequence must not end in a joiner.
-    return kept.rstrip(" \u200d\ufe0f") + "\N{HORIZONTAL ELLIPSIS}"
+    return text[:stop].rstrip(" \u200d\ufe0f") + "\N{HORIZONTAL ELLIPSIS}"

@@ -25,6 +25,7 @@ __all__ = [
     "Scalar",
     "Section",
     "Span",
+    "Spans",
     "Table",
     "code",
     "name",
@@ -147,6 +148,8 @@ class Column:
     under : str, default=""
         Key of the column in whose cells a narrow layout shows this one as a second
         line.
+    data_only : bool, default=False
+        Whether only formats for programs (CSV, JSON) have the column.
     """
 
     key: str
@@ -156,6 +159,7 @@ class Column:
     sort: Literal["", "ascending", "descending"] = ""
     hint: str = ""
     under: str = ""
+    data_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,10 @@ class Table:
                     f"{len(row.cells)} cells."
                 )
 
+    def visible(self) -> list[int]:
+        """Return the positions of the columns that people see."""
+        return [i for i, column in enumerate(self.columns) if not column.data_only]
+
     def column(self, key: str) -> list[Cell]:
         """Return the cells of the column called `key`, from the top."""
         position = [column.key for column in self.columns].index(key)
@@ -320,15 +328,6 @@ class Report:
     subtitle: str
     meta: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
-
-    def blocks(self, kind: type[Block]) -> list[Block]:
-        """Return all blocks of one class, in reading order."""
-        return [
-            block
-            for section in self.sections
-            for block in section.blocks
-            if isinstance(block, kind)
-        ]
 
     @property
     def tables(self) -> Sequence[Table]:

@@ -1,0 +1,85 @@
+"""Cells of tables: numbers that may be missing, settings, published results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tweetclf.leaderboard.ranking import TaskBoard
+from tweetclf.reports.formatting import DASH, finite
+from tweetclf.reports.model import Cell
+from tweetclf.tasks.published import PublishedResult
+
+__all__ = [
+    "comparable",
+    "missing",
+    "number",
+    "reference_text",
+    "settings",
+    "text_cell",
+    "track",
+]
+
+
+def comparable(board: TaskBoard, result: PublishedResult) -> bool:
+    """Tell whether a published result may stand among the scores of a board."""
+    return bool(
+        result.signature == board.facts.metric
+        and result.split == board.split
+        and finite(result.score) is not None
+    )
+
+
+def missing(why: str) -> Cell:
+    """Return the cell of a value that is not there, with the reason."""
+    return Cell(None, DASH, muted=True, tooltip=why)
+
+
+def number(
+    value: float | None, show: Callable[[float | None], str], why: str, **options: Any
+) -> Cell:
+    """Return the cell of a number, or a dash with the reason."""
+    value = finite(value)
+    if value is None:
+        return missing(why)
+    return Cell(value, show(value), **options)
+
+
+def settings(selected: Mapping[str, Any] | None) -> str:
+    """Write hyper-parameters as ``name=value``, short names where they are clear."""
+    if not selected:
+        return ""
+    short = {key: key.rsplit("__", 1)[-1] for key in selected}
+    clear = len(set(short.values())) == len(short)
+    return ", ".join(
+        f"{short[key] if clear else key}="
+        + (value if isinstance(value, str) else json.dumps(value, default=repr))
+        for key, value in selected.items()
+    )
+
+
+def text_cell(text: str) -> Cell:
+    """Return the cell of a text that shows itself."""
+    return Cell(text, text)
+
+
+def reference_text(result: PublishedResult) -> str:
+    """Return the source of a published result, with its note."""
+    return "; ".join(str(part) for part in (result.source, result.note) if part)
+
+
+def track(
+    low: float | None, score: float, high: float | None, domain: tuple[float, float]
+) -> tuple[float | None, float, float | None] | None:
+    """Place an interval on the track that all rows of a table share."""
+    start, span = domain[0], domain[1] - domain[0]
+
+    def place(value: float | None) -> float | None:
+        known = finite(value)
+        if known is None:
+            return None
+        return round(min(max((known - start) / span, 0.0), 1.0), 4)
+
+    middle = place(score) if span > 0 else None
+    return None if middle is None else (place(low), middle, place(high))

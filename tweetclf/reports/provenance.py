@@ -1,0 +1,146 @@
+"""How the numbers were made: protocol, hardware, versions, command."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tweetclf.leaderboard.ranking import Leaderboard, TaskBoard
+from tweetclf.leaderboard.records import Protocol, RunRecord
+from tweetclf.reports.cells import text_cell
+from tweetclf.reports.formatting import format_bytes, format_count, plural
+from tweetclf.reports.model import (
+    Block,
+    Cell,
+    Code,
+    Column,
+    Heading,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    spans,
+)
+from tweetclf.reports.remarks import all_records
+from tweetclf.reports.wording import join
+
+__all__ = ["provenance_section", "protocol_sentence"]
+
+
+def _one_protocol(protocol: Protocol) -> str:
+    if protocol.evaluation == "cv":
+        text = (
+            f"Out-of-fold predictions of {protocol.n_folds}-fold cross-validation over "
+            "all labelled tweets outside test"
+        )
+        if protocol.grid:
+            text += "; settings selected within each fold"
+        return f"{text}."
+    text = "Trained on train"
+    if protocol.grid:
+        text += "; settings selected on dev by the official metric"
+    if protocol.refit_on_dev:
+        text += "; then trained again on train and dev together"
+    return f"{text}; test scored once a run."
+
+
+def protocol_sentence(board: TaskBoard) -> str:
+    """Say how the systems of a board were trained and scored."""
+    found = dict.fromkeys(run.spec.protocol for run in all_records([board]))
+    return " Others: ".join(_one_protocol(protocol) for protocol in found)
+
+
+def _hardware_rows(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
+    """Fact -> its values over all records, the most frequent first."""
+    facts: dict[str, Counter[str]] = {}
+
+    def count(fact: str, value: str) -> None:
+        facts.setdefault(fact, Counter())[value] += 1
+
+    for record in records:
+        found = record.environment
+        if "cpu" in found:
+            count("Processor", str(found["cpu"]))
+        if "cores" in found:
+            count("Cores", format_count(found["cores"]))
+        if "memory_bytes" in found:
+            count("Memory", format_bytes(found["memory_bytes"]))
+        if "system" in found:
+            count("System", str(found["system"]))
+        for package, version in found.get("versions", {}).items():
+            count(package, str(version))
+    return [
+        (fact, [value for value, _ in values.most_common()])
+        for fact, values in facts.items()
+    ]
+
+
+def _environment_table(records: Sequence[RunRecord]) -> Table | None:
+    rows = _hardware_rows(records)
+    if not rows:
+        return None
+    return Table(
+        "environment",
+        "Hardware and versions",
+        (Column("fact", "What"), Column("value", "Value")),
+        tuple(
+            Row((Cell(fact, fact), text_cell("; ".join(values))), "data")
+            for fact, values in rows
+        ),
+        header_column="fact",
+    )
+
+
+def provenance_section(leaderboard: Leaderboard, command: str | None) -> Section:
+    """Return the last section: method, machine and command."""
+    records = all_records(leaderboard.boards)
+    blocks: list[Block] = []
+    if leaderboard.n_resamples:
+        blocks.append(
+            Paragraph(
+                spans(
+                    f"Intervals and tests rest on {leaderboard.n_resamples:,} paired "
+                    "bootstrap resamples of the stored predictions (percentile "
+                    "intervals, Efron & Tibshirani 1993). They describe the tweets "
+                    "that were sampled and the runs at hand; they say nothing about "
+                    "other topics, times or users. Each system is compared with the "
+                    "best one only, and the p-values are adjusted for that by Holm's"
+                    " method (1979), which keeps the chance of a single false "
+                    "difference on a task at 5 %."
+                )
+            )
+        )
+    blocks.append(
+        Paragraph(
+            spans(
+                "Fit is the time of the final training, without the selection of "
+                "settings; memory is the growth of the process\u2019s peak resident "
+                "memory during the run; model is the size of the pickled model; "
+                "1 MB is 1,000,000 bytes."
+            )
+        )
+    )
+    table = _environment_table(records)
+    if table is not None:
+        blocks.append(table)
+        cpus = {str(r.environment.get("cpu")) for r in records if r.environment}
+        if len(cpus) > 1:
+            blocks.append(
+                Paragraph(
+                    spans(
+                        f"The runs come from {plural(len(cpus), 'machine type')}: "
+                        "their times are not comparable with each other."
+                    )
+                )
+            )
+    if command:
+        blocks += [Heading("To reproduce"), Code(command)]
+    return Section("method", "How these numbers were made", tuple(blocks))
+
+
+def sizes_sentence(board: TaskBoard) -> str:
+    """State the sizes of the splits: "train 2,862, dev 955, test 784"."""
+    order = {"train": 0, "dev": 1, "test": 2}
+    known = [(s, n) for s, n in board.facts.sizes.items() if s != "cv"]
+    known.sort(key=lambda pair: (order.get(pair[0], 3), pair[0]))
+    return join([f"{split} {format_count(n)}" for split, n in known])

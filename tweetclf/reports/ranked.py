@@ -1,0 +1,321 @@
+"""The ranked table of a task, and the published results beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tweetclf.leaderboard.ranking import Entry, TaskBoard
+from tweetclf.reports.cells import (
+    comparable,
+    missing,
+    number,
+    reference_text,
+    settings,
+    track,
+)
+from tweetclf.reports.formatting import (
+    DASH,
+    finite,
+    format_bytes,
+    format_count,
+    format_interval,
+    format_p,
+    format_rate,
+    format_score,
+    format_seconds,
+)
+from tweetclf.reports.model import Cell, Column, Row, Spans, Table, spans
+from tweetclf.reports.wording import (
+    MetricWords,
+    best_entries,
+    signature_note,
+    tied_entries,
+    where_scored,
+)
+from tweetclf.tasks.published import PublishedResult
+
+__all__ = ["DAGGER", "fold_spread", "ranked_table"]
+
+DAGGER = "\N{DAGGER}"
+
+
+def _settings_cell(entry: Entry) -> Cell:
+    chosen = list(dict.fromkeys(settings(run.selected) for run in entry.records))
+    tried = [run for run in entry.records if run.candidates]
+    if chosen == [""]:
+        if tried:
+            return Cell(None, "selected in every fold", muted=True)
+        return Cell("", "")
+    if len(chosen) == 1:
+        return Cell(chosen[0], chosen[0])
+    shown = f"{len(chosen)} settings, by seed"
+    return Cell("; ".join(chosen), shown, tooltip="; ".join(chosen))
+
+
+def _domain(
+    board: TaskBoard, published: Sequence[PublishedResult]
+) -> tuple[float, float]:
+    values = [v for e in board.entries for v in (e.low, e.score, e.high)]
+    values += [result.score for result in published]
+    known = [value for value in values if finite(value) is not None]
+    return (min(known), max(known)) if known else (0.0, 0.0)
+
+
+def _columns(board: TaskBoard, words: MetricWords) -> list[Column]:
+    better = "descending" if words.greater_is_better else "ascending"
+    n_seeds = {len(e.seed_scores) for e in board.entries}
+    seeds = f"{n_seeds.pop()} seeds" if len(n_seeds) == 1 else "seeds"
+    return [
+        Column("rank", "Rank", "right", "rank", "ascending"),
+        Column("system", "System"),
+        Column(
+            "score",
+            f"{words.short} {words.arrow}",
+            "right",
+            "score",
+            better,  # type: ignore[arg-type]
+            f"{words.short}, mean over seeds; {words.direction}",
+        ),
+        Column("interval", "95 % interval", "center"),
+        Column("low", "Interval low", "right", "score", data_only=True),
+        Column("high", "Interval high", "right", "score", data_only=True),
+        Column(
+            "spread",
+            "Seed sd",
+            "right",
+            "score",
+            "ascending",
+            f"standard deviation over {seeds}",
+        ),
+        Column(
+            "fold_spread",
+            "Fold sd",
+            "right",
+            "score",
+            "ascending",
+            "standard deviation over the folds of the first seed",
+        ),
+        Column(
+            "p_best",
+            "p against best",
+            "right",
+            "p",
+            "",
+            "p-value of the difference from the best, adjusted after Holm",
+        ),
+        Column("fit_seconds", "Fit", "right", "seconds", "ascending", "time to train"),
+        Column(
+            "tweets_per_second",
+            "Tweets/s",
+            "right",
+            "rate",
+            "descending",
+            "tweets predicted a second",
+        ),
+        Column(
+            "peak_memory",
+            "Memory",
+            "right",
+            "bytes",
+            "ascending",
+            "growth of the peak memory of the process",
+        ),
+        Column(
+            "model_bytes",
+            "Model",
+            "right",
+            "bytes",
+            "ascending",
+            "size of the pickled model",
+        ),
+        Column("settings", "Selected settings", under="system"),
+        Column("reference", "Reference", under="system"),
+    ]
+
+
+def fold_spread(entry: Entry) -> float:
+    """Return the standard deviation over folds; NaN with fewer than two."""
+    if len(entry.fold_scores) < 2:
+        return math.nan
+    return float(np.std(entry.fold_scores, ddof=1))
+
+
+_UNDEFINED = "the metric is not defined for these predictions"
+_ONE_SEED = "one seed has no spread"
+_NO_INTERVAL = "no resample has a defined score"
+
+
+def _entry_cells(
+    entry: Entry, board: TaskBoard, tied: bool, domain: tuple[float, float]
+) -> dict[str, Cell]:
+    best = entry in best_entries(board)
+    spread = number(entry.spread, format_score, _ONE_SEED)
+    known = finite(entry.low) is not None and finite(entry.high) is not None
+    lead = board.entries[0]
+    costs = {
+        key: number(entry.mean_cost(key), show, "not measured")
+        for key, show in (
+            ("fit_seconds", format_seconds),
+            ("tweets_per_second", format_rate),
+            ("peak_memory", format_bytes),
+            ("model_bytes", format_bytes),
+        )
+    }
+    return {
+        "rank": Cell(entry.rank, str(entry.rank)),
+        "system": Cell(
+            entry.system,
+            entry.system,
+            best,
+            DAGGER if tied else "",
+            tooltip="cannot be told apart from the best" if tied else "",
+        ),
+        "score": number(entry.score, format_score, _UNDEFINED, bold=best),
+        "interval": Cell(
+            None,
+            format_interval(entry.low, entry.high),
+            muted=not known,
+            tooltip="" if known else _NO_INTERVAL,
+            track=track(entry.low, entry.score, entry.high, domain),
+        ),
+        "low": number(entry.low, format_score, _NO_INTERVAL),
+        "high": number(entry.high, format_score, _NO_INTERVAL),
+        "spread": spread,
+        "fold_spread": number(fold_spread(entry), format_score, "no folds"),
+        "p_best": missing("this is the best")
+        if entry is lead
+        else number(entry.p_best, format_p, "not tested"),
+        **costs,
+        "settings": _settings_cell(entry),
+        "reference": Cell("", ""),
+    }
+
+
+def _published_cells(
+    result: PublishedResult, columns: Sequence[Column], domain: tuple[float, float]
+) -> dict[str, Cell]:
+    cells = {c.key: missing("not published") for c in columns}
+    score = float(result.score)
+    cells["rank"] = missing("published results are not ranked")
+    cells["system"] = Cell(result.system, result.system)
+    cells["score"] = Cell(score, format_score(score))
+    cells["interval"] = Cell(
+        None,
+        DASH,
+        muted=True,
+        tooltip="not published",
+        track=track(math.nan, score, math.nan, domain),
+    )
+    cells["reference"] = Cell(reference_text(result), reference_text(result))
+    cells["settings"] = Cell("", "")
+    return cells
+
+
+def _by_score(
+    entries: Sequence[tuple[float, Row]],
+    published: Sequence[tuple[float, Row]],
+    greater_is_better: bool,
+) -> list[Row]:
+    """Put published rows where their score belongs, after systems of equal score."""
+    sign = -1.0 if greater_is_better else 1.0
+    rows = []
+    waiting = sorted(published, key=lambda pair: sign * pair[0])
+    for score, row in entries:
+        while waiting and (
+            not math.isfinite(score) or sign * waiting[0][0] < sign * score
+        ):
+            rows.append(waiting.pop(0)[1])
+        rows.append(row)
+    return [*rows, *(row for _, row in waiting)]
+
+
+def _shown(columns: Sequence[Column], rows: Sequence[Row]) -> list[int]:
+    """Positions of the columns that say something about a system."""
+    always = {"rank", "system", "score", "interval"}
+    return [
+        position
+        for position, column in enumerate(columns)
+        if column.key in always
+        or any(
+            row.cells[position].value not in (None, "")
+            or row.cells[position].text not in ("", DASH)
+            for row in rows
+        )
+    ]
+
+
+def _table_notes(
+    board: TaskBoard, words: MetricWords, n_resamples: int, published: bool
+) -> tuple[Spans, ...]:
+    notes = [signature_note(words)]
+    n_seeds = sorted({len(e.seed_scores) for e in board.entries})
+    if n_seeds and n_seeds[-1] > 1:
+        counts = " or ".join(map(str, n_seeds))
+        notes.append(
+            spans(f"Each score is the mean of {counts} runs with different seeds.")
+        )
+    elif n_seeds:
+        notes.append(spans("Each system ran once, so there is no spread over seeds."))
+    if n_resamples and board.entries:
+        notes.append(
+            spans(
+                "The interval says how far the score would move on other "
+                f"{_kind(board)} of this sort ({format_count(n_resamples)} bootstrap "
+                f"resamples of the {where_scored(board)}, the same for all systems)."
+            )
+        )
+    if tied_entries(board, n_resamples):
+        notes.append(
+            spans(
+                f"{DAGGER} Cannot be told apart from the best: a difference of this "
+                f"size would turn up by chance on {where_scored(board)} (paired "
+                "bootstrap, p of at least 0.05 after Holm's adjustment for the "
+                f"{len(board.entries) - 1} comparisons)."
+            )
+        )
+    if published:
+        notes.append(
+            spans(
+                "Rows marked \u201cpublished\u201d are copied from the literature "
+                "(same metric, same split): not run here, not ranked, not tested."
+            )
+        )
+    return tuple(notes)
+
+
+def _kind(board: TaskBoard) -> str:
+    return "pairs" if board.facts.kind == "pair" else "tweets"
+
+
+def ranked_table(
+    board: TaskBoard, words: MetricWords, n_resamples: int, key: str
+) -> Table | None:
+    """Return the ranked table of a task; None where there is nothing to show."""
+    published = [r for r in board.published if comparable(board, r)]
+    if not board.entries and not published:
+        return None
+    domain = _domain(board, published)
+    columns = _columns(board, words)
+    tied = tied_entries(board, n_resamples)
+    ranked = []
+    for entry in board.entries:
+        cells = _entry_cells(entry, board, entry in tied, domain)
+        ranked.append((entry.score, Row(tuple(cells[c.key] for c in columns))))
+    quoted = []
+    for result in published:
+        cells = _published_cells(result, columns, domain)
+        row = Row(tuple(cells[c.key] for c in columns), "published")
+        quoted.append((float(result.score), row))
+    rows = _by_score(ranked, quoted, words.greater_is_better)
+    keep = _shown(columns, rows)
+    return Table(
+        key,
+        f"Systems on {board.facts.name}, best first",
+        tuple(columns[i] for i in keep),
+        tuple(Row(tuple(row.cells[i] for i in keep), row.kind) for row in rows),
+        _table_notes(board, words, n_resamples, bool(published)),
+        header_column="system",
+    )
