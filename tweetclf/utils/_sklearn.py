@@ -4,6 +4,7 @@ When a release moves one of them, this file is the one to mend.
 """
 
 from sklearn.base import _fit_context
+from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
 from sklearn.utils._param_validation import (
     HasMethods,
     Hidden,
@@ -16,10 +17,12 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
 __all__ = [
+    "SIMPLE_METHODS",
     "HasMethods",
     "Hidden",
     "Interval",
     "InvalidParameterError",
+    "MetadataRequest",
     "Options",
     "StrOptions",
     "_check_feature_names_in",

@@ -1,0 +1,240 @@
+"""The types that a model may consist of, and what some of them need besides."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from tweetclf.exceptions import ModelFormatError
+
+__all__ = ["ALLOWED", "DROPPED", "check_state", "class_named", "finish", "name_of"]
+
+# Public names stay the same when a class moves to another file of its package.
+ALLOWED = frozenset(
+    [
+        "imblearn.over_sampling.RandomOverSampler",
+        "imblearn.over_sampling.SMOTE",
+        "imblearn.pipeline.Pipeline",
+        "imblearn.under_sampling.RandomUnderSampler",
+        "sklearn.calibration.CalibratedClassifierCV",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.calibration._TemperatureScaling",
+        "sklearn.compose.ColumnTransformer",
+        "sklearn.decomposition.TruncatedSVD",
+        "sklearn.dummy.DummyClassifier",
+        "sklearn.dummy.DummyRegressor",
+        "sklearn.ensemble.VotingClassifier",
+        "sklearn.ensemble.VotingRegressor",
+        "sklearn.feature_extraction.text.CountVectorizer",
+        "sklearn.feature_extraction.text.TfidfTransformer",
+        "sklearn.feature_extraction.text.TfidfVectorizer",
+        "sklearn.isotonic.IsotonicRegression",
+        "sklearn.linear_model.LinearRegression",
+        "sklearn.linear_model.LogisticRegression",
+        "sklearn.linear_model.Ridge",
+        "sklearn.linear_model.RidgeClassifier",
+        "sklearn.linear_model.SGDClassifier",
+        "sklearn.linear_model.SGDRegressor",
+        "sklearn.model_selection.FixedThresholdClassifier",
+        "sklearn.model_selection.TunedThresholdClassifierCV",
+        "sklearn.multiclass.OneVsRestClassifier",
+        "sklearn.multiclass._ConstantPredictor",
+        "sklearn.naive_bayes.BernoulliNB",
+        "sklearn.naive_bayes.ComplementNB",
+        "sklearn.naive_bayes.MultinomialNB",
+        "sklearn.pipeline.FeatureUnion",
+        "sklearn.pipeline.Pipeline",
+        "sklearn.preprocessing.FunctionTransformer",
+        "sklearn.preprocessing.LabelBinarizer",
+        "sklearn.preprocessing.LabelEncoder",
+        "sklearn.preprocessing.MaxAbsScaler",
+        "sklearn.preprocessing.MultiLabelBinarizer",
+        "sklearn.preprocessing.Normalizer",
+        "sklearn.preprocessing.StandardScaler",
+        "sklearn.svm.LinearSVC",
+        "sklearn.svm.LinearSVR",
+        "sklearn.svm.SVC",
+        "sklearn.svm.SVR",
+        "tweetclf.estimators.LabelPowerset",
+        "tweetclf.estimators.NBSVMClassifier",
+        "tweetclf.estimators.OneVsRestLogisticRegression",
+        "tweetclf.estimators.TextDummyClassifier",
+        "tweetclf.estimators.TextDummyRegressor",
+        "tweetclf.features.NBLogCountRatio",
+        "tweetclf.features.NgramTfidfVectorizer",
+        "tweetclf.features.PairFeatures",
+        "tweetclf.features.SIFVectorizer",
+        "tweetclf.features.WordVectors",
+        "tweetclf.preprocessing.TweetNormalizer",
+        "tweetclf.preprocessing.TweetTokenizer",
+        "tweetclf.preprocessing.TwilbertNormalizer",
+        "tweetclf.preprocessing.ULMFiTNormalizer",
+    ]
+)
+
+# What is no data and what prediction does without, or `finish` makes again.
+_MEMORY_ADDRESS = frozenset({"_stop_words_id"})
+DROPPED: dict[str, frozenset[str]] = {
+    "imblearn.over_sampling.SMOTE": frozenset({"nn_k_"}),
+    "sklearn.feature_extraction.text.CountVectorizer": _MEMORY_ADDRESS,
+    "sklearn.feature_extraction.text.TfidfVectorizer": _MEMORY_ADDRESS,
+    "sklearn.isotonic.IsotonicRegression": frozenset({"f_"}),
+    "sklearn.linear_model.SGDClassifier": frozenset({"_loss_function_"}),
+    "sklearn.linear_model.SGDRegressor": frozenset({"_loss_function_"}),
+    "sklearn.model_selection.TunedThresholdClassifierCV": frozenset({"_curve_scorer"}),
+    "tweetclf.features.NgramTfidfVectorizer": _MEMORY_ADDRESS,
+}
+
+_HINTS = {
+    "GridSearchCV": "Save its best_estimator_.",
+    "RandomizedSearchCV": "Save its best_estimator_.",
+    "Generator": "Pass an int as random_state.",
+    "RandomState": "Pass an int as random_state.",
+    "Memory": "Set memory=None first.",
+    "_Scorer": "Give the scorer by its name.",
+    **dict.fromkeys(
+        ("builtin_function_or_method", "function", "method", "method_descriptor"),
+        "Functions are code: use a TweetTokenizer for tokens, a name for a score.",
+    ),
+}
+
+
+def class_named(name: str) -> type:
+    """Import the class that the allow-list calls `name`."""
+    if name not in ALLOWED:
+        raise ModelFormatError(f"the type {name!r} is not on the list of allowed types")
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ModelFormatError(
+            f"the type {name!r} is not available here: {error}"
+        ) from error
+    if not isinstance(found, type):
+        raise ModelFormatError(f"{name!r} is not a type")
+    return found
+
+
+def name_of(cls: type, where: str) -> str:
+    """Return the name of `cls` on the allow-list, or say that it has none."""
+    for name in ALLOWED:
+        module, _, attribute = name.rpartition(".")
+        if (
+            attribute == cls.__name__
+            and module.partition(".")[0] in sys.modules
+            and class_named(name) is cls
+        ):
+            return name
+    hint = _HINTS.get(cls.__name__, "")
+    raise ModelFormatError(
+        f"{where} is a {cls.__module__}.{cls.__qualname__}, which is not on the list "
+        f"of types that models may hold. {hint}".rstrip()
+    )
+
+
+def check_state(name: str, state: dict[str, Any]) -> None:
+    """Refuse a state that holds code, or that native code would trip over.
+
+    Raises
+    ------
+    ModelFormatError
+        If it does.
+    """
+    check = _CHECKS.get(name)
+    if check is not None:
+        try:
+            check(state)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise ModelFormatError(f"a {name} is broken: {error!r}") from error
+
+
+def finish(name: str, instance: Any) -> None:
+    """Make again what was dropped, from what `instance` holds now."""
+    if name.endswith(".IsotonicRegression") and hasattr(instance, "X_thresholds_"):
+        instance._build_f(instance.X_thresholds_, instance.y_thresholds_)
+    if name.endswith(".TunedThresholdClassifierCV") and hasattr(instance, "estimator_"):
+        instance._curve_scorer = instance._get_curve_scorer()
+    if name == "tweetclf.features.WordVectors":
+        instance.matrix.flags.writeable = False
+
+
+def _require(condition: Any, what: str) -> None:
+    if not condition:
+        raise ModelFormatError(what)
+
+
+def _check_function_transformer(state: dict[str, Any]) -> None:
+    _require(
+        state["func"] is None and state["inverse_func"] is None,
+        "a FunctionTransformer with a function cannot be saved; only the identity can",
+    )
+
+
+def _check_vocabulary(state: dict[str, Any]) -> None:
+    vocabulary = state.get("vocabulary_", {})
+    _require(isinstance(vocabulary, dict), "a vocabulary_ is not a dict")
+    rows = np.fromiter(vocabulary.values(), np.int64, count=len(vocabulary))
+    _require(
+        len(rows) == 0 or (rows.min() >= 0 and rows.max() < len(rows)),
+        "a vocabulary_ has column numbers out of range",
+    )
+
+
+def _check_support_vectors(state: dict[str, Any]) -> None:
+    # libsvm is C++ and trusts these shapes.
+    if "support_vectors_" not in state:
+        return
+    vectors, dual = state["support_vectors_"], state["_dual_coef_"]
+    n_vectors = len(state["support_"])
+    n_classes = len(state["_n_support"])
+    classes = state.get("classes_")
+    pairs = n_classes * (n_classes - 1) // 2 if classes is not None else 1
+    values = state["_probA"], state["_probB"]
+    shape = (n_vectors, state["shape_fit_"][1])
+    if state["kernel"] == "precomputed":
+        shape = (0, 0)
+        _require(
+            np.max(state["support_"], initial=-1) < state["shape_fit_"][0],
+            "the support vectors of a machine are out of range",
+        )
+    _require(
+        sparse.issparse(vectors) == sparse.issparse(dual) == bool(state["_sparse"])
+        and vectors.shape == shape
+        and dual.shape == (n_classes - 1 if classes is not None else 1, n_vectors)
+        and (classes is None or len(classes) == n_classes)
+        and state["_intercept_"].shape == (pairs,)
+        and np.min(state["_n_support"], initial=0) >= 0
+        and (int(np.sum(state["_n_support"])) == n_vectors or classes is None)
+        and all(v.shape in {(0,), (pairs,)} for v in values),
+        "the arrays of a support vector machine do not fit together",
+    )
+
+
+def _check_word_vectors(state: dict[str, Any]) -> None:
+    words, matrix, bucket = state["words"], state["matrix"], state["bucket"]
+    _require(
+        isinstance(words, tuple)
+        and isinstance(bucket, int)
+        and matrix.ndim == 2
+        and matrix.dtype == np.float32
+        and bucket >= 0
+        and len(matrix) == len(words) + bucket,
+        "word vectors do not fit their words",
+    )
+
+
+_CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
+    "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
+    "sklearn.preprocessing.FunctionTransformer": _check_function_transformer,
+    "sklearn.svm.SVC": _check_support_vectors,
+    "sklearn.svm.SVR": _check_support_vectors,
+    "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
+    "tweetclf.features.WordVectors": _check_word_vectors,
+}
