@@ -105,16 +105,15 @@ def fetch(
     try:
         missing = [part for part in parts if not _is_complete(part, root)]
         partial = root / "tweeteval" / _PARTIAL
-        files = dict.fromkeys(file for part in missing for file in part.files.values())
         if missing:
             keeper = _keeper(
                 partial, base_url or source["base_url"], source["files"], retries
             )
             with _quiet_pooch():
-                for file in track(list(files), f"Fetching {name}", enabled=progress):
-                    _download(keeper, file)
-        for part in missing:
-            _convert(part, partial, root)
+                for part in track(missing, f"Fetching {name}", enabled=progress):
+                    for file in part.files.values():
+                        _download(keeper, file)
+                    _convert(part, partial, root)
         shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise DataError(
@@ -251,3 +250,5 @@ def _convert(part: _Part, partial: Path, root: Path) -> None:
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     with atomic_path(part.target(root)) as temporary:
         temporary.write_bytes(gzip.compress(content.encode("utf-8"), mtime=0))
+    raw["text"].unlink()
+    raw["labels"].unlink()

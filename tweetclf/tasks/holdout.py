@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,10 @@ __all__ = ["cut", "cut_rows"]
 
 # Regression targets are stratified by their deciles.
 _BINS = 10
+# Label sets of a multi-label task that occur less often have no stratum of their own.
+_MIN_COMBINATION = 10
+# Of labels that occur less often, no row is cut off.
+_MIN_STRATUM = 3
 
 
 def cut(
@@ -48,7 +53,8 @@ def cut_rows(
     Rows of one group (`by`; by default rows whose texts differ in case and white
     space alone) stay together, so that no text is on both sides. Groups are visited
     in the order of the sha256 of the seed and their smallest id, and taken while
-    that brings the label counts nearer to the fraction wanted.
+    that brings the label counts nearer to the fraction wanted; a second round fills
+    up from labels so rare that their share was rounded to nothing.
 
     Parameters
     ----------
@@ -85,11 +91,24 @@ def cut_rows(
     target = fraction * strata.sum(axis=0)
     counts = np.zeros_like(target)
     chosen = np.zeros(len(split), dtype=bool)
-    for _, rows in sorted(members.items(), key=order):
-        added = strata[rows].sum(axis=0)
+    groups = [
+        (rows, strata[rows].sum(axis=0))
+        for _, rows in sorted(members.items(), key=order)
+    ]
+    for rows, added in groups:
         # Nearer in squared distance: |c + a - t|^2 < |c - t|^2.
         if added @ (2.0 * (counts - target) + added) < 0:
             counts += added
+            chosen[rows] = True
+    # Small strata were rounded down; fill up from those that are still short.
+    enough = strata.sum(axis=0) >= _MIN_STRATUM
+    short = target.sum() - counts.sum()
+    for rows, added in groups:
+        if chosen[rows[0]] or len(rows) > short or not enough[added > 0].all():
+            continue
+        if added @ (target - counts) > 0:
+            counts += added
+            short -= len(rows)
             chosen[rows] = True
     if chosen.all() or not chosen.any():
         raise DataError(
@@ -107,7 +126,9 @@ def _text_keys(split: Split) -> list[str]:
 def _strata(labels: np.ndarray, label_names: Sequence[str]) -> np.ndarray:
     """Return indicator columns whose sums are to be kept in proportion."""
     if labels.ndim == 2:
-        return np.column_stack([labels, np.ones(len(labels))]).astype(np.float64)
+        keys = _combinations(labels)
+        _, codes = np.unique(keys, return_inverse=True)
+        return np.eye(codes.max() + 1)[codes]
     if labels.dtype.kind == "f":
         edges = np.quantile(labels, np.linspace(0, 1, _BINS + 1)[1:-1])
         codes = np.searchsorted(edges, labels, side="right")
@@ -115,3 +136,15 @@ def _strata(labels: np.ndarray, label_names: Sequence[str]) -> np.ndarray:
     names = sorted(label_names or set(labels.tolist()))
     index = {name: i for i, name in enumerate(names)}
     return np.eye(len(names))[[index[label] for label in labels.tolist()]]
+
+
+def _combinations(labels: np.ndarray) -> list[str]:
+    """Return each row's label set; of rare sets the rarest label."""
+    totals = labels.sum(axis=0)
+    keys = ["".join(map(str, row)) for row in labels.tolist()]
+    counts = Counter(keys)
+    rarest = np.where(labels > 0, totals, np.inf).argmin(axis=1)
+    return [
+        key if counts[key] >= _MIN_COMBINATION else f"rarest {label}"
+        for key, label in zip(keys, rarest.tolist(), strict=True)
+    ]
