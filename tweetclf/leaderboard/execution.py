@@ -158,7 +158,7 @@ def _select(
     """
     best: _Fitted | None = None
     tried = []
-    for params in system.candidates():
+    for params in system.candidates(task):
         model, seconds = _fit(system, task, seed, params, train)
         score = _score(task.metric, dev, model.predict(dev))
         tried.append({"params": params, "score": score, "fit_seconds": seconds})

@@ -111,10 +111,20 @@ class System:
         ]
         return estimator.set_params(**dict.fromkeys(states, seed))
 
-    def candidates(self) -> Iterator[dict[str, Any]]:
-        """Yield the parameter settings of the grid, in order."""
-        names = list(self.grid)
-        for values in itertools.product(*(self.grid[name] for name in names)):
+    def candidates(self, task: Task) -> Iterator[dict[str, Any]]:
+        """Yield the parameter settings of the grid for `task`, in order.
+
+        Where the learner is wrapped for the task (one classifier a label, say), the
+        parameters are those of the wrapped one: ``lr__C`` becomes
+        ``lr__estimator__C``.
+        """
+        known = self.build(task).get_params(deep=True)
+        names = []
+        for name in self.grid:
+            step, _, rest = name.partition("__")
+            wrapped = f"{step}__estimator__{rest}"
+            names.append(wrapped if name not in known and wrapped in known else name)
+        for values in itertools.product(*self.grid.values()):
             yield dict(zip(names, values, strict=True))
 
 
@@ -185,7 +195,7 @@ for _system in (
         "Linear SVM on binary n-grams scaled by NB log-count ratios",
         "Wang & Manning, ACL 2012",
         kinds=("binary", "multiclass", "multilabel", "pair"),
-        grid={"C": (0.01, 0.1, 1.0), "beta": (0.25, 1.0)},
+        grid={"nbsvm__C": (0.01, 0.1, 1.0), "nbsvm__beta": (0.25, 1.0)},
     ),
     System(
         "haha-nbsvm",
@@ -211,7 +221,7 @@ for _system in (
         f"{_ATALAYA}, section 3.1",
         kinds=("binary", "multiclass", "multilabel"),
         task_params=_LANGUAGE,
-        grid={"lr__estimator__C": (0.1, 0.3, 1.0, 3.0, 10.0)},
+        grid={"lr__C": (0.1, 0.3, 1.0, 3.0, 10.0)},
         **_EMBEDDINGS,
     ),
     System(

@@ -1,0 +1,99 @@
+"""Every code block of the README and the docs is executed as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# Set-up commands are run by CI itself, from a clean clone.
+SETUP = ("make ", "python3 -m venv", ".venv/bin/")
+
+
+def _blocks(language: str) -> list[tuple[str, str]]:
+    return [
+        (f"{page.relative_to(ROOT)}-{number}", body)
+        for page in PAGES
+        for number, (kind, body) in enumerate(BLOCK.findall(page.read_text("utf-8")))
+        if kind == language
+    ]
+
+
+def _ids(blocks: list[tuple[str, str]]) -> list[str]:
+    return [name for name, _ in blocks]
+
+
+PYTHON = _blocks("python")
+CONSOLE = _blocks("console")
+
+
+def test_no_block_has_a_language_that_is_not_run() -> None:
+    shown = {"toml", "json", "text"}
+    for page in PAGES:
+        kinds = {kind for kind, _ in BLOCK.findall(page.read_text("utf-8"))}
+        assert kinds <= {"python", "console", *shown}, page.name
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {
+        **os.environ,
+        "PATH": path,
+        "TWEETCLF_DATA": str(tmp_path / "none"),
+        "PYTHONWARNINGS": "error",
+    }
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=_ids(PYTHON))
+def test_python_blocks_run(
+    block: tuple[str, str], tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block[1]],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", CONSOLE, ids=_ids(CONSOLE))
+def test_console_blocks_run(
+    block: tuple[str, str], tmp_path: Path, environment: dict[str, str]
+) -> None:
+    assert shutil.which("tweetclf", path=environment["PATH"]), (
+        "tweetclf is not installed"
+    )
+    lines = [line.removeprefix("$ ") for line in block[1].splitlines()]
+    commands = [line.partition(" #")[0] for line in lines if not line.startswith(SETUP)]
+    # Downloads need the network, which tests do without.
+    commands = [line for line in commands if " fetch " not in line]
+    if not commands:
+        return
+    script = "set -euo pipefail\n" + "\n".join(commands)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
