@@ -81,7 +81,7 @@ def check_empty_vocabulary(subject: Subject) -> None:
     X = subject.of([""] * len(subject.X))
     fitted = _answers_or_refuses(
         lambda: subject.fit(X),
-        r"empty|vocabulary|no (terms|tokens|words|texts)|min_df",
+        r"empty|vocabulary|no (terms?|tokens?|words?|texts?)|min_df",
         "fit on empty texts",
     )
     if fitted is not None:

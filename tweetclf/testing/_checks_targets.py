@@ -129,7 +129,10 @@ def check_labels(subject: Subject, name: str) -> None:
 
 def _three(subject: Subject) -> tuple[list[Any], NDArray[Any]]:
     texts, labels = make_corpus(3)
-    return subject.of(texts), np.array(labels)
+    X: list[Any] = (
+        list(zip(texts[::-1], texts, strict=True)) if subject.pairs else texts
+    )
+    return X, np.array(labels)
 
 
 def check_three_classes(subject: Subject) -> None:
