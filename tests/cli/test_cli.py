@@ -96,7 +96,7 @@ def test_report_is_rebuilt_from_the_store(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["leaderboard", "--task", "sample-humor", *QUICK, "--format", "all"])
-    first = {p.name: p.read_bytes() for p in (tmp_path / "report").iterdir()}
+    first = {p.name for p in (tmp_path / "report").iterdir()}
     assert {Path(name).suffix for name in first} >= {
         ".html",
         ".md",
@@ -283,7 +283,6 @@ def test_help_is_quick() -> None:
     assert min(used) < 0.3
 
 
-@pytest.mark.slow
 def test_dask_backend_with_two_worker_processes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -194,17 +194,13 @@ def _outcomes(
     if n_jobs == 1 and backend is None:
         yield from map(_execute, jobs)
         return
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
 
-    # One task a dispatch: runs last seconds to hours, batches would only lose work
-    # when a session is killed.
-    parallel = Parallel(
-        n_jobs=n_jobs,
-        backend=backend,
-        batch_size=1,
-        return_as="generator_unordered",
-    )
-    yield from parallel(delayed(_execute)(job) for job in jobs)
+    # One run a dispatch: runs last seconds to hours, and a batch would only delay
+    # the storing of what is finished.
+    with parallel_config(backend=backend or "loky", n_jobs=n_jobs):
+        parallel = Parallel(batch_size=1, return_as="generator_unordered")
+        yield from parallel(delayed(_execute)(job) for job in jobs)
 
 
 def run_leaderboard(
