@@ -10,7 +10,7 @@ from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
     from tweetclf.tasks.base import Split, Task
-    from tweetclf.tasks.fetch import fetch
+    from tweetclf.tasks.download import fetch
     from tweetclf.tasks.loading import load_corpus, load_task
     from tweetclf.tasks.metric import Metric, get_metric, list_metrics
     from tweetclf.tasks.published import PublishedResult, published_results
@@ -31,7 +31,7 @@ __getattr__, __dir__, _names = attach(
         "Split": "tweetclf.tasks.base",
         "Task": "tweetclf.tasks.base",
         "TaskInfo": "tweetclf.tasks.registry",
-        "fetch": "tweetclf.tasks.fetch",
+        "fetch": "tweetclf.tasks.download",
         "get_metric": "tweetclf.tasks.metric",
         "list_corpora": "tweetclf.tasks.registry",
         "list_metrics": "tweetclf.tasks.metric",

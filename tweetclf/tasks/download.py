@@ -101,7 +101,7 @@ def fetch(
     """
     parts = _parts(name)
     root = data_folder(data_dir)
-    source = json.loads((PACKAGE_DATA / "tweeteval_files.json").read_text("utf-8"))
+    source = _source()
     try:
         missing = [part for part in parts if not _is_complete(part, root)]
         partial = root / "tweeteval" / _PARTIAL
@@ -121,6 +121,13 @@ def fetch(
             "data_dir=..., --data-dir or the environment variable TWEETCLF_DATA."
         ) from error
     return root / "tweeteval"
+
+
+def _source() -> dict[str, Any]:
+    """Return the URL and the files of the benchmark, with their sha256."""
+    path = PACKAGE_DATA / "tweeteval_files.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def _parts(name: str) -> list[_Part]:
