@@ -29,7 +29,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Skipped:
-    """A task, or a system on a task, that was not run, and why."""
+    """A task, or a system on a task, that was not run, and why.
+
+    Parameters
+    ----------
+    task : str
+        Name of the task.
+    system : str or None
+        Name of the system; None if the whole task was left out.
+    reason : str
+        Why, and how to change it.
+    """
 
     task: str
     system: str | None

@@ -132,12 +132,28 @@ SYSTEMS: Registry[System] = Registry("system", 'Run "tweetclf systems": it')
 
 
 def register_system(system: System) -> None:
-    """Add a system; a taken name is refused."""
+    """Add a system, so that leaderboards can name it.
+
+    Parameters
+    ----------
+    system : System
+        The system.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
     SYSTEMS.register(system.name, system)
 
 
 def get_system(name: str) -> System:
     """Return the system called `name`.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case name with hyphens.
 
     Raises
     ------
