@@ -1,8 +1,9 @@
-"""Maintenance: write the rows and sha256 of every split into the package data.
+"""Maintenance: rows and sha256 of every split, and the tables of the documentation.
 
 Run ``python -m tweetclf.tasks._maintenance --data-dir FOLDER [TASK ...]`` after adding
 a task. Entries of tasks whose data are not at hand are kept. An entry that changes is
-refused without ``--force``: tasks are never edited after release.
+refused without ``--force``: tasks are never edited after release. Then run it with
+``--docs docs/tasks.md``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from tweetclf.tasks._document import update
 from tweetclf.tasks.locations import PACKAGE_DATA
 from tweetclf.tasks.registered import registered_task
 from tweetclf.tasks.registry import list_tasks
@@ -21,10 +23,21 @@ __all__ = ["main"]
 def main(argv: list[str] | None = None) -> int:
     """Update ``checksums.json``; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--data-dir")
+    parser.add_argument("--docs", help="page whose tables are written again")
     parser.add_argument("--force", action="store_true")
     parser.add_argument("tasks", nargs="*")
     arguments = parser.parse_args(argv)
+    if arguments.docs:
+        update(arguments.docs)
+    if arguments.data_dir:
+        _update_checksums(parser, arguments)
+    return 0
+
+
+def _update_checksums(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace
+) -> None:
     path = PACKAGE_DATA / "checksums.json"
     facts = json.loads(path.read_text(encoding="utf-8"))
     for info in list_tasks():
@@ -44,7 +57,6 @@ def main(argv: list[str] | None = None) -> int:
         facts[info.name] = {**known, **found}
     text = json.dumps(dict(sorted(facts.items())), indent=1) + "\n"
     write_text_atomic(path, text)
-    return 0
 
 
 if __name__ == "__main__":

@@ -99,16 +99,17 @@ class LabelReader:
         if self.kind == "regression":
             return ()
         for table in tables:
-            if names := table.class_names.get(column):
-                return tuple(names)
+            if classes := table.class_names.get(column):
+                return tuple(classes)
         if self.kind == "multilabel":
             found = {name for value in values for name in _members(value)}
         else:
             found = {_name(value) for value in values}
-        try:
-            return tuple(sorted(found, key=float))
-        except ValueError:
-            return tuple(sorted(found))
+        names = sorted(found)
+        # Numbers in their own order: -1, 0, 1, 10.
+        if all(_number(name) is not None for name in names):
+            names.sort(key=float)
+        return tuple(names)
 
     def _check_names(self, table: Table, column: str, n_rows: int) -> None:
         if self.kind in {"regression", "multilabel"}:

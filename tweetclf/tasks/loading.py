@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tweetclf.exceptions import UnknownNameError
+from tweetclf.exceptions import DataError, UnknownNameError
 from tweetclf.tasks.base import Split, Task
 from tweetclf.tasks.locations import data_folder
 from tweetclf.tasks.metric import Metric
@@ -90,11 +90,20 @@ def load_task(
     ChecksumError
         If registered data are not the registered ones.
     """
+    own = {"text": text, "label": label, "id": id, "text_b": text_b, "group": group}
+    own |= {"kind": kind, "metric": metric, "pos": pos, "quoting": quoting}
     path = Path(name_or_path).expanduser()
     named = isinstance(name_or_path, str) and not _looks_like_path(name_or_path)
     try:
         if named:
-            return registered_task(task_info(str(name_or_path)), data_dir, verify)
+            info = task_info(str(name_or_path))
+            if given := [option for option, value in own.items() if value is not None]:
+                raise DataError(
+                    f"{info.name!r} is a registered task, which is never changed: "
+                    f"{given[0]}=... applies to files of your own. Write ./{info.name} "
+                    "to mean a folder of that name."
+                )
+            return registered_task(info, data_dir, verify)
     except UnknownNameError as error:
         if not path.exists():
             raise UnknownNameError(f"{error} There is no file {path} either.") from None
