@@ -176,38 +176,49 @@ def check_clones_independent(subject: Subject) -> None:
     assert_same(subject.outputs(first), before, "outputs after fitting another clone")
 
 
-def _global_states() -> tuple[Any, Any]:
-    legacy: Any = np.random.get_state()  # noqa: NPY002 - the global state is the point
-    return random.getstate(), tuple(map(repr, legacy)) + (legacy[1].tobytes(),)
+@contextlib.contextmanager
+def _global_seed(seed: int) -> Iterator[None]:
+    """Seed the global generators, and put their states back afterwards."""
+    saved = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(saved[0])
+        np.random.set_state(saved[1])  # noqa: NPY002
+
+
+def _global_states() -> tuple[Any, ...]:
+    legacy: Any = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), legacy[1].tobytes(), *legacy[2:]
+
+
+def _assert_leaves_generators_alone(call: Callable[[], Any], what: str) -> None:
+    # Under a seed that nobody else takes: setting one to 0 must show every time.
+    with _global_seed(480_213_779):
+        before = _global_states()
+        call()
+        assert _global_states() == before, f"{what} touched a global random generator"
 
 
 def check_random_state_of_fit(subject: Subject) -> None:
     """Check that ``fit`` leaves the global generators of random and NumPy alone."""
-    before = _global_states()
-    subject.fit()
-    assert _global_states() == before, "fit touched a global random generator"
+    _assert_leaves_generators_alone(subject.fit, "fit")
 
 
 def check_random_state_of_predict(subject: Subject) -> None:
     """Check that outputs leave the global generators of random and NumPy alone."""
     estimator = subject.fitted
-    before = _global_states()
-    subject.outputs(estimator)
-    assert _global_states() == before, "predict touched a global random generator"
+    _assert_leaves_generators_alone(lambda: subject.outputs(estimator), "predict")
 
 
 def check_random_state_not_used(subject: Subject) -> None:
     """Check that the global generators' seeds have no influence."""
-    saved = random.getstate(), np.random.get_state()  # noqa: NPY002
     outputs = []
-    try:
-        for seed in (1, 2):
-            random.seed(seed)
-            np.random.seed(seed)  # noqa: NPY002
+    for seed in (1, 2):
+        with _global_seed(seed):
             outputs.append(subject.outputs(subject.fit()))
-    finally:
-        random.setstate(saved[0])
-        np.random.set_state(saved[1])  # noqa: NPY002
     assert_same(outputs[1], outputs[0], "outputs under another global seed")
 
 
@@ -230,14 +241,14 @@ def check_no_printing(subject: Subject) -> None:
 
 
 def check_threads(subject: Subject) -> None:
-    """Check that four threads that predict at once get what one gets."""
-    expected = subject.output(subject.fitted, subject.X_new)
+    """Check that threads that predict at once get what each gets alone."""
+    estimator = subject.fitted
+    batches = [subject.X_new[i:] + subject.X_new[:i] for i in range(8)]
+    expected = [subject.output(estimator, batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
-        calls = [
-            pool.submit(subject.output, subject.fitted, subject.X_new) for _ in range(8)
-        ]
-        for call in calls:
-            assert_same(call.result(), expected, "an answer in a thread")
+        outputs = list(pool.map(partial(subject.output, estimator), batches))
+    for output, alone in zip(outputs, expected, strict=True):
+        assert_same(output, alone, "the answer in a thread")
 
 
 def _output_of(estimator: Any, X: Any, predicts: bool) -> Any:

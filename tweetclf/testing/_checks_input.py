@@ -152,9 +152,9 @@ def check_bad_container(subject: Subject, name: str) -> None:
 
 def check_input_not_changed(subject: Subject) -> None:
     """Check that neither fit nor predict changes what it is given."""
-    X, y = list(subject.X), np.array(subject.y)
-    frozen_X, frozen_y = tuple(X), y.copy()
+    X, y = list(subject.pristine), np.array(subject.y)
+    frozen_y = y.copy()
     estimator = subject.fit(X, y)
     subject.outputs(estimator, X)
-    assert tuple(X) == frozen_X, "X was changed in place"
+    assert tuple(X) == subject.pristine, "X was changed in place"
     assert_same(y, frozen_y, "y after fit")

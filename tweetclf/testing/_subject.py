@@ -38,6 +38,8 @@ class Subject:
         Whether X holds text pairs.
     X, X_new : list of str or of pairs
         Training texts, and texts to predict.
+    pristine : tuple
+        The training texts again, out of reach of an estimator that changes its X.
     y : list or ndarray
         Training targets in the plainest form of the kind.
     words : list of str
@@ -65,6 +67,7 @@ class Subject:
             self.X, self.words = make_pairs()
         else:
             self.X, self.words = make_corpus(3 if self.target == "indicator" else 2)
+        self.pristine = tuple(self.X)
         # Seen and unseen texts to predict.
         unseen = self.of(["jajaja genial", "odio el horario", "", "😭 pésimo"])
         self.X_new = [*self.X[:9], *unseen]
