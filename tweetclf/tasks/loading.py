@@ -90,8 +90,9 @@ def load_task(
     ChecksumError
         If registered data are not the registered ones.
     """
-    own = {"text": text, "label": label, "id": id, "text_b": text_b, "group": group}
-    own |= {"kind": kind, "metric": metric, "pos": pos, "quoting": quoting}
+    own: dict[str, object] = {"text": text, "label": label, "id": id, "text_b": text_b}
+    own |= {"group": group, "kind": kind, "metric": metric, "pos": pos}
+    own |= {"quoting": quoting}
     path = Path(name_or_path).expanduser()
     named = isinstance(name_or_path, str) and not _looks_like_path(name_or_path)
     try:

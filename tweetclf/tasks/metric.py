@@ -227,24 +227,28 @@ class Metric:
     def _zero(self) -> float:
         return 0.0 if self.zero_division is None else self.zero_division
 
-    def confusion(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        """Return the counts: rows gold, columns predicted, in label order."""
+    def cells(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, int]:
+        """Return each row's position in the flattened confusion matrix, and its side.
+
+        ``np.bincount(cells[rows], minlength=side**2)`` counts any sample of rows.
+        """
         true, pred = inputs.names(y_true), inputs.names(y_pred)
         inputs.same_length(true, pred)
-        labels = self.labels or tuple(sorted({*true, *pred}))
-        k = len(labels)
-        index = {name: i for i, name in enumerate(labels)}
-        cells = inputs.encode(true, index, "y_true") * k + inputs.encode(
-            pred, index, "y_pred"
-        )
-        counts = np.bincount(cells, minlength=k * k).reshape(k, k).astype(np.float64)
         # With no label set given, from_confusion cannot know which class is which.
         if not self.labels and (self.pos or self.over or self._kind.numeric):
             raise DataError(
                 f"Metric {self.name!r} needs the task's labels: "
                 "metric.with_labels(task.label_names)."
             )
-        return counts
+        labels = self.labels or tuple(sorted({*true, *pred}))
+        index = {name: i for i, name in enumerate(labels)}
+        gold = inputs.encode(true, index, "y_true")
+        return gold * len(labels) + inputs.encode(pred, index, "y_pred"), len(labels)
+
+    def confusion(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        """Return the counts: rows gold, columns predicted, in label order."""
+        cells, k = self.cells(y_true, y_pred)
+        return np.bincount(cells, minlength=k * k).reshape(k, k).astype(np.float64)
 
     def from_confusion(self, counts: Any) -> np.ndarray:
         """Return the scores of confusion matrices.
@@ -323,14 +327,8 @@ class Metric:
             true, pred = inputs.numbers(y_true, "y_true"), inputs.numbers(y_pred)
             inputs.same_length(true, pred)
             return scores.numeric_rows(kind.formula, true, pred)
-        true_names, pred_names = inputs.names(y_true), inputs.names(y_pred)
-        inputs.same_length(true_names, pred_names)
-        labels = self.labels or tuple(sorted({*true_names, *pred_names}))
-        index = {name: i for i, name in enumerate(labels)}
-        k = len(labels)
-        rows = np.zeros((len(true_names), k * k))
-        cells = inputs.encode(true_names, index, "y_true") * k
-        cells = cells + inputs.encode(pred_names, index, "y_pred")
+        cells, k = self.cells(y_true, y_pred)
+        rows = np.zeros((len(cells), k * k))
         rows[np.arange(len(cells)), cells] = 1.0
         return rows
 
