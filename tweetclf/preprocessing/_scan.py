@@ -39,7 +39,9 @@ def _tweet_pattern(literals: tuple[str, ...]) -> str:
     chars = patterns.word_chars()
     # The zero-width non-joiner is spelling in Persian.
     word = rf"[{chars}]++(?:['’\u200c-][{chars}]++)*+"
-    alternatives = [patterns.URL, patterns.EMAIL]
+    # First the plain word before a blank, which most tokens are and nothing below
+    # would read otherwise.
+    alternatives = [r"[^\W\d_]++(?=\s|\Z)", patterns.URL, patterns.EMAIL]
     if literals:
         alternatives.append(patterns.literal_pattern(literals))
     alternatives += [
@@ -87,7 +89,7 @@ def make_scanner(
             for token in tokens
             for piece in (
                 _TAGS.findall(token)
-                if len(token) > 1 and token[0] in "#＃"
+                if len(token) > 1 and token[0] in "#＃" and token not in literals
                 else (token,)
             )
         ]

@@ -15,6 +15,11 @@ __all__ = ["Options", "compile_steps"]
 
 Step = Callable[[str], str]
 
+# Of what stands glued together (a@b.com@pepe), the second is found only once the
+# first is replaced, and then it is looked for again. Real tweets need one pass; the
+# bound keeps the time linear.
+_MOST_PASSES = 16
+
 
 class Options(NamedTuple):
     """The options of `TweetNormalizer` that change its output."""
@@ -72,14 +77,18 @@ def compile_steps(options: Options) -> Step:
         steps.append(_characters(options))
     if options.max_run is not None and options.run_scope == "everything":
         steps.append(_shorten(r"(.)", options.max_run))
-    steps.append(_entities_and_rest(options))
-    if options.whitespace:
-        steps.append(_collapse_spaces)
+    scan = _entities_and_rest(options)
 
     def run(text: str) -> str:
-        for step in steps:
-            text = step(text)
-        return text
+        for _ in range(_MOST_PASSES):
+            for step in steps:
+                text = step(text)
+            found, again = scan(text)
+            if not again or found == text:
+                text = found
+                break
+            text = found
+        return _collapse_spaces(text) if options.whitespace else text
 
     return run
 
@@ -114,20 +123,24 @@ def _collapse_spaces(text: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _emoji_name(sequence: str, language: str) -> str:
+    """Return the name of an emoji as words between blanks; unknown ones stay."""
     from emoji import demojize
 
     named = demojize(sequence, delimiters=("\x00", "\x00"), language=language)
-    return " ".join(named.replace("\x00", " ").replace("_", " ").split())
+    if named == sequence:
+        return sequence
+    words = named.replace("\x00", " ").replace("_", " ").split()
+    return f" {' '.join(words)} "
 
 
 def _emoji_text(language: str) -> Step:
-    pattern = re.compile(patterns.emoji_pattern())
-
-    def step(text: str) -> str:
-        # A name stays a word of its own between the words around it.
-        return pattern.sub(lambda m: f" {_emoji_name(m[0], language)} ", text)
-
-    return lambda text: text if text.isascii() else step(text)
+    replace = re.compile(patterns.emoji_pattern()).sub
+    # Every emoji but the keycaps is outside ASCII, and those have a mark that is.
+    return lambda text: (
+        text
+        if text.isascii()
+        else replace(lambda match: _emoji_name(match[0], language), text)
+    )
 
 
 def split_camel_case(word: str) -> str:
@@ -251,8 +264,12 @@ def _shorten_word_runs(longest: int) -> Step:
     return lambda text: more.sub(lambda match: match[1], text)
 
 
-def _entities_and_rest(options: Options) -> Step:
-    """Find every entity in one scan; replace it, or keep it as it stands."""
+def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
+    """Find every entity in one scan; replace it, or keep it as it stands.
+
+    The function returns the text and whether its neighbours may look different now:
+    where something was removed, or was glued to what stood beside it.
+    """
     replacements: dict[str, str | None] = {}
     alternatives: list[str] = []
 
@@ -278,12 +295,13 @@ def _entities_and_rest(options: Options) -> Step:
 
     plain = _plain_text(options)
     if plain is None and all(token is None for token in replacements.values()):
-        return lambda text: text
+        return lambda text: (text, False)
     scan = re.compile("|".join(alternatives)).finditer
 
-    def step(text: str) -> str:
+    def step(text: str) -> tuple[str, bool]:
         pieces: list[str] = []
         end = 0
+        again = False
         for match in scan(text):
             if match.start() > end:
                 rest = text[end : match.start()]
@@ -296,21 +314,23 @@ def _entities_and_rest(options: Options) -> Step:
             count = 1
             if match.lastgroup == "hashtag":
                 count = len(_TAG_HEAD.findall(match[0]))
-            before = (pieces[-1] if pieces else "")[-2:]
-            pieces.append(_placed(token, count, before, text[end : end + 2]))
+            left = pieces and _GLUED_BEFORE.search(pieces[-1][-2:])
+            right = _GLUED_AFTER.match(text, end)
+            again |= bool(left or right or not token)
+            pieces.append(_placed(token, count, bool(left), bool(right)))
         if end < len(text):
             pieces.append(plain(text[end:]) if plain else text[end:])
-        return "".join(pieces)
+        return "".join(pieces), again
 
     return step
 
 
 _TAG_HEAD = re.compile("[#＃]+")
 _GLUED_BEFORE = re.compile(r"(?:[\w@＠#＃]|\w\.)\Z")
-_GLUED_AFTER = re.compile(r"[\w@＠]|[./:+-][\w@/]")
+_GLUED_AFTER = re.compile(r"[\w@＠#＃]|[./:+-][\w@/]")
 
 
-def _placed(token: str, count: int, before: str, after: str) -> str:
+def _placed(token: str, count: int, left: bool, right: bool) -> str:
     """Return `token` with the blanks that keep it a word of its own.
 
     Without them ``https://t.co/xこんにちは`` becomes ``urlこんにちは`` and
@@ -318,8 +338,7 @@ def _placed(token: str, count: int, before: str, after: str) -> str:
     """
     if not token:
         return " "
-    wordy_start = token[0].isalnum() or token[0] == "_"
-    wordy_end = token[-1].isalnum() or token[-1] == "_"
-    left = " " if wordy_start and _GLUED_BEFORE.search(before) else ""
-    right = " " if wordy_end and _GLUED_AFTER.match(after) else ""
-    return left + (" " if wordy_start else "").join([token] * count) + right
+    before = " " if token[0].isalnum() or token[0] == "_" else ""
+    after = " " if token[-1].isalnum() or token[-1] == "_" else ""
+    text = before.join([token] * count)
+    return (before if left else "") + text + (after if right else "")

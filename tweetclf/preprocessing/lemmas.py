@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-import sys
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,12 +18,15 @@ __all__ = [
     "simple_lemma",
     "stem",
     "stemmer",
+    "stop_tree_taggers",
     "tree_tagger_lemmas",
 ]
 
 # TreeTagger looks at a token's neighbours, so that tokens go in whole texts; the
 # other two look at one word, and words repeat.
 _CACHE = 1 << 17
+# No word is longer; what is, is noise that would fill the cache.
+_LONGEST = 64
 
 _HOW_TO_INSTALL = (
     "TreeTagger is a program of its own that pip cannot install. Get the tagger, its "
@@ -35,11 +38,15 @@ _HOW_TO_INSTALL = (
 
 
 @lru_cache(maxsize=_CACHE)
-def simple_lemma(word: str, language: str) -> str:
-    """Return the lemma of a word by the dictionary of simplemma."""
+def _simple_lemma(word: str, language: str) -> str:
     import simplemma
 
     return str(simplemma.lemmatize(word, lang=language))
+
+
+def simple_lemma(word: str, language: str) -> str:
+    """Return the lemma of a word by the dictionary of simplemma."""
+    return word if len(word) > _LONGEST else _simple_lemma(word, language)
 
 
 @lru_cache(maxsize=32)
@@ -70,25 +77,25 @@ def stemmer(language: str) -> Any:
 
 
 @lru_cache(maxsize=_CACHE)
-def stem(word: str, language: str) -> str:
-    """Return the Snowball stem of a word."""
+def _stem(word: str, language: str) -> str:
     return str(stemmer(language).stemWord(word))
 
 
-def _import_wrapper() -> Any:
+def stem(word: str, language: str) -> str:
+    """Return the Snowball stem of a word."""
+    return word if len(word) > _LONGEST else _stem(word, language)
+
+
+def import_wrapper() -> Any:
     """Import treetaggerwrapper, which is older than Python 3.12."""
     import configparser
 
     with warnings.catch_warnings():
         # Invalid escape sequences in its source.
         warnings.simplefilter("ignore")
-        if sys.version_info >= (3, 12) and not hasattr(
-            configparser, "SafeConfigParser"
-        ):
+        if "SafeConfigParser" not in vars(configparser):
             # Removed in 3.12; ConfigParser is the same class by its new name.
-            configparser.SafeConfigParser = (  # type: ignore[attr-defined]
-                configparser.ConfigParser
-            )
+            vars(configparser)["SafeConfigParser"] = configparser.ConfigParser
         return import_optional(
             "treetaggerwrapper",
             extra="treetagger",
@@ -114,12 +121,18 @@ def _folder(named: str | None) -> Path:
     )
 
 
-@lru_cache(maxsize=8)
+# One running TreeTagger for each process, folder and language: starting it takes a
+# second, and a forked child must not read its parent's pipe.
+_TAGGERS: dict[tuple[int, Path, str], Any] = {}
+
+
 def _tagger(folder: Path, language: str) -> Any:
-    """Start one TreeTagger for each folder and language, and keep it running."""
-    wrapper = _import_wrapper()
+    key = (os.getpid(), folder, language)
+    if key in _TAGGERS:
+        return _TAGGERS[key]
+    wrapper = import_wrapper()
     try:
-        return wrapper.TreeTagger(
+        tagger = wrapper.TreeTagger(
             TAGLANG=language,
             TAGDIR=str(folder),
             TAGOPT="-token -lemma -sgml -quiet",
@@ -129,6 +142,22 @@ def _tagger(folder: Path, language: str) -> Any:
             f'TweetTokenizer(lemmatizer="treetagger") cannot use the TreeTagger of '
             f"{folder}: {error}. {_HOW_TO_INSTALL}"
         ) from error
+    _TAGGERS[key] = tagger
+    return tagger
+
+
+def stop_tree_taggers() -> None:
+    """End the TreeTagger processes of this process; they start again if needed."""
+    for key in [key for key in _TAGGERS if key[0] == os.getpid()]:
+        tagger = _TAGGERS.pop(key)
+        process = tagger.tagpopen
+        # The wrapper closes the pipes and ends the process, but does not wait for it.
+        tagger.__del__()
+        if process is not None:
+            process.wait()
+
+
+atexit.register(stop_tree_taggers)
 
 
 def _lemmas_of(line: str, token: str) -> list[str]:
@@ -173,7 +202,11 @@ def tree_tagger_lemmas(
         return []
     # A line in angle brackets would be taken for markup and given back as it is.
     lines = ["." if token.startswith("<") else token for token in tokens]
-    tagged = tagger.tag_text(lines, tagonly=True)
+    try:
+        tagged = tagger.tag_text(lines, tagonly=True)
+    except Exception:
+        stop_tree_taggers()
+        raise
     if len(tagged) != len(tokens):
         raise RuntimeError(
             f"TreeTagger gave {len(tagged)} lines for {len(tokens)} tokens; is "

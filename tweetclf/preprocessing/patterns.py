@@ -113,9 +113,10 @@ def emoji_pattern() -> str:
     text_first = "".join(sorted(single & _TEXT_FIRST))
     base = "".join(sorted(single - _TEXT_FIRST))
     dressed = "\ufe0f?[\U0001f3fb-\U0001f3ff]?\ufe0f?"
-    tags = "(?:[\U000e0020-\U000e007e]++\U000e007f)?"
+    tags = "(?:[\U000e0020-\U000e007e]{1,16}+\U000e007f)?"
     one = f"(?:[{base}]|[{text_first}](?=\ufe0f)){dressed}{tags}"
-    joined = f"(?:\u200d[{base}{text_first}]{dressed})*+"
+    # No emoji has more than four parts; longer chains are not one.
+    joined = f"(?:\u200d[{base}{text_first}]{dressed}){{0,8}}+"
     return f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[#*0-9]\ufe0f?\u20e3|{one}{joined})"
 
 

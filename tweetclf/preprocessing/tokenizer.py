@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from numbers import Integral
 from typing import Any
 
+from tweetclf.exceptions import UnknownNameError
 from tweetclf.preprocessing import lemmas
 from tweetclf.preprocessing._base import StatelessTextTransformer
 from tweetclf.preprocessing._scan import SCHEMES, make_scanner
@@ -227,7 +228,7 @@ class TweetTokenizer(StatelessTextTransformer):
     def _compile(self) -> Callable[[str], list[str]]:
         literals = frozenset(self._literals())
         scan = make_scanner(self.scheme, self._literals())
-        cues = frozenset(self._cues())
+        cues = self._cues()
         steps: list[Step] = []
         if not self.keep_hashtags:
             steps.append(_keep_if(lambda token: not _is_hashtag(token)))
@@ -262,12 +263,15 @@ class TweetTokenizer(StatelessTextTransformer):
 
         return run
 
-    def _cues(self) -> Collection[str]:
+    def _cues(self) -> frozenset[str]:
         if self.negation_cues is not None:
-            return self.negation_cues
-        if self.negation or self.stop_words == "language":
+            return frozenset(self.negation_cues)
+        try:
             return cues_of(self.language)
-        return ()
+        except UnknownNameError:
+            if self.negation:
+                raise
+            return frozenset()
 
     def _stop_words(self) -> frozenset[str]:
         if isinstance(self.stop_words, str):

@@ -19,22 +19,37 @@ _RELEASED_HANDLE = re.compile(r"(?<!@)@++\w++")
 _RT_TOKEN = re.compile(r"(?<!\w)RT(?!\w)")
 
 
-def _compile(strip_rt: str | None, patterns: str) -> Callable[[str], str]:
-    safe = TweetNormalizer(unicode_form=None, urls="url", handles="user")
+_MOST_PASSES = 16
+
+
+def _strip(text: str, strip_rt: str | None) -> str:
+    if strip_rt == "token":
+        return _RT_TOKEN.sub(" ", text)
+    return text.replace("RT", " ") if strip_rt == "substring" else text
+
+
+def _released(strip_rt: str | None) -> Callable[[str], str]:
+    def run(text: str) -> str:
+        text = _RELEASED_URL.sub("url", text)
+        text = _RELEASED_HANDLE.sub("user", text)
+        text = unescape_once(_strip(text, strip_rt))
+        return " ".join(text.replace("…", " ").split())
+
+    return run
+
+
+def _safe(strip_rt: str | None) -> Callable[[str], str]:
+    normalizer = TweetNormalizer(unicode_form=None, urls="url", handles="user")
 
     def run(text: str) -> str:
-        if patterns == "safe":
-            text = safe.normalize(text)
-        else:
-            text = _RELEASED_URL.sub("url", text)
-            text = _RELEASED_HANDLE.sub("user", text)
-        if strip_rt == "token":
-            text = _RT_TOKEN.sub(" ", text)
-        elif strip_rt == "substring":
-            text = text.replace("RT", " ")
-        if patterns == "released":
-            text = unescape_once(text)
-        return " ".join(text.replace("…", " ").split())
+        # What is glued to a mark (RT@pepe) shows once the mark is gone. One pass does
+        # for real tweets; the bound keeps the time linear.
+        for _ in range(_MOST_PASSES):
+            before = normalizer.normalize(text)
+            text = _strip(before, strip_rt).replace("…", " ")
+            if text == before:
+                break
+        return " ".join(text.split())
 
     return run
 
@@ -98,7 +113,8 @@ class TwilbertNormalizer(TextNormalizer):
         self.profile = profile
 
     def _compile(self) -> Callable[[str], str]:
-        return _compile(self.strip_rt, self.patterns)
+        make = _safe if self.patterns == "safe" else _released
+        return make(self.strip_rt)
 
     def replacement_tokens(self) -> tuple[str, ...]:
         """Return the tokens that the options put in place of something."""

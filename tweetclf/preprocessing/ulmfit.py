@@ -93,8 +93,8 @@ class ULMFiTNormalizer(TextNormalizer):
 
     Notes
     -----
-    The rules are not idempotent by construction, whatever `passes` is: blanks and
-    markers of one pass are text for the next (``&amp;amp;lt;``, ``"aaaa aaaa"``).
+    The rules are not idempotent by construction, whatever `passes` is: what one pass
+    lower-cases or sets apart is text for the next (``AMP;`` -> ``amp;`` -> ``&``).
     Apply them once to raw tweets, with the `passes` that the model was trained with.
 
     The paper prints ``xxrep r 4``; its code, and this class, write ``xxrep 4 r``. The
