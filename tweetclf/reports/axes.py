@@ -35,7 +35,7 @@ def ink(kind: str) -> str:
 def margin(texts: Sequence[str], most: int, size: float) -> float:
     """Pixels that the longest text takes in a system font."""
     longest = max((min(display_width(text), most) for text in texts), default=1)
-    return longest * size * 0.56 + 14
+    return longest * size * 0.66 + 14
 
 
 def limits(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:

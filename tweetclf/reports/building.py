@@ -14,6 +14,7 @@ from tweetclf.reports.model import (
     Paragraph,
     Report,
     Section,
+    Span,
     Spans,
     code,
     spans,
@@ -59,7 +60,11 @@ def _task_facts(board: TaskBoard) -> Spans:
     }.get(facts.kind, facts.kind)
     if len(facts.label_names) > 2:
         kind += f", {len(facts.label_names)} labels"
-    parts = [f"Version {facts.version}; language ", code(facts.language), f"; {kind}; "]
+    parts: list[str | Span] = [
+        f"Version {facts.version}; language ",
+        code(facts.language),
+        f"; {kind}; ",
+    ]
     sizes = sizes_sentence(board)
     parts.append(f"tweets: {sizes}. " if sizes else "")
     parts.append(protocol_sentence(board))

@@ -19,6 +19,7 @@ __all__ = [
     "settings",
     "text_cell",
     "track",
+    "track_domain",
 ]
 
 
@@ -69,17 +70,35 @@ def reference_text(result: PublishedResult) -> str:
     return "; ".join(str(part) for part in (result.source, result.note) if part)
 
 
+def track_domain(low: float, score: float, high: float) -> tuple[float, float] | None:
+    """Return the stretch around the best interval that tracks show.
+
+    Scores far off, such as those of a trivial baseline, would squeeze all intervals
+    to points; they get no track.
+    """
+    if any(finite(value) is None for value in (low, score, high)) or high <= low:
+        return None
+    width = high - low
+    return score - 2.5 * width, score + 2.5 * width
+
+
 def track(
-    low: float | None, score: float, high: float | None, domain: tuple[float, float]
+    low: float | None,
+    score: float,
+    high: float | None,
+    domain: tuple[float, float] | None,
 ) -> tuple[float | None, float, float | None] | None:
     """Place an interval on the track that all rows of a table share."""
-    start, span = domain[0], domain[1] - domain[0]
+    if domain is None:
+        return None
+    start, stop = domain
 
     def place(value: float | None) -> float | None:
-        known = finite(value)
-        if known is None:
-            return None
-        return round(min(max((known - start) / span, 0.0), 1.0), 4)
+        value = finite(value)
+        return None if value is None else round((value - start) / (stop - start), 4)
 
-    middle = place(score) if span > 0 else None
-    return None if middle is None else (place(low), middle, place(high))
+    left, middle, right = place(low), place(score), place(high)
+    ends = [end for end in (left, middle, right) if end is not None]
+    if middle is None or min(ends) < 0 or max(ends) > 1:
+        return None
+    return left, middle, right

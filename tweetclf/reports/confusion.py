@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tweetclf.leaderboard.ranking import TaskBoard
 from tweetclf.reports.axes import WIDTH, margin
 from tweetclf.reports.drawing import ACCENT, LINE, MUTED, Drawing, defaults
-from tweetclf.reports.formatting import format_count
+from tweetclf.reports.formatting import display_width, format_count
 from tweetclf.reports.model import Cell, Column, Figure, Row, Table
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ def confusion_figure(board: TaskBoard, key: str) -> Figure | None:
     n = len(labels)
     totals = counts.sum(axis=1)
     size = 12.5 if n <= 6 else 11 if n <= 12 else 9.5
-    cell = 62 if n <= 4 else 46 if n <= 7 else 30
+    cell: float = 62 if n <= 4 else 46 if n <= 7 else 30
     rows = [
         f"{label} ({format_count(t)})" for label, t in zip(labels, totals, strict=True)
     ]
     with defaults():
-        left, top = margin(rows, 26, size), margin(labels, 16, size) * 0.8 + 14
-        # The rightmost slanted label needs room of its own.
-        right = margin(labels, 16, size) * 0.75
+        slanted = max(map(display_width, labels)) > 3
+        left, top, right = margin(rows, 26, size), 32.0, 16.0
+        if slanted:
+            # The rightmost label needs room of its own.
+            top, right = (margin(labels, 16, size) * share for share in (0.8, 0.75))
         # Small matrices are drawn on the width of other figures, larger ones grow.
         width = max(WIDTH, left + right + cell * n)
         room = width - left - right
@@ -71,9 +73,9 @@ def confusion_figure(board: TaskBoard, key: str) -> Figure | None:
                 -6 / cell,
                 label,
                 width=16,
-                ha="left",
+                ha="left" if slanted else "center",
                 va="bottom",
-                rotation=45,
+                rotation=45 if slanted else 0,
                 rotation_mode="anchor",
                 fontsize=size,
             )

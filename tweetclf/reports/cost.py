@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tweetclf.leaderboard.ranking import TaskBoard
 from tweetclf.reports.axes import WIDTH, ink, kinds, limits, locator
@@ -35,23 +36,40 @@ def _time_ticks(low: float, high: float) -> list[tuple[float, str]]:
     return inside[::step]
 
 
+Point = tuple[str, float, float]
+
+
+def _framed(
+    points: Sequence[Point], board: TaskBoard
+) -> tuple[list[Point], list[Point]]:
+    """Part points from those so far below that they would squeeze all others."""
+    best = board.entries[0]
+    gaps = sorted(abs(best.score - score) for _, _, score in points)
+    reach = max(3.5 * gaps[len(gaps) // 2], 4 * ((best.high - best.low) or 0.0))
+    inside = [p for p in points if abs(best.score - p[2]) <= reach]
+    if len(inside) < 3 or not math.isfinite(reach):
+        return list(points), []
+    return inside, [p for p in points if p not in inside]
+
+
 def cost_figure(
     board: TaskBoard, words: MetricWords, n_resamples: int, key: str
 ) -> Figure | None:
     """Draw each system's score against the time to train it."""
     kind_of = kinds(board, n_resamples)
-    points = [
+    known = [
         (e.system, max(e.mean_cost("fit_seconds"), 1e-3), e.score)
         for e in board.entries
         if finite(e.score) is not None
         and finite(e.mean_cost("fit_seconds")) is not None
     ]
-    if len(points) < 2:
+    if len(known) < 2:
         return None
+    points, outside = _framed(known, board)
     height, size = 330, 11.5
     with defaults():
         drawing = Drawing(key, WIDTH, height)
-        axes = drawing.axes(58, 26, 16, 50)
+        axes = drawing.axes(58, 26, 26, 50)
         logs = [math.log10(seconds) for _, seconds, _ in points]
         low, high = min(logs), max(logs)
         pad = max((high - low) * 0.1, 0.15)
@@ -109,7 +127,7 @@ def cost_figure(
             )
         drawing.label(
             axes,
-            (58 + WIDTH - 16) / 2,
+            (58 + WIDTH - 26) / 2,
             12,
             "time to train, logarithmic",
             width=60,
@@ -131,7 +149,7 @@ def cost_figure(
         )
         said = "; ".join(
             f"{system} {format_score(score)} in {format_seconds(seconds)}"
-            for system, seconds, score in points
+            for system, seconds, score in known
         )
         title = f"{words.short} against training time on {board.facts.name}"
         svg = drawing.svg(title, f"Best first: {said}.")
@@ -152,7 +170,7 @@ def cost_figure(
                 ),
                 "data",
             )
-            for system, seconds, score in points
+            for system, seconds, score in known
         ),
         header_column="system",
     )
@@ -161,4 +179,10 @@ def cost_figure(
         f"Score against cost: {words.short} and the time of the final training. "
         f"Further left is cheaper, {better} is better."
     )
+    if outside:
+        listed = ", ".join(
+            f"{system} ({format_score(score)} in {format_seconds(seconds)})"
+            for system, seconds, score in outside
+        )
+        caption += f" Beyond the frame: {listed}."
     return Figure(key, svg, f"{title}. {said}.", caption, data)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +38,8 @@ FONTS = (
 # shapes differ as well.
 COLOURS = {
     "#010101": "currentColor",
-    "#020202": "var(--muted, #596069)",
-    "#030303": "var(--line, #d5d9de)",
+    "#020202": "var(--muted, #59616b)",
+    "#030303": "var(--line, #d6dae0)",
     "#040404": "var(--accent, #0b5cad)",
     "#050505": "var(--published, #a14a00)",
     "#060606": "var(--paper, #ffffff)",
@@ -57,6 +58,9 @@ KEPT_ATTRIBUTES = frozenset(
 )
 
 
+_LOCK = threading.RLock()
+
+
 @contextmanager
 def defaults() -> Iterator[None]:
     """Give matplotlib its own defaults and ours within the block.
@@ -65,7 +69,8 @@ def defaults() -> Iterator[None]:
     """
     import matplotlib
 
-    with matplotlib.rc_context():
+    # The settings are one for all threads.
+    with _LOCK, matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
             {

@@ -159,7 +159,7 @@ def _intervals(
     tied = any(m.kind == "tied" for m in marks)
     quoted = any(m.kind == "published" for m in marks)
     caption = (
-        f"{title}, with 95 % intervals. "
+        f"{title[:1].upper()}{title[1:]}, with 95 % intervals. "
         "Filled blue: the best."
         + (" Hollow blue: cannot be told apart from it." if tied else "")
         + (" Orange diamonds: published results, without interval." if quoted else "")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tweetclf.leaderboard.ranking import Leaderboard, Overall, TaskBoard
-from tweetclf.reports.cells import comparable, missing, number, text_cell, track
+from tweetclf.reports.cells import (
+    comparable,
+    missing,
+    number,
+    text_cell,
+    track,
+    track_domain,
+)
 from tweetclf.reports.formatting import (
     DASH,
     finite,
@@ -77,11 +84,9 @@ def overall_table(leaderboard: Leaderboard) -> Table | None:
     columns = _columns(boards, comparable_mean)
     best = _best_by_task(rows, boards)
     top_rank = min(row.mean_rank for row in rows)
-    top_mean = max((finite(row.mean_score) or float("-inf")) for row in rows)
-    ends = [v for r in rows for v in (r.low, r.mean_score, r.high)]
-    ends += [sum(scores.values()) / len(scores) for _, _, scores in quoted]
-    known = [v for v in ends if finite(v) is not None]
-    domain = (min(known), max(known)) if known else (0.0, 0.0)
+    lead = max(rows, key=lambda r: finite(r.mean_score) or float("-inf"))
+    top_mean = lead.mean_score
+    domain = track_domain(lead.low, lead.mean_score, lead.high)
     lines: list[tuple[float, Row]] = []
     for row in rows:
         cells = [
@@ -165,7 +170,9 @@ def _columns(boards: Sequence[TaskBoard], comparable_mean: bool) -> list[Column]
     ]
     if comparable_mean:
         columns += [
-            Column("mean_score", f"Mean score {up}", "right", "score", "descending"),
+            Column(
+                "mean_score", f"Mean score\u00a0{up}", "right", "score", "descending"
+            ),
             Column("interval", "95 % interval", "center"),
             Column("low", "Interval low", "right", "score", data_only=True),
             Column("high", "Interval high", "right", "score", data_only=True),
@@ -177,7 +184,7 @@ def _columns(boards: Sequence[TaskBoard], comparable_mean: bool) -> list[Column]
         columns.append(
             Column(
                 f"task-{key}",
-                f"{board.facts.name} {words.arrow}",
+                f"{board.facts.name}\u00a0{words.arrow}",
                 "right",
                 "score",
                 better,  # type: ignore[arg-type]

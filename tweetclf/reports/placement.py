@@ -89,20 +89,44 @@ def place_labels(
     taken: list[Box] = [
         (x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in points
     ]
-    placed: dict[int, Placed] = {}
+    found: dict[int, Placed] = {}
     # Crowded points choose first: they have the fewest places left.
     crowd = [sum(math.dist(p, q) < 60 for q in points) for p in points]
-    for index in sorted(range(len(points)), key=lambda i: (-crowd[i], i)):
-        best: tuple[float, Placed, Box] | None = None
+    order = sorted(range(len(points)), key=lambda i: (-crowd[i], i))
+    boxes: dict[int, Box] = {}
+    # A second and third round mend what the first could not foresee.
+    for index in order * 3:
         others = [box for i, box in enumerate(taken) if i != index]
-        for rank, (candidate, box) in enumerate(
-            _candidates(*points[index], *sizes[index])
-        ):
-            hidden = sum(_overlap(box, other) for other in others)
-            cost = hidden * 10 + _outside(box, frame) * 20 + rank * 0.5
-            if best is None or cost < best[0]:
-                best = cost, candidate, box
-        assert best is not None
-        placed[index] = best[1]
-        taken.append(best[2])
-    return [placed[index] for index in range(len(points))]
+        others += [box for i, box in boxes.items() if i != index]
+        rest = [point for i, point in enumerate(points) if i != index]
+        costs = [
+            (_cost(points[index], placed, box, others, rest, frame) + rank, rank)
+            for rank, (placed, box) in enumerate(
+                _candidates(*points[index], *sizes[index])
+            )
+        ]
+        chosen = min(costs)[1]
+        found[index], boxes[index] = _candidates(*points[index], *sizes[index])[chosen]
+    return [found[index] for index in range(len(points))]
+
+
+def _distance(box: Box, point: tuple[float, float]) -> float:
+    x = max(box[0] - point[0], 0.0, point[0] - box[2])
+    y = max(box[1] - point[1], 0.0, point[1] - box[3])
+    return math.hypot(x, y)
+
+
+def _cost(
+    point: tuple[float, float],
+    placed: Placed,
+    box: Box,
+    others: Sequence[Box],
+    rest: Sequence[tuple[float, float]],
+    frame: Box,
+) -> float:
+    hidden = sum(_overlap(box, other) for other in others)
+    # A label that is nearer to another point would be read as that point's.
+    own = _distance(box, point)
+    nearest = min((_distance(box, other) for other in rest), default=math.inf)
+    confusing = 0.0 if placed.leader else max(own + 2 - nearest, 0.0)
+    return 20 * hidden + 40 * _outside(box, frame) + 15 * confusing

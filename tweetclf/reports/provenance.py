@@ -113,9 +113,10 @@ def provenance_section(leaderboard: Leaderboard, command: str | None) -> Section
     blocks.append(
         Paragraph(
             spans(
-                "Fit is the time of the final training, without the selection of "
-                "settings; memory is the growth of the process\u2019s peak resident "
-                "memory during the run; model is the size of the pickled model; "
+                "Fit is the time of the final training (under cross-validation, of "
+                "all folds together), without the selection of settings; memory is "
+                "the growth of the process\u2019s peak resident memory during the run; "
+                "model is the size of the pickled model; "
                 "1 MB is 1,000,000 bytes."
             )
         )

@@ -15,6 +15,7 @@ from tweetclf.reports.cells import (
     reference_text,
     settings,
     track,
+    track_domain,
 )
 from tweetclf.reports.formatting import (
     DASH,
@@ -55,15 +56,6 @@ def _settings_cell(entry: Entry) -> Cell:
     return Cell("; ".join(chosen), shown, tooltip="; ".join(chosen))
 
 
-def _domain(
-    board: TaskBoard, published: Sequence[PublishedResult]
-) -> tuple[float, float]:
-    values = [v for e in board.entries for v in (e.low, e.score, e.high)]
-    values += [result.score for result in published]
-    known = [value for value in values if finite(value) is not None]
-    return (min(known), max(known)) if known else (0.0, 0.0)
-
-
 def _columns(board: TaskBoard, words: MetricWords) -> list[Column]:
     better = "descending" if words.greater_is_better else "ascending"
     n_seeds = {len(e.seed_scores) for e in board.entries}
@@ -73,7 +65,7 @@ def _columns(board: TaskBoard, words: MetricWords) -> list[Column]:
         Column("system", "System"),
         Column(
             "score",
-            f"{words.short} {words.arrow}",
+            f"{words.short}\u00a0{words.arrow}",
             "right",
             "score",
             better,  # type: ignore[arg-type]
@@ -149,7 +141,7 @@ _NO_INTERVAL = "no resample has a defined score"
 
 
 def _entry_cells(
-    entry: Entry, board: TaskBoard, tied: bool, domain: tuple[float, float]
+    entry: Entry, board: TaskBoard, tied: bool, domain: tuple[float, float] | None
 ) -> dict[str, Cell]:
     best = entry in best_entries(board)
     spread = number(entry.spread, format_score, _ONE_SEED)
@@ -195,7 +187,9 @@ def _entry_cells(
 
 
 def _published_cells(
-    result: PublishedResult, columns: Sequence[Column], domain: tuple[float, float]
+    result: PublishedResult,
+    columns: Sequence[Column],
+    domain: tuple[float, float] | None,
 ) -> dict[str, Cell]:
     cells = {c.key: missing("not published") for c in columns}
     score = float(result.score)
@@ -270,10 +264,11 @@ def _table_notes(
     if tied_entries(board, n_resamples):
         notes.append(
             spans(
-                f"{DAGGER} Cannot be told apart from the best: a difference of this "
-                f"size would turn up by chance on {where_scored(board)} (paired "
-                "bootstrap, p of at least 0.05 after Holm's adjustment for the "
-                f"{len(board.entries) - 1} comparisons)."
+                f"{DAGGER} Cannot be told apart from the best on these "
+                f"{where_scored(board)}: the difference could be chance (paired "
+                "bootstrap, p of at least 0.05 after Holm's adjustment for the number "
+                "of comparisons, "
+                f"{len(board.entries) - 1})."
             )
         )
     if published:
@@ -297,7 +292,8 @@ def ranked_table(
     published = [r for r in board.published if comparable(board, r)]
     if not board.entries and not published:
         return None
-    domain = _domain(board, published)
+    lead = board.entries[0] if board.entries else None
+    domain = track_domain(lead.low, lead.score, lead.high) if lead else None
     columns = _columns(board, words)
     tied = tied_entries(board, n_resamples)
     ranked = []

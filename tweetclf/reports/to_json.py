@@ -65,6 +65,8 @@ def _spans(found: list[Any]) -> model.Spans:
 
 
 def _table(found: dict[str, Any]) -> model.Table:
+    # The table behind a figure says what it is as well.
+    found.pop("block", None)
     rows = tuple(
         model.Row(
             tuple(_cell(cell) for cell in row.pop("cells")),

@@ -52,11 +52,11 @@ _SIGNS = {
     "\N{RIGHT SINGLE QUOTATION MARK}": "'{}",
     "\u27e8": r"$\langle$",
     "\u27e9": r"$\rangle$",
-    "\N{NO-BREAK SPACE}": "~",
+    "\N{NO-BREAK SPACE}": r"\nobreakspace{}",
 }
 _SPECIAL = re.compile("[" + re.escape("".join(_SIGNS)) + "]")
 
-_PREAMBLE = r"""% Compile with LuaLaTeX or XeLaTeX if names hold other scripts than Latin.
+_PREAMBLE = r"""% Compile with LuaLaTeX or XeLaTeX if names are not all Latin.
 % Each table stands between comments with its name and can be copied by itself;
 % it needs \usepackage{booktabs}.
 \documentclass[10pt]{article}

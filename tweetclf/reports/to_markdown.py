@@ -32,7 +32,7 @@ def escape_markdown(text: str) -> str:
     text = _SPECIAL.sub(r"\\\1", make_safe(text))
     text = text.replace(r"\&", "&amp;").replace(r"\<", "&lt;").replace(r"\>", "&gt;")
     # Numbers and dots start lists; "www." and "://" become links of their own.
-    text = re.sub(r"^(\s*\d+)\.", r"\1\\.", text)
+    text = re.sub(r"^(\s*\d+)\.(?=\s|$)", r"\1\\.", text)
     text = re.sub(r"(?i)\b(www)\.", r"\1&#46;", text).replace("://", "&#58;//")
     # Within a word a hyphen means nothing, and names full of them stay readable.
     return _WORDS.sub(lambda m: "-" if m[1] == "-" else m[0], text).strip()
