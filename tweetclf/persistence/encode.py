@@ -173,15 +173,16 @@ class Encoder:
         }
 
     def _sparse(self, value: Any, where: str) -> dict[str, Node]:
-        kind = type(value).__name__
-        if SPARSE_TYPES.get(kind) is not type(value):
+        kind = type(value)
+        name = kind.__name__
+        if SPARSE_TYPES.get(name) is not kind:
             raise ModelFormatError(
-                f"{where} is a {kind}; only csr and csc matrices can be saved"
+                f"{where} is a {name}; only csr and csc matrices can be saved"
             )
         parts = ("data", "indices", "indptr")
         return {
             "$": "sparse",
-            "type": kind,
+            "type": name,
             "shape": [int(n) for n in value.shape],
             **{part: self.encode(getattr(value, part), where) for part in parts},
         }

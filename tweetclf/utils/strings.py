@@ -46,7 +46,8 @@ def unpack_strings(text: np.ndarray, lengths: np.ndarray) -> list[str]:
     """
     if text.dtype != np.uint8 or text.ndim != 1:
         raise ValueError("packed text must be a 1-D array of uint8")
-    if lengths.dtype.kind != "u" or lengths.ndim != 1:
+    # 32 bits: sums of them do not overflow.
+    if lengths.dtype.name not in ("uint8", "uint16", "uint32") or lengths.ndim != 1:
         raise ValueError("lengths of packed strings must be 1-D and unsigned")
     joined = text.tobytes().decode("utf-8", "surrogatepass")
     ends = np.cumsum(lengths, dtype=np.uint64)
