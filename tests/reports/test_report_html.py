@@ -179,6 +179,12 @@ def test_sections_can_be_reached_from_the_contents(rich_page):
     assert "#content" in links
 
 
+def test_hidden_texts_do_not_widen_the_page(rich_page):
+    # They are placed absolutely: without a positioned container they would stand
+    # beyond the right edge of a phone wherever a table scrolls.
+    assert re.search(r"\.scroll \{ position: relative;", rich_page.raw["style"])
+
+
 def test_hostile_names_are_text_and_nothing_else():
     page = check_page(
         render(make_report(hostile(), command="\n".join(HOSTILE)), "html")

@@ -20,10 +20,12 @@ from tweetclf.reports.model import (
 
 __all__ = ["escape_markdown", "render_markdown"]
 
-# Every ASCII sign that can mean something anywhere in a line, and the at sign and
-# the hash, which hosts turn into mentions and links.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@&^=-])")
-_WORDS = re.compile(r"(?<=[^\W_])\\([-_])(?=[^\W_])")
+# Signs that can mean something anywhere in a line. Parentheses are not among them:
+# they mean something after brackets only, and "\(" starts a formula for some readers.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$@&^])")
+# Signs that mean something at the start of a line: rules, lists, headings.
+_START = re.compile(r"^(\s*)([-+=]|\d+(?=[.)](?:\s|$)))")
+_IN_WORD = re.compile(r"(?<=[^\W_])\\_(?=[^\W_])")
 _ALIGN = {"left": ":---", "right": "---:", "center": ":---:"}
 
 
@@ -31,11 +33,13 @@ def escape_markdown(text: str) -> str:
     """Return `text` on one line, so that Markdown and HTML in it do nothing."""
     text = _SPECIAL.sub(r"\\\1", make_safe(text))
     text = text.replace(r"\&", "&amp;").replace(r"\<", "&lt;").replace(r"\>", "&gt;")
-    # Numbers and dots start lists; "www." and "://" become links of their own.
-    text = re.sub(r"^(\s*\d+)\.(?=\s|$)", r"\1\\.", text)
+    text = _START.sub(
+        lambda m: f"{m[1]}{m[2]}\\" if m[2].isdigit() else f"{m[1]}\\{m[2]}", text
+    )
+    # "www." and "://" would become links of their own.
     text = re.sub(r"(?i)\b(www)\.", r"\1&#46;", text).replace("://", "&#58;//")
-    # Within a word a hyphen means nothing, and names full of them stay readable.
-    return _WORDS.sub(lambda m: "-" if m[1] == "-" else m[0], text).strip()
+    # Within a word an underscore means nothing, and names full of them stay readable.
+    return _IN_WORD.sub("_", text).strip()
 
 
 def _code(text: str) -> str:
