@@ -287,6 +287,7 @@ GOOD = "".join(f"hola {i},{'PN'[i % 2]}\n" for i in range(20))
             {},
             "surrogate",
         ),
+        ("a.jsonl", '{"text": "a", "label": []}', {}, "no row has a label"),
         ("a.jsonl", "[" * 100_000, {}, "line 1"),
         ("a.xlsx", "x", {}, "are not read"),
         ("a.csv", f"text,label\n{GOOD}", {"encoding": "klingon"}, "not an encoding"),
@@ -428,3 +429,42 @@ def test_lists_of_class_labels(tmp_path):
     task = load_task(tmp_path / "multi")
     assert task.kind == "multilabel"
     assert task.label_names == ("no", "irony")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@files
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {"text": st.just("hola") | json_values, "label": json_values},
+            optional={"text_b": json_values, "split": json_values, "id": json_values},
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    kind=st.sampled_from([None, "binary", "multiclass", "multilabel", "regression"]),
+)
+def test_any_json_gives_a_task_or_a_data_error(tmp_path, rows, kind):
+    path = tmp_path / "odd.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with contextlib.suppress(DataError):
+        load_task(path, kind=kind)
+
+
+@files
+@given(label=st.lists(json_values, min_size=30, max_size=30), kind=st.booleans())
+def test_any_labels_give_a_task_or_a_data_error(tmp_path, label, kind):
+    path = tmp_path / "odd.jsonl"
+    rows = [{"text": f"t{i}", "label": value} for i, value in enumerate(label)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with contextlib.suppress(DataError):
+        load_task(path, kind="multilabel" if kind else None)

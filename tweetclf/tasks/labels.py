@@ -112,6 +112,11 @@ class LabelReader:
         return tuple(names)
 
     def _check_names(self, table: Table, column: str, n_rows: int) -> None:
+        if self.kind == "multilabel" and not self.names:
+            raise DataError(
+                f"{table.path}: no row has a label (column {column!r} holds empty "
+                "lists). Is it the right column?"
+            )
         if self.kind in {"regression", "multilabel"}:
             return
         if len(self.names) < 2:
@@ -201,7 +206,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
