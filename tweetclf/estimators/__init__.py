@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         tfidf_ridge,
     )
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
+    from tweetclf.estimators.ensemble import ngram_ensemble
     from tweetclf.estimators.haha import haha_nbsvm
     from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
     from tweetclf.estimators.nb_svm import NBSVMClassifier
+    from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
 
 __getattr__, __dir__, _names = attach(
@@ -31,6 +33,7 @@ __getattr__, __dir__, _names = attach(
     {
         "LabelPowerset": "tweetclf.estimators.powerset",
         "NBSVMClassifier": "tweetclf.estimators.nb_svm",
+        "OffsetClassifier": "tweetclf.estimators.offsets",
         "OneVsRestLogisticRegression": "tweetclf.estimators.liblinear",
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
@@ -41,6 +44,7 @@ __getattr__, __dir__, _names = attach(
         "majority": "tweetclf.estimators.baselines",
         "mean": "tweetclf.estimators.baselines",
         "nbsvm": "tweetclf.estimators.baselines",
+        "ngram_ensemble": "tweetclf.estimators.ensemble",
         "stratified": "tweetclf.estimators.baselines",
         "tfidf_lr": "tweetclf.estimators.baselines",
         "tfidf_ridge": "tweetclf.estimators.baselines",
@@ -50,6 +54,7 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "LabelPowerset",
     "NBSVMClassifier",
+    "OffsetClassifier",
     "OneVsRestLogisticRegression",
     "TextDummyClassifier",
     "TextDummyRegressor",
@@ -60,6 +65,7 @@ __all__ = [
     "majority",
     "mean",
     "nbsvm",
+    "ngram_ensemble",
     "stratified",
     "tfidf_lr",
     "tfidf_ridge",

@@ -270,6 +270,20 @@ for _system in (
         grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
     ),
     System(
+        "ngram-ensemble",
+        f"{_ESTIMATORS}:ngram_ensemble",
+        "Soft vote of word, character and NB-ratio models, decisions tuned",
+        "this project; chosen on the dev splits of TweetEval",
+        task_params={**_LANGUAGE, "metric": "metric"},
+        grid={
+            "vote__estimator__weights": (
+                (1, 1, 1, 0),
+                (1, 1, 1, 1),
+                (1, 1, 0, 1),
+            )
+        },
+    ),
+    System(
         "mean",
         f"{_ESTIMATORS}:mean",
         "Always the mean of the training targets",

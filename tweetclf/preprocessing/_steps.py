@@ -71,6 +71,8 @@ def compile_steps(options: Options) -> Step:
         steps.append(_newlines(options.newlines))
     if options.emoji == "text":
         steps.append(_emoji_text(options.language))
+    elif options.emoji == "plain":
+        steps.append(_drop_variation_selectors)
     if options.hashtags in {"strip", "split"}:
         steps.append(_open_hashtags(split=options.hashtags == "split"))
     if options.lowercase or options.accents != "keep":
@@ -131,6 +133,11 @@ def _emoji_name(sequence: str, language: str) -> str:
         return sequence
     words = named.replace("\x00", " ").replace("_", " ").split()
     return f" {' '.join(words)} "
+
+
+def _drop_variation_selectors(text: str) -> str:
+    """Drop what asks a font for a coloured or a plain sign: ❤️ and ❤ are one."""
+    return text.replace("\ufe0f", "").replace("\ufe0e", "")
 
 
 def _emoji_text(language: str) -> Step:
@@ -327,7 +334,7 @@ def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
 
 _TAG_HEAD = re.compile("[#＃]+")
 _GLUED_BEFORE = re.compile(r"(?:[\w@＠#＃]|\w\.)\Z")
-_GLUED_AFTER = re.compile(r"[\w@＠#＃]|[./:+-][\w@/]")
+_GLUED_AFTER = re.compile(r"[\w@＠#＃]|[.+%-]++[\w@]")
 
 
 def _placed(token: str, count: int, left: bool, right: bool) -> str:

@@ -52,9 +52,10 @@ class TweetNormalizer(TextNormalizer):
     numbers : str or None, default=None
         Replacement of numbers (``10``, ``1.234,5``, ``10:30``, ``2019-04-13``);
         digits within words (``covid19``) are no numbers.
-    emoji : {"keep", "text", "mask"}, default="keep"
-        Keep emoji, replace each by its CLDR short name in `language`, or by
-        `emoji_token`. Flags, skin tones, keycaps and joined emoji are one each.
+    emoji : {"keep", "plain", "text", "mask"}, default="keep"
+        Keep emoji; drop the variation selectors that tell ``❤️`` from ``❤``; replace
+        each by its CLDR short name in `language`; or by `emoji_token`. Flags, skin
+        tones, keycaps and joined emoji are one each.
     emoji_token : str, default="<emoji>"
         Replacement where ``emoji="mask"``.
     language : str, default="es"
@@ -123,7 +124,7 @@ class TweetNormalizer(TextNormalizer):
         "hashtags": [StrOptions({"keep", "strip", "split", "mask"})],
         "hashtag_token": [str],
         "numbers": [str, None],
-        "emoji": [StrOptions({"keep", "text", "mask"})],
+        "emoji": [StrOptions({"keep", "plain", "text", "mask"})],
         "emoji_token": [str],
         "language": [StrOptions(_LANGUAGES)],
         "max_run": [Interval(Integral, 1, None, closed="left"), None],
