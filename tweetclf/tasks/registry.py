@@ -102,7 +102,19 @@ class TaskInfo:
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """A registered collection of texts without labels, for pretraining."""
+    """A registered collection of texts without labels, for pretraining.
+
+    Parameters
+    ----------
+    name, language : str
+        Registered name and BCP 47 language tag.
+    folder, file : str
+        Where the texts are within the data folder.
+    licence, source, description : str
+        On what terms, where from, and what they are.
+    text_b : str, optional
+        Column of the second texts, where the corpus holds pairs.
+    """
 
     name: str
     language: str
@@ -214,6 +226,11 @@ def list_tasks() -> list[TaskInfo]:
 
 def task_info(name: str) -> TaskInfo:
     """Return what is registered of the task called `name`.
+
+    Parameters
+    ----------
+    name : str
+        One of the names that `list_tasks` gives.
 
     Raises
     ------
