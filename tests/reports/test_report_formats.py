@@ -353,7 +353,7 @@ def test_latex_signs():
         r"a\_b \& c\% \#1 \$x\$ \{y\} \textasciitilde{} \textasciicircum{} "
         r"\textbackslash{}"
     )
-    assert escape_latex("--[x]") == "-{}-{}{[}x{]}"
+    assert escape_latex("--[x]*") == "-{}-{}{[}x{]}{*}"
 
 
 @pytest.mark.slow

@@ -226,6 +226,15 @@ def test_the_verdict_of_equal_scores_one_system_and_none():
     assert "defined" in said(TaskBoard(task, "test", 784, undefined))
 
 
+def test_undefined_scores_are_not_called_worse():
+    task = facts()
+    entries = (entry(task, "a", 0.7), entry(task, "b", math.nan, rank=2, p=0.001))
+    assert said(TaskBoard(task, "test", 784, entries)) == (
+        "a is best with F1 of irony 0.700 (95 % interval 0.670–0.730) on 784 test "
+        "tweets."
+    )
+
+
 def test_without_resamples_nothing_is_said_to_be_tied():
     one = board(n_systems=4)
     assert "no differences were tested" in said(one, n_resamples=0)
@@ -255,7 +264,10 @@ def test_the_ranked_table_marks_best_tied_and_published():
     ]
     systems = table.column("system")
     assert [cell.text for cell in systems if cell.bold] == ["atalaya-svm"]
-    assert [cell.text for cell in systems if cell.mark] == ["nbsvm", "char-svm"]
+    assert [cell.text for cell in systems if cell.mark == "\N{DAGGER}"] == [
+        "nbsvm",
+        "char-svm",
+    ]
     kinds = {c.text: row.kind for c, row in zip(systems, table.rows, strict=True)}
     assert [name for name, kind in kinds.items() if kind == "published"] == [
         "BERTweet",
@@ -265,9 +277,13 @@ def test_the_ranked_table_marks_best_tied_and_published():
     assert not any(
         cell.bold for row in table.rows if row.kind == "published" for cell in row.cells
     )
-    assert "words and characters" in text(
-        [c for c in table.column("reference") if "words" in c.text]
+    assert [c.mark for c in systems if c.text in {"BERTweet", "SVM"}] == ["[1]", "[2]"]
+    assert text(table.notes[-1]) == (
+        "Sources of published results: [1] arXiv:2005.10200; [2] arXiv:2010.12421."
     )
+    assert [c.text for c in table.column("remark") if c.text] == [
+        "words and characters"
+    ]
 
 
 def test_results_of_other_metrics_or_splits_stand_apart():

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tweetclf.leaderboard.ranking import TaskBoard
 from tweetclf.reports.formatting import DASH, finite
-from tweetclf.reports.model import Cell
+from tweetclf.reports.model import Cell, Spans, spans
 from tweetclf.tasks.published import PublishedResult
 
 __all__ = [
     "comparable",
     "missing",
     "number",
+    "number_sources",
     "reference_text",
     "settings",
+    "sources_note",
     "text_cell",
     "track",
     "track_domain",
@@ -68,6 +70,18 @@ def text_cell(text: str) -> Cell:
 def reference_text(result: PublishedResult) -> str:
     """Return the source of a published result, with its note."""
     return "; ".join(str(part) for part in (result.source, result.note) if part)
+
+
+def number_sources(sources: Iterable[str]) -> dict[str, str]:
+    """Give each source a number in brackets, in order of appearance."""
+    known = dict.fromkeys(source for source in sources if source)
+    return {source: f"[{number}]" for number, source in enumerate(known, start=1)}
+
+
+def sources_note(numbers: Mapping[str, str]) -> Spans:
+    """Return the list of numbered sources, for below a table."""
+    listed = "; ".join(f"{number} {source}" for source, number in numbers.items())
+    return spans(f"Sources of published results: {listed}.")
 
 
 def track_domain(low: float, score: float, high: float) -> tuple[float, float] | None:

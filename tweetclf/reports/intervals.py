@@ -9,6 +9,7 @@ from tweetclf.leaderboard.ranking import Leaderboard, TaskBoard
 from tweetclf.reports.axes import WIDTH, ink, kinds, limits, locator, margin
 from tweetclf.reports.cells import comparable
 from tweetclf.reports.drawing import (
+    ACCENT,
     INK,
     LINE,
     MUTED,
@@ -105,7 +106,9 @@ def _intervals(
         axes.set_yticks([])
         axes.xaxis.set_major_locator(locator(5))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
-        axes.axvline(marks[0].score, color=LINE, linewidth=1)
+        leader = next((m for m in marks if m.kind == "best"), None)
+        if leader is not None:
+            axes.axvline(leader.score, color=ACCENT, linewidth=1, alpha=0.45, ls=":")
         for place, mark in enumerate(marks):
             colour = ink(mark.kind)
             if mark.low is not None and mark.high is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tweetclf.leaderboard.ranking import Leaderboard, Overall, TaskBoard
 from tweetclf.reports.cells import (
     comparable,
     missing,
     number,
+    number_sources,
+    sources_note,
     text_cell,
     track,
     track_domain,
@@ -41,13 +43,14 @@ def published_means(
     Returns
     -------
     list of (system, source, {task: score})
+        The best mean first.
     """
     found: dict[str, dict[str, PublishedResult]] = {}
     for board in boards:
         for result in board.published:
             if comparable(board, result):
                 found.setdefault(result.system, {}).setdefault(board.facts.name, result)
-    return [
+    means = [
         (
             system,
             "; ".join(dict.fromkeys(str(r.source) for r in results.values())),
@@ -56,6 +59,7 @@ def published_means(
         for system, results in found.items()
         if len(results) == len(boards)
     ]
+    return sorted(means, key=lambda item: (-sum(item[2].values()), item[0]))
 
 
 def _best_by_task(
@@ -81,13 +85,14 @@ def overall_table(leaderboard: Leaderboard) -> Table | None:
         return None
     comparable_mean = finite(rows[0].mean_score) is not None
     quoted = published_means(boards) if comparable_mean else []
+    sources = number_sources(source for _, source, _ in quoted)
     columns = _columns(boards, comparable_mean)
     best = _best_by_task(rows, boards)
     top_rank = min(row.mean_rank for row in rows)
     lead = max(rows, key=lambda r: finite(r.mean_score) or float("-inf"))
     top_mean = lead.mean_score
     domain = track_domain(lead.low, lead.mean_score, lead.high)
-    lines: list[tuple[float, Row]] = []
+    table_rows: list[Row] = []
     for row in rows:
         cells = [
             Cell(row.system, row.system, row.mean_rank == top_rank),
@@ -119,11 +124,11 @@ def overall_table(leaderboard: Leaderboard) -> Table | None:
             for task in names
         ]
         cells.append(text_cell(""))
-        lines.append((row.mean_score, Row(tuple(cells))))
-    for system, source, scores in sorted(quoted, key=lambda item: item[0]):
+        table_rows.append(Row(tuple(cells)))
+    for system, source, scores in quoted:
         mean = sum(scores.values()) / len(scores)
         cells = [
-            text_cell(system),
+            Cell(system, system, mark=sources.get(source, "")),
             missing("published results are not ranked"),
             Cell(mean, format_score(mean)),
             Cell(
@@ -138,19 +143,16 @@ def overall_table(leaderboard: Leaderboard) -> Table | None:
             *(Cell(scores[task], format_score(scores[task])) for task in names),
             text_cell(source),
         ]
-        lines.append((mean, Row(tuple(cells), "published")))
-    ordered = [row for _, row in lines[: len(rows)]]
-    published = sorted(lines[len(rows) :], key=lambda line: -line[0])
-    table_rows = (*ordered, *(row for _, row in published))
+        table_rows.append(Row(tuple(cells), "published"))
     if not quoted:
         columns = columns[:-1]
-        table_rows = tuple(Row(row.cells[:-1], row.kind) for row in table_rows)
+        table_rows = [Row(row.cells[:-1], row.kind) for row in table_rows]
     return Table(
         "overall",
         f"Systems over {plural(len(boards), 'task')}, by mean rank",
         tuple(columns),
-        table_rows,
-        _notes(leaderboard, boards, comparable_mean, bool(quoted)),
+        tuple(table_rows),
+        _notes(leaderboard, boards, comparable_mean, sources if quoted else None),
         header_column="system",
     )
 
@@ -191,7 +193,7 @@ def _columns(boards: Sequence[TaskBoard], comparable_mean: bool) -> list[Column]
                 f"{words.short}; {words.direction}",
             )
         )
-    columns.append(Column("reference", "Reference", under="system"))
+    columns.append(Column("reference", "Reference", data_only=True))
     return columns
 
 
@@ -199,7 +201,7 @@ def _notes(
     leaderboard: Leaderboard,
     boards: Sequence[TaskBoard],
     comparable_mean: bool,
-    published: bool,
+    sources: Mapping[str, str] | None,
 ) -> tuple[Spans, ...]:
     everyone = {e.system for board in boards for e in board.entries}
     partial = sorted(everyone - {row.system for row in leaderboard.overall})
@@ -227,7 +229,7 @@ def _notes(
                 ".",
             )
         )
-    if published:
+    if sources is not None:
         notes.append(
             spans(
                 "Rows marked \u201cpublished\u201d hold the published scores of the "
@@ -235,6 +237,8 @@ def _notes(
                 "they are not ranked."
             )
         )
+    if sources:
+        notes.append(sources_note(sources))
     return tuple(notes)
 
 

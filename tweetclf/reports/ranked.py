@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from tweetclf.reports.cells import (
     comparable,
     missing,
     number,
-    reference_text,
+    number_sources,
     settings,
+    sources_note,
+    text_cell,
     track,
     track_domain,
 )
@@ -124,7 +126,8 @@ def _columns(board: TaskBoard, words: MetricWords) -> list[Column]:
             "size of the pickled model",
         ),
         Column("settings", "Selected settings", under="system"),
-        Column("reference", "Reference", under="system"),
+        Column("remark", "Remark", under="system"),
+        Column("reference", "Reference", data_only=True),
     ]
 
 
@@ -182,7 +185,8 @@ def _entry_cells(
         else number(entry.p_best, format_p, "not tested"),
         **costs,
         "settings": _settings_cell(entry),
-        "reference": Cell("", ""),
+        "remark": text_cell(""),
+        "reference": text_cell(""),
     }
 
 
@@ -190,11 +194,14 @@ def _published_cells(
     result: PublishedResult,
     columns: Sequence[Column],
     domain: tuple[float, float] | None,
+    sources: Mapping[str, str],
 ) -> dict[str, Cell]:
     cells = {c.key: missing("not published") for c in columns}
     score = float(result.score)
     cells["rank"] = missing("published results are not ranked")
-    cells["system"] = Cell(result.system, result.system)
+    cells["system"] = Cell(
+        result.system, result.system, mark=sources.get(str(result.source), "")
+    )
     cells["score"] = Cell(score, format_score(score))
     cells["interval"] = Cell(
         None,
@@ -203,8 +210,9 @@ def _published_cells(
         tooltip="not published",
         track=track(math.nan, score, math.nan, domain),
     )
-    cells["reference"] = Cell(reference_text(result), reference_text(result))
-    cells["settings"] = Cell("", "")
+    cells["settings"] = text_cell("")
+    cells["remark"] = text_cell(str(result.note))
+    cells["reference"] = text_cell(str(result.source))
     return cells
 
 
@@ -242,7 +250,10 @@ def _shown(columns: Sequence[Column], rows: Sequence[Row]) -> list[int]:
 
 
 def _table_notes(
-    board: TaskBoard, words: MetricWords, n_resamples: int, published: bool
+    board: TaskBoard,
+    words: MetricWords,
+    n_resamples: int,
+    sources: Mapping[str, str] | None,
 ) -> tuple[Spans, ...]:
     notes = [signature_note(words)]
     n_seeds = sorted({len(e.seed_scores) for e in board.entries})
@@ -271,13 +282,15 @@ def _table_notes(
                 f"{len(board.entries) - 1})."
             )
         )
-    if published:
+    if sources is not None:
         notes.append(
             spans(
                 "Rows marked \u201cpublished\u201d are copied from the literature "
                 "(same metric, same split): not run here, not ranked, not tested."
             )
         )
+    if sources:
+        notes.append(sources_note(sources))
     return tuple(notes)
 
 
@@ -290,6 +303,8 @@ def ranked_table(
 ) -> Table | None:
     """Return the ranked table of a task; None where there is nothing to show."""
     published = [r for r in board.published if comparable(board, r)]
+    published.sort(key=lambda r: -r.score if words.greater_is_better else r.score)
+    sources = number_sources(str(result.source) for result in published)
     if not board.entries and not published:
         return None
     lead = board.entries[0] if board.entries else None
@@ -302,7 +317,7 @@ def ranked_table(
         ranked.append((entry.score, Row(tuple(cells[c.key] for c in columns))))
     quoted = []
     for result in published:
-        cells = _published_cells(result, columns, domain)
+        cells = _published_cells(result, columns, domain, sources)
         row = Row(tuple(cells[c.key] for c in columns), "published")
         quoted.append((float(result.score), row))
     rows = _by_score(ranked, quoted, words.greater_is_better)
@@ -312,6 +327,6 @@ def ranked_table(
         f"Systems on {board.facts.name}, best first",
         tuple(columns[i] for i in keep),
         tuple(Row(tuple(row.cells[i] for i in keep), row.kind) for row in rows),
-        _table_notes(board, words, n_resamples, bool(published)),
+        _table_notes(board, words, n_resamples, sources if published else None),
         header_column="system",
     )

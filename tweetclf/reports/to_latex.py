@@ -36,7 +36,8 @@ _SIGNS = {
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
     "'": "'{}",
-    # Ligatures and optional arguments.
+    # Ligatures, optional arguments, the star that the end of a row would swallow.
+    "*": "{*}",
     "-": "-{}",
     "[": "{[}",
     "]": "{]}",

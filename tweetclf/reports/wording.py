@@ -169,7 +169,11 @@ def verdict(board: TaskBoard, words: MetricWords, n_resamples: int) -> Spans:
             join_names([e.system for e in best]), f" are best with the same {score}"
         )
     tied = tied_entries(board, n_resamples)
-    below = [e for e in board.entries if e.rank > 1 and e not in tied]
+    below = [
+        e
+        for e in board.entries
+        if e.rank > 1 and e not in tied and finite(e.score) is not None
+    ]
     if not n_resamples:
         return spans(head, f" on {scored}; no differences were tested.")
     if not tied and not below:
