@@ -1,4 +1,4 @@
-"""Check the installation, the optional extras, the data, and what the machine offers."""
+"""Check the installation, the extras, the data, and what the machine offers."""
 
 from __future__ import annotations
 

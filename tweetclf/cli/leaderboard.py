@@ -168,13 +168,17 @@ def _load_tasks(
     skipped: list[tuple[str, str | None, str]] = []
     for name in definition.tasks:
         try:
-            tasks.append(load_task(name, data_dir=args.data_dir, **columns))
+            task = load_task(name, data_dir=args.data_dir, **columns)
         except DataError as error:
             # A file that the user named by hand must not be passed over.
             if args.task:
                 raise
             skipped.append((name, None, str(error)))
             note(f"skipped {name}: {error}")
+            continue
+        tasks.append(task)
+        for remark in task.notes:
+            note(f"{task.name}: {remark}")
     return tasks, skipped
 
 
