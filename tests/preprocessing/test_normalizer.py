@@ -33,7 +33,8 @@ def norm(text: str, **options: object) -> str:
         ("@español!", "@user!"),
         ("こんにちは@pepeさん", "こんにちは@user さん"),
         ("a@b.com", "a@b.com"),
-        ("hola@pepe", "hola@pepe"),
+        ("hola@pepe tod@s", "hola@pepe tod@s"),
+        ("RT@pepe: art@pepe", "RT@user: art@pepe"),
         ("@ pepe", "@ pepe"),
     ],
 )

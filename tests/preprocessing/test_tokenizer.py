@@ -30,6 +30,7 @@ from tweetclf.preprocessing.negation import mark_negation
         ("Hola, @pepe!", "Hola|,|@pepe|!"),
         ("a@b.com hola.no", "a@b.com|hola|.|no"),
         ("https://t.co/x... ya…", "https://t.co/x|...|ya|…"),
+        ("tod@s l@s amig@! RT@pepe", "tod@s|l@s|amig@|!|RT|@pepe"),
         ("#uno#dos #1", "#uno|#dos|#|1"),
         ("👨‍👩‍👧😂👍🏽🇪🇸1️⃣❤️", "👨‍👩‍👧|😂|👍🏽|🇪🇸|1️⃣|❤️"),
         (
@@ -177,6 +178,7 @@ def test_lemmas_and_stems() -> None:
     assert lemma("Los niños fuimos #perros @niños 😂") == [
         *("el", "niño", "ir", "#perros", "@niños", "😂")
     ]
+    assert lemma("en Europa") == ["en", "europa"]
     with_aux = clone(lemma).set_params(stop_words="language")
     assert with_aux("hemos hacemos perros") == ["perro"]
     stem = TweetTokenizer(stem=True, negation=True)

@@ -37,8 +37,8 @@ _TAGS = re.compile(r"[#＃]+[^#＃]+")
 
 def _tweet_pattern(literals: tuple[str, ...]) -> str:
     chars = patterns.word_chars()
-    # The zero-width non-joiner is spelling in Persian.
-    word = rf"[{chars}]++(?:['’\u200c-][{chars}]++)*+"
+    # The zero-width non-joiner is spelling in Persian; tod@s is todos y todas.
+    word = rf"[{chars}]++(?:['’\u200c-][{chars}]++)*+(?:@[sS]?(?![\w@]))?"
     # First the plain word before a blank, which most tokens are and nothing below
     # would read otherwise.
     alternatives = [r"[^\W\d_]++(?=\s|\Z)", patterns.URL, patterns.EMAIL]

@@ -16,7 +16,8 @@ Rules that were decided rather than found:
 - An e-mail address needs a dot and two letters after the ``@``; its parts are no
   handles.
 - A handle is Latin letters, digits and ``_`` after ``@`` or the full-width ``＠``, not
-  within a Latin word, so that ``こんにちは@pepe`` holds one and ``a@b`` none.
+  within a Latin word, so that ``こんにちは@pepe`` and ``RT@pepe`` hold one, ``a@b``
+  and ``tod@s`` none.
   Handles glued together (``@a@b``) are one.
 - A hashtag has at least one character that is no digit (``#1`` is a rank) and may
   hold letters and combining marks of any script.
@@ -61,14 +62,16 @@ URL = (
     rf"|(?i:{_NOT_IN_DOMAIN}{_LABEL}(?:\.{_LABEL})++{_TLD}/){_URL_REST})"
 )
 
-_LOCAL = rf"[{_LATIN}0-9_.+%-]"
+_LOCAL = rf"[{_LATIN}0-9_+%-]"
 _MAIL_LABEL = f"[{_LATIN}0-9]++(?:-++[{_LATIN}0-9]++)*+"
 EMAIL = (
-    rf"(?<!{_LOCAL}){_LOCAL}++@{_MAIL_LABEL}(?:\.{_MAIL_LABEL})++"
-    rf"(?<=[{_LATIN}][{_LATIN}])"
+    rf"(?<!{_LOCAL})(?<!{_LOCAL}\.){_LOCAL}++(?:\.{_LOCAL}++)*+"
+    rf"@{_MAIL_LABEL}(?:\.{_MAIL_LABEL})+(?<=[{_LATIN}][{_LATIN}])"
 )
 
-HANDLE = rf"(?<![{_LATIN}0-9_@＠])(?:[@＠]++{_NAME}++)++"
+# Old-style retweets put no blank between the mark and the handle: RT@pepe
+_HANDLE_START = rf"(?:(?<![{_LATIN}0-9_@＠])|(?<=(?<!\w)[Rr][Tt]))"
+HANDLE = rf"{_HANDLE_START}(?:[@＠]++{_NAME}++)++"
 
 NUMBER = r"(?<!\w)(?<!\d[.,:/-])\d++(?:[.,:/-]\d++)*+(?!\w)"
 

@@ -59,7 +59,8 @@ class TweetTokenizer(StatelessTextTransformer):
     keep_punctuation : bool, default=True
         If false, drop tokens that start with a punctuation mark, emoticons included.
     lemmatizer : {"simplemma", "treetagger"} or None, default=None
-        Replace words by their lemmas. Negation cues keep their form.
+        Replace words by their lemmas. Negation cues keep their form, and `lowercase`
+        goes for lemmas, too.
     treetagger_dir : str or None, default=None
         Folder of TreeTagger; by default the environment variable ``TAGDIR``.
     stop_words : "language", collection of str or None, default=None
@@ -238,6 +239,9 @@ class TweetTokenizer(StatelessTextTransformer):
             steps.append(_each(str.lower, lambda token: token not in literals))
         if self.lemmatizer is not None:
             steps.append(self._lemmatize(literals | cues))
+            if self.lowercase:
+                # Dictionaries capitalise names: europa -> Europa.
+                steps.append(_each(str.lower, lambda token: token not in literals))
         if self.stop_words is not None:
             stop = self._stop_words() - cues if self.negation else self._stop_words()
             steps.append(_keep_if(lambda token: token.lower() not in stop))

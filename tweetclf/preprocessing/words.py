@@ -43,7 +43,7 @@ shouldnt wasnt werent wont wouldnt
 """
 
 _STOP_ES = """
-el la los las lo un una unos unas al del
+el la los las lo un una uno unos unas al del
 a ante bajo con contra de desde durante en entre hacia hasta para por según segun sobre
 tras pa q k x d
 y e o u que pero si sino porque pues como cuando donde aunque mientras
