@@ -286,6 +286,21 @@ def test_the_ranked_table_marks_best_tied_and_published():
     ]
 
 
+def test_the_best_published_result_that_compares_is_named():
+    task = facts()
+    report = single(board(task, n_systems=2, published=published(task)))
+    lead = next(b for b in report.sections[0].blocks if isinstance(b, Paragraph))
+    assert text(lead.spans).endswith(
+        "The best published result is that of BERTweet, 0.821."
+    )
+    one = funniness()
+    results = tuple(
+        quoted(n, one.facts, s, split="cv") for n, s in (("a", 0.9), ("b", 1))
+    )
+    lead = single(replace(one, published=results)).sections[0].blocks[0]
+    assert text(lead.spans).endswith("that of a, 0.900.")
+
+
 def test_results_of_other_metrics_or_splits_stand_apart():
     task = facts()
     report = single(board(task, n_systems=2, published=published(task)))

@@ -34,7 +34,7 @@ from tweetclf.reports.remarks import (
     warning_note,
 )
 from tweetclf.reports.runs import published_apart, run_table
-from tweetclf.reports.wording import metric_words, verdict
+from tweetclf.reports.wording import metric_words, published_sentence, verdict
 
 __all__ = ["make_report"]
 
@@ -81,7 +81,10 @@ def _task_section(
 ) -> Section:
     words = metric_words(board.facts.metric, board.facts.greater_is_better)
     blocks: list[Block | None] = [
-        Paragraph(verdict(board, words, n_resamples), lead=True),
+        Paragraph(
+            spans(verdict(board, words, n_resamples), published_sentence(board, words)),
+            lead=True,
+        ),
         Paragraph(_task_facts(board)),
         ranked_table(board, words, n_resamples, f"{key}--ranking"),
         failure_note(board),

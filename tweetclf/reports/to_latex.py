@@ -113,7 +113,7 @@ def _cells(table: Table, row: Row, shown: list[int]) -> str:
 
 
 def _columns(table: Table) -> list[int]:
-    """Positions of the columns that fit on a page: no references and settings."""
+    """Positions of the columns that fit on a page: no settings and remarks."""
     return [i for i in table.visible() if not table.columns[i].under]
 
 
@@ -171,7 +171,7 @@ def _block(block: Block) -> list[str]:
 def render_latex(report: Report) -> str:
     """Return the report as a LaTeX document with booktabs tables.
 
-    Figures, references and settings are left out; JSON and HTML have them.
+    Figures, settings and remarks are left out; JSON and HTML have them.
     """
     lines = [
         rf"\section*{{{escape_latex(report.title)}}}",

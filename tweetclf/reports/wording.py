@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tweetclf.leaderboard.ranking import Entry, TaskBoard
+from tweetclf.reports.cells import comparable
 from tweetclf.reports.formatting import (
     finite,
     format_interval,
@@ -194,6 +195,20 @@ def verdict(board: TaskBoard, words: MetricWords, n_resamples: int) -> Spans:
         return told
     rest = "The other system is" if len(below) == 1 else "All others are"
     return spans(told, f" {rest} worse by more than chance explains.")
+
+
+def published_sentence(board: TaskBoard, words: MetricWords) -> Spans:
+    """Name the best published result that compares; nothing if there is none."""
+    results = [r for r in board.published if comparable(board, r)]
+    if not results:
+        return ()
+    pick = max if words.greater_is_better else min
+    best = pick(results, key=lambda result: result.score)
+    return spans(
+        " The best published result is that of ",
+        name(best.system),
+        f", {format_score(best.score)}.",
+    )
 
 
 def signature_note(words: MetricWords) -> Spans:
