@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tweetclf.exceptions import DataError
@@ -134,3 +134,12 @@ def test_ratios_are_finite_and_change_sign_with_the_classes(X, y, variant):
     swapped = NBLogCountRatio(variant=variant).fit(X, 1 - y).log_ratio_
     assert np.isfinite(ratio).all()
     np.testing.assert_allclose(ratio, -swapped, rtol=1e-9, atol=1e-9)
+
+
+def test_learner_that_sorts_the_output_in_place_leaves_the_input_alone():
+    # TfidfVectorizer's rows are not in the order of their columns.
+    X = TfidfVectorizer().fit_transform(["bb aa cc", "cc bb", "aa cc bb dd", "dd aa"])
+    before = X.toarray()
+    scaled = NBLogCountRatio(variant="haha").fit_transform(X, [0, 1, 0, 1])
+    scaled.sort_indices()
+    assert (X.toarray() == before).all()

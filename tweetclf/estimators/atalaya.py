@@ -136,8 +136,8 @@ def atalaya_svm(
         Blocks left out: the ablations of Table 1 (there SVM_emb is the one
         *without* embedding).
     language : str, default="es"
-        Language of stop words, lemmas and negation; in English there is neither
-        lemmatisation nor negation, as in the paper.
+        Language of stop words, lemmas and negation; in English there is no negation
+        handling, as in the paper.
     vectors : path, WordVectors or None, default=None
         Word vectors, such as fastText's ``.bin``; the authors' were trained on 90
         million tweets. None trains them on the training texts and `extra_corpus`

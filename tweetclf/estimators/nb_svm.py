@@ -62,7 +62,10 @@ def _has_probabilities(estimator: NBSVMClassifier) -> bool:
 
 def _with_data(X: Any, data: NDArray[np.float64]) -> Any:
     """Return a copy of the sparse matrix `X` with other stored values."""
-    return type(X)((data, X.indices, X.indptr), shape=X.shape)
+    # The index arrays are copied too: learners sort those they get in place.
+    copy = X.copy()
+    copy.data = data
+    return copy
 
 
 def _scale(X: Any, ratio: NDArray[np.float64]) -> Any:
@@ -272,7 +275,8 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(
-                f"{caller} needs at least 2 classes; y holds only {self.classes_[0]!r}."
+                f"{caller} needs at least 2 classes; y holds {len(self.classes_)} "
+                f"class: {self.classes_.tolist()}."
             )
         class_weight = compute_class_weight(
             self.class_weight, classes=self.classes_, y=y, sample_weight=weight

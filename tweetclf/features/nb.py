@@ -210,9 +210,12 @@ class NBLogCountRatio(TransformerMixin, BaseEstimator):
             return np.hstack([X * row for row in ratio])
         blocks = []
         for row in ratio:
-            # Scaling the stored values keeps explicit zeros and the index arrays.
-            data = X.data * row[X.indices]
-            blocks.append(type(X)((data, X.indices, X.indptr), shape=X.shape))
+            # Scaling the stored values keeps explicit zeros. The index arrays are
+            # copies: who sorts those of the result in place, as liblinear's wrapper
+            # does, must not tear X's values from their columns.
+            block = X.copy()
+            block.data = X.data * row[X.indices]
+            blocks.append(block)
         if len(blocks) == 1:
             return blocks[0]
         return sparse.hstack(blocks, format="csr")

@@ -19,7 +19,6 @@ from sklearn.exceptions import NotFittedError
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.testing._subject import Subject, assert_refused, assert_same
-from tweetclf.utils.registry import resolve
 
 __all__ = ["checks"]
 
@@ -225,12 +224,8 @@ def check_pickle_fitted(subject: Subject, protocol: int) -> None:
 
 
 def _save_and_load(subject: Subject, folder: str) -> Any:
-    # By name: the two rooms stand on one floor and must not import each other.
-    try:
-        save = resolve("tweetclf.persistence:save")
-        load = resolve("tweetclf.persistence:load")
-    except ModuleNotFoundError as error:
-        raise SkipTest(f"tweetclf.persistence cannot be imported: {error}") from error
+    from tweetclf.persistence import load, save
+
     path = Path(folder) / "model"
     try:
         save(subject.fitted, path)
