@@ -87,14 +87,28 @@ def spans(*parts: str | Span | Iterable[Span]) -> Spans:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading within a section."""
+    """A heading within a section.
+
+    Parameters
+    ----------
+    text : str
+        The heading.
+    """
 
     text: str
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph; the verdict of a section is its lead."""
+    """A paragraph; the verdict of a section is its lead.
+
+    Parameters
+    ----------
+    spans : tuple of Span
+        The text.
+    lead : bool, default=False
+        Whether it is the section's verdict, set larger.
+    """
 
     spans: Spans
     lead: bool = False
@@ -102,7 +116,13 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Code:
-    """Text to be copied, such as a command."""
+    """Text to be copied, such as a command.
+
+    Parameters
+    ----------
+    text : str
+        The text, kept as it is.
+    """
 
     text: str
 
