@@ -394,3 +394,5 @@ def test_errors() -> None:
     for call in (lambda n: n.normalize("a"), lambda n: n.fit(["a"])):
         with pytest.raises(ValueError, match="'hashtags' parameter"):
             call(TweetNormalizer(hashtags="cut"))
+    with pytest.raises(ValueError, match="'urls' parameter"):
+        TweetNormalizer(urls=["url"]).normalize("a")

@@ -37,7 +37,11 @@ class StatelessTextTransformer(TransformerMixin, BaseEstimator):
         Nothing compiled is stored in the estimator: it could not be saved.
         """
         key = (type(self), *self._key())
-        function = _COMPILED.get(key)
+        try:
+            function = _COMPILED.get(key)
+        except TypeError:  # An option that cannot be hashed is of a wrong type.
+            self._validate_params()
+            raise
         if function is None:
             self._validate_params()
             if len(_COMPILED) >= _MOST_COMPILED:

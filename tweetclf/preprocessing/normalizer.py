@@ -94,10 +94,12 @@ class TweetNormalizer(TextNormalizer):
     Notes
     -----
     Normalising twice is normalising once, and the time is linear in the length of
-    the text whatever it holds. Two oddities are left: with ``max_run=1`` a text can
-    become an address by shortening, and of more than 16 things glued together, each
-    of which shows only once the one before it is gone (``@a#b@c#d...`` with
-    ``handles=""`` and hashtags masked), the rest waits for the next call.
+    the text whatever it holds. Oddities for which that is not promised: ``max_run=1``
+    can make an address by shortening; ``run_scope="everything"`` shortens runs of a
+    replacement token of one character, or within one; and of more than 16 things
+    glued together, each of which shows only once the one before it is gone
+    (``@a#b@c#d...`` with ``handles=""`` and hashtags masked), the rest waits for the
+    next call.
 
     References
     ----------
