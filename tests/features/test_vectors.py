@@ -67,6 +67,13 @@ def test_the_end_of_sentence_token_and_no_range_have_no_subwords():
     assert subword_hashes([], 3, 6)[0].tolist() == []
 
 
+def test_an_absurd_range_costs_nothing():
+    hashes, counts = subword_hashes(["hola", "a"], 3, 2**31 - 1)
+    assert counts.tolist() == [10, 1]
+    assert len(hashes) == 11
+    assert subword_hashes(["hola"], 50, 60)[1].tolist() == [0]
+
+
 def test_lone_surrogates_have_subwords():
     assert subword_hashes(["\ud83d"], 3, 3)[1].tolist() == [1]
 

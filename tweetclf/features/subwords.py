@@ -53,8 +53,6 @@ def subword_hashes(
     marked = [b"" if word == _EOS else b"<" + _encode(word) + b">" for word in words]
     counts = np.zeros(len(words), dtype=np.int64)
     data = np.frombuffer(b"".join(marked), dtype=np.uint8)
-    if maxn < 1 or maxn < minn or not len(data):
-        return np.empty(0, dtype=np.uint32), counts
     # Characters start at every byte that is no UTF-8 continuation byte (10xxxxxx).
     starts = np.flatnonzero((data & 0xC0) != 0x80)
     sizes = np.diff(starts, append=len(data))
@@ -66,7 +64,11 @@ def subword_hashes(
     first_char = np.flatnonzero(np.diff(word_of_char, prepend=-1))
     end = ends_of_word[word_of_char]  # index after the word's last character
 
+    # No n-gram is longer than a word: a damaged file may claim any maxn.
     minn = max(minn, 1)
+    maxn = min(maxn, int(np.diff(ends_of_word, prepend=0).max(initial=0)))
+    if maxn < minn:
+        return np.empty(0, dtype=np.uint32), counts
     shape = (len(starts), maxn - minn + 1)
     hashes = np.zeros(shape, dtype=np.uint32)
     present = np.zeros(shape, dtype=bool)
