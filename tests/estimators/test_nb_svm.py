@@ -57,6 +57,13 @@ def ratio_of(F, positive, weight=None, alpha=1.0):
     return np.log((p / p.sum()) / (q / q.sum()))
 
 
+def intercept_of(b, w, positive, beta, weight=1.0):
+    """Interpolate the SVM's intercept with that of Naive Bayes, log(N+ / N-)."""
+    weight = np.broadcast_to(weight, positive.shape)
+    prior = np.log(weight[positive].sum() / weight[~positive].sum())
+    return (1 - beta) * np.abs(w).mean() * prior + beta * b
+
+
 def test_ratio_equals_the_papers_by_hand():
     F = counts_of(TEXTS)
     clf = NBSVMClassifier(random_state=0).fit(TEXTS, BINARY)
@@ -72,13 +79,32 @@ def test_svm_and_interpolation_equal_the_oracle(beta, alpha):
     r = ratio_of(F, BINARY == "P", alpha=alpha)
     svm = LinearSVC(C=1.0, max_iter=10_000, random_state=0).fit(F * r, BINARY == "P")
     w = svm.coef_[0]
+    b = intercept_of(svm.intercept_, w, BINARY == "P", beta)
     w = (1 - beta) * np.abs(w).mean() + beta * w
     clf = NBSVMClassifier(alpha=alpha, beta=beta, random_state=0).fit(TEXTS, BINARY)
     assert_allclose(clf.coef_[0], r * w, atol=1e-8)
-    assert_allclose(clf.intercept_, svm.intercept_, atol=1e-8)
-    scores = (F * r) @ w + svm.intercept_
+    assert_allclose(clf.intercept_, b, atol=1e-8)
+    scores = (F * r) @ w + b
     assert_allclose(clf.decision_function(TEXTS), scores, atol=1e-8)
     assert_array_equal(clf.predict(TEXTS), np.where(scores > 0, "P", "N"))
+    clf.set_params(interpolate_intercept=False).fit(TEXTS, BINARY)
+    assert_allclose(clf.coef_[0], r * w, atol=1e-8)
+    assert_allclose(clf.intercept_, svm.intercept_, atol=1e-8)
+
+
+def test_unequal_classes_need_the_interpolated_intercept():
+    rng = np.random.default_rng(0)
+    y = rng.random(400) < 0.15
+    words = [f"p{i}" for i in range(60)], [f"n{i}" for i in range(60)]
+    texts = [
+        " ".join(rng.choice(words[int(rng.random() > (0.6 if t else 0.4))], size=6))
+        for t in y
+    ]
+    right, letter = (
+        NBSVMClassifier(interpolate_intercept=flag, random_state=0).fit(texts, y)
+        for flag in (True, False)
+    )
+    assert right.predict(texts).sum() > 2 * letter.predict(texts).sum()
 
 
 def test_beta_0_ranks_texts_as_multinomial_naive_bayes():
@@ -99,8 +125,9 @@ def test_three_classes_are_one_against_the_rest():
         r = ratio_of(F, label == THREE)
         assert_allclose(clf.log_count_ratio_[k], r, atol=1e-8)
         svm = LinearSVC(max_iter=10_000, random_state=0).fit(F * r, label == THREE)
+        b = intercept_of(svm.intercept_, svm.coef_[0], label == THREE, 0.25)
         w = 0.75 * np.abs(svm.coef_[0]).mean() + 0.25 * svm.coef_[0]
-        scores = (F * r) @ w + svm.intercept_
+        scores = (F * r) @ w + b
         assert_allclose(clf.decision_function(TEXTS)[:, k], scores, atol=1e-8)
     assert_array_equal(clf.predict(TEXTS), THREE)
 
@@ -132,8 +159,10 @@ def test_sample_weight_enters_ratio_and_learner():
     assert_allclose(clf.log_count_ratio_[0], r, atol=1e-8)
     svm = LinearSVC(max_iter=10_000, random_state=0)
     svm.fit(F * r, BINARY == "P", sample_weight=weight)
+    b = intercept_of(svm.intercept_, svm.coef_[0], BINARY == "P", 0.25, weight)
     w = 0.75 * np.abs(svm.coef_[0]).mean() + 0.25 * svm.coef_[0]
     assert_allclose(clf.coef_[0], r * w, atol=1e-8)
+    assert_allclose(clf.intercept_, b, atol=1e-8)
 
 
 def test_weight_zero_leaves_the_text_out_of_the_vocabulary():

@@ -28,6 +28,7 @@ N_CHECKS = {
     "NBSVMClassifier": 164,
     "NBSVMClassifier-lr": 169,
     "NgramTfidfVectorizer": 118,
+    "OffsetClassifier": 158,
     "PairFeatures": 115,
     "SIFVectorizer": 119,
     "TextDummyClassifier": 162,
@@ -57,6 +58,7 @@ N_CHECKS = {
     "nbsvm": 160,
     "nbsvm-multilabel": 140,
     "nbsvm-pairs": 156,
+    "ngram_ensemble": 158,
     "stratified": 157,
     "stratified-multilabel": 138,
     "stratified-pairs": 153,
@@ -79,6 +81,7 @@ _SLOW = {
     "haha_nbsvm-multilabel",
     "haha_nbsvm-pairs",
     "nbsvm-multilabel",
+    "ngram_ensemble",
 }
 ENTRIES = [
     pytest.param(e, id=e.name, marks=[pytest.mark.slow] if e.name in _SLOW else [])

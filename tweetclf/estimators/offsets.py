@@ -216,6 +216,7 @@ class OffsetClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Members of ``classes_``; of equal ones the first.
         """
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 

@@ -63,6 +63,7 @@ ALLOWED = frozenset(
         "sklearn.svm.SVR",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
+        "tweetclf.estimators.OffsetClassifier",
         "tweetclf.estimators.OneVsRestLogisticRegression",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",

@@ -17,6 +17,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import get_tags
 
 from tweetclf.testing._subject import Subject, assert_same
 
@@ -39,10 +40,17 @@ def checks(subject: Subject) -> Iterator[tuple[str, Callable[[Subject], None]]]:
         yield "check_voting", check_voting
     if subject.target == "classes":
         yield "check_calibrated", check_calibrated
-    if hasattr(subject.estimator, "steps") and len(subject.estimator.steps) > 1:
+    if _ends_in_features(subject.estimator):
         yield "check_feature_names_of_pipeline", check_pipeline_features
     if subject.takes_weight:
         yield "check_sample_weight_is_routed", check_routed_weight
+
+
+def _ends_in_features(estimator: Any) -> bool:
+    steps = getattr(estimator, "steps", [])
+    if len(steps) < 2 or not hasattr(steps[-2][1], "get_feature_names_out"):
+        return False
+    return not get_tags(steps[-1][1]).input_tags.string
 
 
 def _assert_same_outputs(subject: Subject, other: Any, what: str) -> None:
@@ -145,9 +153,9 @@ def check_calibrated(subject: Subject) -> None:
 
 def check_pipeline_features(subject: Subject) -> None:
     """Check that the feature steps name every column the last step sees."""
-    features = subject.fitted[:-1]
-    names = features.get_feature_names_out()
-    n_columns = features.transform(subject.X[:2]).shape[1]
+    # Steps from text to text come first and have no columns to name.
+    names = subject.fitted[-2].get_feature_names_out()
+    n_columns = subject.fitted[:-1].transform(subject.X[:2]).shape[1]
     assert len(names) == n_columns, f"{len(names)} names for {n_columns} columns"
     assert len(set(names)) == len(names), "feature names repeat"
 

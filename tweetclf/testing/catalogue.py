@@ -26,6 +26,7 @@ def _classifiers() -> list[Entry]:
     made = {
         "NBSVMClassifier": e.NBSVMClassifier(),
         "NBSVMClassifier-lr": e.NBSVMClassifier(learner="lr", class_weight="balanced"),
+        "OffsetClassifier": e.OffsetClassifier(e.nbsvm(learner="lr"), cv=2),
         "TextDummyClassifier": e.TextDummyClassifier(),
         "TextDummyClassifier-stratified": e.TextDummyClassifier(strategy="stratified"),
         "atalaya_lr": e.atalaya_lr(),
@@ -38,6 +39,7 @@ def _classifiers() -> list[Entry]:
         "haha_nbsvm": e.haha_nbsvm(),
         "majority": e.majority(),
         "nbsvm": e.nbsvm(),
+        "ngram_ensemble": e.ngram_ensemble(),
         "stratified": e.stratified(),
         "tfidf_lr": e.tfidf_lr(),
     }
