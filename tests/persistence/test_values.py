@@ -53,6 +53,9 @@ def assert_same(found, expected):
         assert_same(list(found.values()), list(expected.values()))
     elif isinstance(expected, float | np.floating) and math.isnan(expected):
         assert math.isnan(found)
+    elif isinstance(expected, np.str_):
+        # NumPy's own str() drops a trailing "\0".
+        assert str.__str__(found) == str.__str__(expected)
     else:
         assert found == expected
         if isinstance(expected, float | np.floating):

@@ -189,7 +189,8 @@ class Encoder:
 
     def _scalar(self, value: np.generic, where: str) -> Node:
         if isinstance(value, np.str_):
-            return {"$": "scalar", "dtype": "str", "value": str(value)}
+            # NumPy's own str() drops a trailing "\0".
+            return {"$": "scalar", "dtype": "str", "value": str.__str__(value)}
         if not is_storable(value.dtype):
             raise ModelFormatError(f"{where} is a NumPy {type(value).__name__}")
         node = self.encode(value.item(), where)
