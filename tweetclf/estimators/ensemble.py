@@ -62,7 +62,10 @@ def _stems(language: str) -> NgramTfidfVectorizer:
 def _members(
     language: str, random_state: int | RandomState | None
 ) -> list[tuple[str, Any]]:
-    balanced = {"class_weight": "balanced", "random_state": random_state}
+    balanced: dict[str, Any] = {
+        "class_weight": "balanced",
+        "random_state": random_state,
+    }
     words_and_characters = FeatureUnion(
         [("word", _words(2)), ("char", _characters("char_wb", (2, 5), 2))]
     )

@@ -88,7 +88,7 @@ class OffsetClassifier(ClassifierMixin, BaseEstimator):
     estimator_: Any
     offsets_: NDArray[np.float64]
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "metric": [str],
         "pos": "no_validation",
