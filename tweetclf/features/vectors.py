@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from tweetclf.exceptions import DataError, ModelFormatError
+from tweetclf.features._files import from_gensim, read_any, read_own, write_own
 from tweetclf.features._raw import RawVectors
-from tweetclf.features._read_bin import FASTTEXT_MAGIC, read_fasttext_bin
-from tweetclf.features._read_text import GZIP_MAGIC, read_text_vectors
 from tweetclf.features._tokens import tokenize_corpus
 from tweetclf.features._train import Settings, automatic_bucket, train
 from tweetclf.features.subwords import subword_hashes
 from tweetclf.utils._sklearn import Interval, StrOptions, validate_params
-from tweetclf.utils.files import atomic_path
 from tweetclf.utils.optional import import_optional
-from tweetclf.utils.strings import pack_strings, unpack_strings
-from tweetclf.utils.tensors import read_tensors, write_tensors
 
 __all__ = ["WordVectors"]
-
-_FORMAT = "tweetclf-word-vectors"
-_FORMAT_VERSION = 1
 
 
 class WordVectors:
@@ -267,25 +258,7 @@ class WordVectors:
             If the file is damaged or of no known kind; for text the message names
             the line.
         """
-        with Path(path).open("rb") as file:
-            head = file.read(9)
-        if head.startswith(FASTTEXT_MAGIC):
-            return cls._from_raw(read_fasttext_bin(path))
-        if head.startswith(b"\x80") and head[1:2] in b"\x02\x03\x04\x05":
-            raise DataError(
-                f"{path} is a pickle, which may run code when it is read. If it was "
-                "saved by gensim and you trust it, use WordVectors.read_gensim."
-            )
-        if head[8:9] == b"{":
-            return cls.load(path)
-        zipped = head.startswith(GZIP_MAGIC)
-        if b"\0" in head and not zipped:
-            raise DataError(
-                f"{path} is neither a fastText .bin file nor text vectors. For "
-                "word2vec's binary format use gensim's "
-                "KeyedVectors.load_word2vec_format and WordVectors.from_gensim."
-            )
-        return cls._from_raw(read_text_vectors(path, limit=limit, errors=errors))
+        return cls._from_raw(read_any(path, limit=limit, errors=errors))
 
     @classmethod
     def read_gensim(cls, path: str | os.PathLike[str]) -> WordVectors:
@@ -323,22 +296,7 @@ class WordVectors:
         WordVectors
             The vectors; with subwords if the model has them.
         """
-        vectors = getattr(model, "wv", model)
-        if not hasattr(vectors, "index_to_key"):
-            raise DataError(
-                "WordVectors.from_gensim expected gensim's KeyedVectors or a model; "
-                f"got {type(model).__name__}."
-            )
-        words = list(vectors.index_to_key)
-        counts = None
-        if "count" in getattr(vectors, "expandos", {}):
-            counts = [vectors.get_vecattr(word, "count") for word in words]
-        bucket = int(getattr(vectors, "bucket", 0))
-        minn, maxn = getattr(vectors, "min_n", 0), getattr(vectors, "max_n", 0)
-        if not (bucket and 0 < minn <= maxn):
-            return cls(words, np.array(vectors.vectors), counts=counts)
-        matrix = np.concatenate([vectors.vectors_vocab, vectors.vectors_ngrams])
-        return cls(words, matrix, counts=counts, minn=minn, maxn=maxn, bucket=bucket)
+        return cls._from_raw(from_gensim(model))
 
     @classmethod
     def _from_raw(cls, raw: RawVectors) -> WordVectors:
@@ -469,21 +427,15 @@ class WordVectors:
         path : path
             The file; it appears whole or not at all.
         """
-        text, lengths = pack_strings(self.words)
-        arrays = {"matrix": self.matrix, "text": text, "lengths": lengths}
-        if self.counts is not None:
-            arrays["counts"] = self.counts
-        settings = {"minn": self.minn, "maxn": self.maxn, "bucket": self.bucket}
-        with atomic_path(path) as temporary:
-            write_tensors(
-                temporary,
-                arrays,
-                {
-                    "format": _FORMAT,
-                    "version": str(_FORMAT_VERSION),
-                    "settings": json.dumps(settings),
-                },
-            )
+        raw = RawVectors(
+            words=list(self.words),
+            matrix=self.matrix,
+            counts=self.counts,
+            minn=self.minn,
+            maxn=self.maxn,
+            bucket=self.bucket,
+        )
+        write_own(path, raw)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> WordVectors:
@@ -504,33 +456,8 @@ class WordVectors:
         ModelFormatError
             If the file is damaged, of another kind or of a newer version.
         """
-        arrays, metadata = read_tensors(path)
-        if metadata.get("format") != _FORMAT:
-            raise ModelFormatError(f"{path} does not hold word vectors of tweetclf.")
-        if metadata.get("version") != str(_FORMAT_VERSION):
-            raise ModelFormatError(
-                f"{path} has version {metadata.get('version')} of the format of word "
-                f"vectors; this tweetclf reads version {_FORMAT_VERSION}. Upgrade "
-                "tweetclf."
-            )
+        raw = read_own(path)
         try:
-            settings = {
-                name: _natural(value)
-                for name, value in _items(json.loads(metadata["settings"]))
-            }
-            words = unpack_strings(arrays["text"], arrays["lengths"])
-            return cls(words, arrays["matrix"], counts=arrays.get("counts"), **settings)
-        except (KeyError, TypeError, ValueError) as error:
+            return cls._from_raw(raw)
+        except DataError as error:
             raise ModelFormatError(f"{path} is damaged: {error}") from error
-
-
-def _items(settings: Any) -> Iterable[tuple[str, Any]]:
-    if not isinstance(settings, dict) or set(settings) != {"minn", "maxn", "bucket"}:
-        raise ValueError(f"its settings are {settings!r}")
-    return settings.items()
-
-
-def _natural(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is not a natural number")
-    return value
