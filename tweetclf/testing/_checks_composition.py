@@ -50,6 +50,8 @@ def _ends_in_features(estimator: Any) -> bool:
     steps = getattr(estimator, "steps", [])
     if len(steps) < 2 or not hasattr(steps[-2][1], "get_feature_names_out"):
         return False
+    if not all(hasattr(step, "transform") for _, step in steps[:-1]):
+        return False  # an over-sampler makes rows, not columns
     return not get_tags(steps[-1][1]).input_tags.string
 
 

@@ -132,7 +132,7 @@ def check_y_scalar(subject: Subject) -> None:
     y = np.asarray(subject.y).reshape(-1)[0]
     assert_refused(
         lambda: subject.fit(y=y),
-        r"\by\b|1-?d|len\(\)|scalar|0d|target|label|collection|shape",
+        r"\by\b|1-?d|len\(\)|scalar|0d|target|label|collection|shape|array-like",
         "a single label as y",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -66,8 +67,15 @@ def checks(subject: Subject) -> Iterator[tuple[str, Callable[[Subject], None]]]:
         yield "check_sample_weight[integer-is-repetition]", check_weight_repetition
         yield "check_sample_weight[wrong-length]", check_weight_length
         yield "check_sample_weight[negative]", check_weight_negative
-    else:
+    elif not _hands_on(subject.estimator):
         yield "check_sample_weight[refused]", check_weight_refused
+
+
+def _hands_on(estimator: Any) -> bool:
+    """Tell whether weights are the business of an estimator inside."""
+    kinds = [p.kind for p in inspect.signature(estimator.fit).parameters.values()]
+    is_pipeline = hasattr(estimator, "steps")  # those refuse what names no step
+    return inspect.Parameter.VAR_KEYWORD in kinds and not is_pipeline
 
 
 def _probability_checks(
