@@ -24,7 +24,7 @@ DEFAULT_FORMATS = ("html", "json")
 
 
 def _published(facts: TaskFacts) -> list[PublishedResult]:
-    """Published results of a registered task; a user's own file has none."""
+    """Return the published results of a registered task; one's own file has none."""
     try:
         if task_info(facts.name).version != facts.version:
             return []
