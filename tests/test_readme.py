@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import shutil
@@ -32,7 +33,18 @@ def _ids(blocks: list[tuple[str, str]]) -> list[str]:
     return [name for name, _ in blocks]
 
 
-PYTHON = _blocks("python")
+def _sessions() -> list[tuple[str, str]]:
+    """Return the interactive blocks of each page, joined: they share their names."""
+    pages: dict[str, str] = {}
+    for name, body in _blocks("python"):
+        if ">>> " in body:
+            page = name.rpartition("-")[0]
+            pages[page] = pages.get(page, "") + body + "\n"
+    return list(pages.items())
+
+
+SESSIONS = _sessions()
+PYTHON = [block for block in _blocks("python") if ">>> " not in block[1]]
 CONSOLE = _blocks("console")
 
 
@@ -66,6 +78,19 @@ def test_python_blocks_run(
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=_ids(SESSIONS))
+def test_interactive_blocks_print_what_they_show(
+    session: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, body = session
+    test = doctest.DocTestParser().get_doctest(body, {}, name, name, 0)
+    printed: list[str] = []
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    doctest.DocTestRunner(optionflags=flags).run(test, out=printed.append)
+    assert not printed, "".join(printed)
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=_ids(CONSOLE))

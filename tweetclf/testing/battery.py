@@ -48,6 +48,15 @@ class Check:
 
     Call it without arguments: it returns None, raises :class:`CheckFailedError`, or
     raises :class:`unittest.SkipTest` where it needs a package that is not installed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the check, with the case in brackets.
+    subject : Subject
+        The estimator and the data it is checked with.
+    function : callable
+        What is run, with `subject`.
     """
 
     name: str
@@ -76,7 +85,19 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Outcome of one check: "passed", "skipped", "expected" or "failed"."""
+    """Outcome of one check.
+
+    Parameters
+    ----------
+    check, estimator : str
+        Names of the check and of the estimator.
+    status : {"passed", "skipped", "expected", "failed"}
+        Outcome; "expected" is a failure that the caller expected.
+    seconds : float
+        Wall time.
+    message : str, default=""
+        Why it was skipped or failed.
+    """
 
     check: str
     estimator: str
