@@ -54,6 +54,7 @@ DEFAULT = Definition(
         "haha-nbsvm",
         "atalaya-svm",
         "atalaya-lr",
+        "ngram-ensemble",
     ),
     title="Classical systems on the bundled sample",
 )
