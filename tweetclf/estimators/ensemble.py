@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
 from tweetclf.estimators.nb_svm import NBSVMClassifier
 from tweetclf.estimators.offsets import OffsetClassifier
 from tweetclf.features import NgramTfidfVectorizer
@@ -59,59 +60,65 @@ def _stems(language: str) -> NgramTfidfVectorizer:
     )
 
 
+def _logistic(
+    C: float, class_weight: str | None, random_state: int | RandomState | None
+) -> OneVsRestClassifier:
+    return OneVsRestClassifier(
+        LogisticRegression(
+            C=C,
+            solver="liblinear",
+            class_weight=class_weight,
+            random_state=random_state,
+        )
+    )
+
+
+def _ratios(
+    alpha: float, C: float, binarize: bool, random_state: int | RandomState | None
+) -> OneVsRestClassifier:
+    return OneVsRestClassifier(
+        NBSVMClassifier(
+            "passthrough",
+            learner="lr",
+            alpha=alpha,
+            beta=1.0,
+            C=C,
+            binarize=binarize,
+            class_weight="balanced",
+            random_state=random_state,
+        )
+    )
+
+
 def _members(
     language: str, random_state: int | RandomState | None
 ) -> list[tuple[str, Any]]:
-    balanced: dict[str, Any] = {
-        "class_weight": "balanced",
-        "random_state": random_state,
-    }
-    words_and_characters = FeatureUnion(
-        [("word", _words(2)), ("char", _characters("char_wb", (2, 5), 2))]
-    )
-    ratio_features = FeatureUnion(
+    def words_and_characters() -> FeatureUnion:
+        return FeatureUnion(
+            [("word", _words(2)), ("char", _characters("char_wb", (2, 5), 2))]
+        )
+
+    stemmed = FeatureUnion(
         [
             ("word", _words(1)),
             ("stem", _stems(language)),
             ("char", _characters("char_wb", (2, 5), 2)),
         ]
     )
+    counts = _words(2, sublinear_tf=False, binary=True, use_idf=False, norm=None)
+    steps = {
+        "words": (words_and_characters(), _logistic(1.0, "balanced", random_state)),
+        "chars": (
+            _characters("char", (1, 6), 3),
+            _logistic(1.0, "balanced", random_state),
+        ),
+        "ratios": (stemmed, _ratios(0.3, 1.0, False, random_state)),
+        "presence": (counts, _ratios(1.0, 0.1, True, random_state)),
+        "unweighted": (words_and_characters(), _logistic(3.0, None, random_state)),
+    }
     return [
-        (
-            "words",
-            Pipeline(
-                [
-                    ("features", words_and_characters),
-                    ("lr", OneVsRestLogisticRegression(**balanced)),
-                ]
-            ),
-        ),
-        (
-            "chars",
-            Pipeline(
-                [
-                    ("features", _characters("char", (1, 6), 3)),
-                    ("lr", OneVsRestLogisticRegression(**balanced)),
-                ]
-            ),
-        ),
-        (
-            "ratios",
-            NBSVMClassifier(
-                ratio_features, learner="lr", alpha=0.3, beta=1.0, C=1.0, **balanced
-            ),
-        ),
-        (
-            "presence",
-            NBSVMClassifier(
-                _words(2, sublinear_tf=False, binary=True, use_idf=False, norm=None),
-                learner="lr",
-                alpha=1.0,
-                beta=1.0,
-                C=0.1,
-                **balanced,
-            ),
-        ),
+        (name, Pipeline([("features", features), ("lr", learner)]))
+        for name, (features, learner) in steps.items()
     ]
 
 
@@ -122,14 +129,16 @@ def ngram_ensemble(
     shrink: float | None = None,
     random_state: int | RandomState | None = 0,
 ) -> Pipeline:
-    """Make a soft vote of four linear n-gram models.
+    """Make a soft vote of linear n-gram models.
 
     Their probabilities are averaged: words and characters in one TF-IDF model
-    (``words``), long characters alone (``chars``), Naive Bayes log-count ratios over
-    words, stems and characters (``ratios``), and the ratios of word 1-2-grams alone
-    (``presence``, off by default). Each learner weighs the classes equally. Decisions
-    are tuned for the metric where it is the F1 of one class; macro averages are
-    served by the class weights already.
+    (``words``), long characters alone (``chars``), TF-IDF of words, stems and
+    characters times Naive Bayes log-count ratios (``ratios``), the ratios of binary
+    word 1-2-grams (``presence``), and the first one without class weights
+    (``unweighted``); the last two have weight 0 by default. All learners are logistic
+    regressions, one class against the rest, and all but the last give either side
+    half of the weight. Decisions are tuned for the metric where it is the F1 of one
+    class; macro averages are served by the class weights already.
 
     Parameters
     ----------
@@ -179,7 +188,7 @@ def ngram_ensemble(
     if shrink is None:
         shrink = SHRINK if name == "binary_f1" else 0.0
     vote = VotingClassifier(
-        _members(language, random_state), voting="soft", weights=[1, 1, 1, 0]
+        _members(language, random_state), voting="soft", weights=[1, 1, 1, 0, 0]
     )
     normalizer = TweetNormalizer(
         urls="http",

@@ -114,6 +114,9 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
     variant : {"wang-manning", "haha"}, default="wang-manning"
         Ratio of normalised, binarised counts, or that of the HAHA 2019 baseline:
         ratio of the classes' mean values, which are taken as they are.
+    binarize : bool or "auto", default="auto"
+        Replace positive values by 1. "auto" does so in the variant "wang-manning"
+        alone, as published; False keeps the weights of a TF-IDF vectorizer.
     C : float, default=1.0
         Inverse of the strength of the learner's L2 penalty.
     dual : bool or "auto", default="auto"
@@ -198,6 +201,7 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         "interpolate_intercept": ["boolean"],
         "learner": [StrOptions({"svm", "lr"})],
         "variant": [StrOptions({"wang-manning", "haha"})],
+        "binarize": ["boolean", StrOptions({"auto"})],
         "C": [Interval(Real, 0, None, closed="neither")],
         "dual": ["boolean", StrOptions({"auto"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -215,6 +219,7 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         interpolate_intercept: bool = True,
         learner: str = "svm",
         variant: str = "wang-manning",
+        binarize: bool | str = "auto",
         C: float = 1.0,
         dual: bool | str = "auto",
         class_weight: Mapping[object, float] | str | None = None,
@@ -228,6 +233,7 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         self.interpolate_intercept = interpolate_intercept
         self.learner = learner
         self.variant = variant
+        self.binarize = binarize
         self.C = C
         self.dual = dual
         self.class_weight = class_weight
@@ -256,7 +262,10 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         return check_texts(X, caller=caller)
 
     def _binarized(self, X: Any) -> Any:
-        return X if self.variant == "haha" else _binarize(X)
+        binarize = self.binarize
+        if binarize == "auto":
+            binarize = self.variant == "wang-manning"
+        return _binarize(X) if binarize else X
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NBSVMClassifier:
@@ -301,7 +310,7 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         else:
             self.vectorizer_ = None
         X = self._binarized(X)
-        ratio = NBLogCountRatio(alpha=self.alpha, variant=self.variant)
+        ratio = NBLogCountRatio(alpha=self.alpha, variant=self.variant, binarize=False)
         self.log_count_ratio_ = ratio.fit(X, y, sample_weight=weight).log_ratio_
         self._fit_learners(X, codes, weight, class_weight[codes])
         return self

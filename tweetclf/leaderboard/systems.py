@@ -277,9 +277,10 @@ for _system in (
         task_params={**_LANGUAGE, "metric": "metric"},
         grid={
             "vote__estimator__weights": (
-                (1, 1, 1, 0),
-                (1, 1, 1, 1),
-                (1, 1, 0, 1),
+                (1, 1, 1, 0, 0),
+                (1, 1, 1, 1, 0),
+                (1, 1, 0, 1, 0),
+                (1, 1, 1, 0, 1),
             )
         },
     ),
