@@ -28,7 +28,7 @@ $(VENV)/.developed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 ## make install      virtual environment with what the leaderboard needs
 install: $(VENV)/.installed
 
-## make dev          virtual environment with all extras, tests, lint and types
+## make dev          virtual environment with the extras, tests, lint and types
 dev: $(VENV)/.developed
 
 ## make leaderboard  run the classical systems on the bundled sample, write report/
