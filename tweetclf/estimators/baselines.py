@@ -271,6 +271,7 @@ def nbsvm(
     alpha: float = 1.0,
     beta: float = 0.25,
     C: float = 1.0,
+    intercept: str = "none",
     learner: str = "svm",
     class_weight: ClassWeight = None,
     pairs: bool = False,
@@ -280,7 +281,8 @@ def nbsvm(
     """Make the NBSVM of Wang & Manning (2012) with the values of their section 4.
 
     Binarised counts of word 1-2-grams, their Naive Bayes log-count ratio with
-    alpha = 1, a linear SVM with C = 1 and interpolation beta = 0.25.
+    alpha = 1, a linear SVM with C = 1 and interpolation beta = 0.25. No intercept,
+    as in the authors' released code.
 
     Parameters
     ----------
@@ -294,6 +296,9 @@ def nbsvm(
         Interpolation between the mean weight (0) and the SVM (1).
     C : float, default=1.0
         Inverse of the strength of the L2 penalty.
+    intercept : {"none", "interpolated", "learner"}, default="none"
+        "none" is the published system; "interpolated" is the default of
+        :class:`NBSVMClassifier`, which is ours.
     learner : {"svm", "lr"}, default="svm"
         Linear SVM, or logistic regression with probabilities.
     class_weight : dict, "balanced" or None, default=None
@@ -312,12 +317,12 @@ def nbsvm(
 
     See Also
     --------
-    NBSVMClassifier : The same in one estimator, with sample weights.
+    NBSVMClassifier : One estimator, with sample weights, and an intercept by default.
 
     References
     ----------
     S. Wang and C. D. Manning. Baselines and bigrams: simple, good sentiment and
-    topic classification. ACL 2012, sections 2 and 4.
+    topic classification. ACL 2012, sections 2 and 4; released code sidaw/nbsvm.
 
     Examples
     --------
@@ -330,6 +335,7 @@ def nbsvm(
         "passthrough",
         alpha=alpha,
         beta=beta,
+        intercept=intercept,
         C=C,
         learner=learner,
         class_weight=class_weight,
