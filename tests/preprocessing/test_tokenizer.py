@@ -22,6 +22,7 @@ from tweetclf.preprocessing import (
     stop_words,
 )
 from tweetclf.preprocessing.negation import mark_negation
+from tweetclf.preprocessing.words import word_key
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,28 @@ def test_negation_in_english_and_options() -> None:
     assert masked("no https://t.co/x ya") == ["no", "url", "ya"]
 
 
+@pytest.mark.parametrize("lemmatizer", [None, "simplemma"])
+@pytest.mark.parametrize("cue", ["don't", "don’t", "DON’T", "Don't"])
+def test_any_apostrophe_and_case_negates(cue: str, lemmatizer: str | None) -> None:
+    options = {"language": "en", "negation": True, "lemmatizer": lemmatizer}
+    assert TweetTokenizer(**options)(f"I {cue} like it")[1:3] == [cue, "NOT_like"]
+
+
+@pytest.mark.parametrize("own", ["AIN'T", "ain’t", "Ain't"])
+def test_own_lists_match_any_apostrophe_and_case(own: str) -> None:
+    marked = TweetTokenizer(negation=True, negation_cues=[own], language="en")
+    kept = TweetTokenizer(stop_words=[own, "IT"], language="en")
+    for word in ("ain't", "ain’t", "AIN’T"):
+        assert marked(f"{word} so") == [word, "NOT_so"]
+        assert mark_negation([word, "so"], [own]) == [word, "NOT_so"]
+        assert kept(f"{word} so It") == ["so"]
+
+
+def test_stop_words_match_any_apostrophe() -> None:
+    tokenize = TweetTokenizer(language="en", stop_words="language")
+    assert tokenize("He’s fine, that's what we’re told") == ["fine", ",", "told"]
+
+
 @given(tweets, st.integers(1, 4))
 def test_negation_only_adds_marks(text: str, scope: int) -> None:
     tokens = TweetTokenizer()(text)
@@ -139,7 +162,7 @@ def test_negation_only_adds_marks(text: str, scope: int) -> None:
     assert [m.removeprefix("NOT_") for m in marked] == [
         t.removeprefix("NOT_") for t in tokens
     ]
-    cues = [i for i, t in enumerate(tokens) if t.lower() in negation_cues("es")]
+    cues = [i for i, t in enumerate(tokens) if word_key(t) in negation_cues("es")]
     for i, (token, mark) in enumerate(zip(tokens, marked, strict=True)):
         if mark != token:
             assert any(i - scope <= c < i for c in cues)

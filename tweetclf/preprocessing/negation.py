@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from tweetclf.preprocessing.words import word_key
+
 __all__ = ["MARK", "is_word", "mark_negation"]
 
 MARK = "NOT_"
@@ -32,7 +34,7 @@ def mark_negation(
     tokens : sequence of str
         Tokens of one text.
     cues : collection of str
-        Negation cues in lower case.
+        Negation cues; case and the form of apostrophes do not matter.
     scope : int, default=3
         Most words marked after a cue.
     barriers : collection of str, default=()
@@ -55,9 +57,10 @@ def mark_negation(
     ['no', 'NOT_me', 'NOT_gusta', 'nada', ',', 'eh']
     """
     marked: list[str] = []
+    keys = {word_key(cue) for cue in cues}
     left = 0
     for token in tokens:
-        if token.lower().replace("’", "'") in cues:
+        if word_key(token) in keys:
             left = scope
         elif not is_word(token) or token in barriers:
             left = 0

@@ -13,6 +13,7 @@ from tweetclf.preprocessing._scan import SCHEMES, make_scanner
 from tweetclf.preprocessing.negation import MARK, is_word, mark_negation
 from tweetclf.preprocessing.words import negation_cues as cues_of
 from tweetclf.preprocessing.words import stop_words as stop_words_of
+from tweetclf.preprocessing.words import word_key
 from tweetclf.utils._sklearn import HasMethods, Interval, StrOptions
 from tweetclf.utils.validation import check_texts
 
@@ -64,8 +65,8 @@ class TweetTokenizer(StatelessTextTransformer):
     treetagger_dir : str or None, default=None
         Folder of TreeTagger; by default the environment variable ``TAGDIR``.
     stop_words : "language", collection of str or None, default=None
-        Words to drop, compared in lower case after lemmatising; ``"language"`` is our
-        list for `language` ("es" or "en").
+        Words to drop, compared after lemmatising without regard to case or the form
+        of apostrophes; ``"language"`` is our list for `language` ("es" or "en").
     stop_negators : bool, default=False
         Count negation cues as stop words where ``stop_words="language"``. With
         `negation` they never are.
@@ -73,7 +74,7 @@ class TweetTokenizer(StatelessTextTransformer):
         Prefix the words after a negation cue with ``NOT_``; anything that is no word
         ends the scope.
     negation_cues : collection of str or None, default=None
-        Cues in lower case; by default our list for `language`.
+        Cues, compared as stop words are; by default our list for `language`.
     negation_scope : int, default=3
         Most words marked after a cue.
     stem : bool, default=False
@@ -238,13 +239,13 @@ class TweetTokenizer(StatelessTextTransformer):
         if self.lowercase:
             steps.append(_each(str.lower, lambda token: token not in literals))
         if self.lemmatizer is not None:
-            steps.append(self._lemmatize(literals | cues))
+            steps.append(self._lemmatize(literals, cues))
             if self.lowercase:
                 # Dictionaries capitalise names: europa -> Europa.
                 steps.append(_each(str.lower, lambda token: token not in literals))
         if self.stop_words is not None:
             stop = self._stop_words() - cues if self.negation else self._stop_words()
-            steps.append(_keep_if(lambda token: token.lower() not in stop))
+            steps.append(_keep_if(lambda token: word_key(token) not in stop))
         if self.negation:
             scope = self.negation_scope
             steps.append(
@@ -269,7 +270,7 @@ class TweetTokenizer(StatelessTextTransformer):
 
     def _cues(self) -> frozenset[str]:
         if self.negation_cues is not None:
-            return frozenset(self.negation_cues)
+            return frozenset(map(word_key, self.negation_cues))
         try:
             return cues_of(self.language)
         except UnknownNameError:
@@ -283,13 +284,13 @@ class TweetTokenizer(StatelessTextTransformer):
             if self.lemmatizer is not None and self.language == "es":
                 stop |= _SPANISH_AUXILIARIES
             return stop
-        return frozenset(self.stop_words or ())
+        return frozenset(map(word_key, self.stop_words or ()))
 
-    def _lemmatize(self, kept: frozenset[str]) -> Step:
+    def _lemmatize(self, literals: frozenset[str], cues: frozenset[str]) -> Step:
         language, folder = self.language, self.treetagger_dir
 
         def is_kept(token: str) -> bool:
-            return token in kept or token.lower() in kept or not is_word(token)
+            return token in literals or word_key(token) in cues or not is_word(token)
 
         if self.lemmatizer == "simplemma":
             lemmas.check_simplemma(language)

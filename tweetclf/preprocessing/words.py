@@ -27,7 +27,7 @@ from types import MappingProxyType
 
 from tweetclf.exceptions import UnknownNameError
 
-__all__ = ["negation_cues", "stop_words"]
+__all__ = ["negation_cues", "stop_words", "word_key"]
 
 _NEGATORS_ES = """
 no ni nunca jamás jamas nada nadie tampoco sin apenas
@@ -84,6 +84,15 @@ _STOP: Mapping[str, frozenset[str]] = MappingProxyType(
 _NEGATORS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"es": frozenset(_NEGATORS_ES.split()), "en": frozenset(_NEGATORS_EN.split())}
 )
+
+
+def word_key(word: str) -> str:
+    """Return the form in which words of the lists are compared.
+
+    Lower case, and a straight apostrophe for the curly one that phones put into
+    ``don’t``.
+    """
+    return word.lower().replace("’", "'")
 
 
 def _of(
