@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -72,13 +73,56 @@ def test_atalaya(vectors, a):
         vectors,
         tokenizer=str.split,
         a=a,
-        frequency="document",
+        per="text",
         divide_by="tokens",
         newline_token=True,
     ).fit(TRAIN)
     expected = sif(split(TEST, newline=True), p, lookup(vectors), a, "tokens")
     np.testing.assert_allclose(ours.transform(TEST), expected, rtol=0, atol=1e-7)
     assert ours.transform([""])[0].any(), "an empty tweet still has its newline"
+
+
+def test_a_word_twice_in_one_of_two_texts_counts_twice(vectors):
+    """Occurrences a text, no document frequency: p may exceed 1."""
+    texts = ["hola hola hola", "de la"]
+    options = {"tokenizer": str.split, "a": 0.5}
+    for per, p in (("text", 3 / 2), ("token", 3 / 5)):
+        ours = SIFVectorizer(vectors, per=per, **options).fit(texts)
+        assert ours.probabilities_[ours.vocabulary_["hola"]] == p
+        expected = 0.5 / (0.5 + p) * vectors["hola"]
+        np.testing.assert_allclose(ours.transform(["hola"])[0], expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="'per' parameter"):
+        SIFVectorizer(vectors, per="document").fit(texts)
+
+
+@pytest.mark.parametrize(
+    ("variant", "settings"),
+    [
+        ("paper", {"a": 0.1, "per": "token", "newline_token": False}),
+        ("code", {"a": 1.0, "per": "text", "newline_token": True}),
+    ],
+)
+def test_published_settings_of_atalaya_are_those_of_the_recipe(variant, settings):
+    from tweetclf.estimators import atalaya_svm
+
+    sif = atalaya_svm(variant=variant).get_params()["features__emb"]
+    assert {name: getattr(sif, name) for name in settings} == settings
+    assert sif.divide_by == "tokens"
+    changed = {"divide_by": "tokens"} | {
+        name: value
+        for name, value in settings.items()
+        if value != SIFVectorizer().get_params()[name]
+    }
+    notes = " ".join(SIFVectorizer.__doc__.split())
+    guide = Path(__file__).parents[2] / "docs" / "features.md"
+    order = ("a", "per", "divide_by", "newline_token")
+    written = ", ".join(
+        f"{name}={changed[name]!r}".replace("'", '"')
+        for name in order
+        if name in changed
+    )
+    assert f"``{written}`` (Atalaya's {variant})" in notes
+    assert f"| Atalaya, {variant} | `{written}` |" in guide.read_text("utf-8")
 
 
 def test_plain_mean(vectors):

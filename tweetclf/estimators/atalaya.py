@@ -26,11 +26,11 @@ _PARTS = ("bow", "boc", "emb")
 _VARIANTS: dict[str, dict[str, Any]] = {
     "paper": {
         "profile": "atalaya-sentiment-corpus",
-        "options": {"a": 0.1, "frequency": "token", "newline_token": False},
+        "options": {"a": 0.1, "per": "token", "newline_token": False},
     },
     "code": {
         "profile": "atalaya-sentiment-vectors",
-        "options": {"a": 1.0, "frequency": "document", "newline_token": True},
+        "options": {"a": 1.0, "per": "text", "newline_token": True},
     },
 }
 

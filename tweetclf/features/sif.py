@@ -56,9 +56,10 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Smooth inverse frequency, or equal weights.
     a : float, default=1e-3
         Smoothing of "sif": words much rarer than `a` weigh 1.
-    frequency : {"token", "document"}, default="token"
-        Denominator of ``p``: the number of training tokens (a probability), or the
-        number of training texts (Atalaya's).
+    per : {"token", "text"}, default="token"
+        What a word's occurrences in training are divided by to give ``p``: the number
+        of all tokens, which makes a probability, or the number of texts, as Atalaya's
+        code did: occurrences a text, which may exceed 1.
     divide_by : {"nonzero", "tokens", "weights"}, default="nonzero"
         What the weighted sum is divided by: the number of tokens that have a vector,
         the number of all tokens, or the sum of the weights of those with a vector.
@@ -107,9 +108,9 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     neighbours. There is no centring, as in their code.
 
     Published settings: "sif" with ``a=1e-3, divide_by="nonzero",
-    remove_component=True`` (Arora et al.); ``a=0.1`` (paper) or ``a=1.0`` (code),
-    ``frequency="document", divide_by="tokens", newline_token=True`` (Atalaya);
-    ``weighting="mean", normalize_words=True, divide_by="nonzero"`` (fastText's
+    remove_component=True`` (Arora et al.); ``a=0.1, divide_by="tokens"`` (Atalaya's
+    paper); ``a=1.0, per="text", divide_by="tokens", newline_token=True`` (Atalaya's
+    code); ``weighting="mean", normalize_words=True, divide_by="nonzero"`` (fastText's
     sentence vectors).
 
     References
@@ -138,7 +139,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "tokenizer": [callable, None],
         "weighting": [StrOptions({"sif", "mean"})],
         "a": [Interval(Real, 0, None, closed="neither")],
-        "frequency": [StrOptions({"token", "document"})],
+        "per": [StrOptions({"token", "text"})],
         "divide_by": [StrOptions({"nonzero", "tokens", "weights"})],
         "normalize_words": ["boolean"],
         "newline_token": ["boolean"],
@@ -161,7 +162,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tokenizer: Callable[[str], Sequence[str]] | None = None,
         weighting: str = "sif",
         a: float = 1e-3,
-        frequency: str = "token",
+        per: str = "token",
         divide_by: str = "nonzero",
         normalize_words: bool = False,
         newline_token: bool = False,
@@ -180,7 +181,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.tokenizer = tokenizer
         self.weighting = weighting
         self.a = a
-        self.frequency = frequency
+        self.per = per
         self.divide_by = divide_by
         self.normalize_words = normalize_words
         self.newline_token = newline_token
@@ -305,7 +306,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.vocabulary_ = {word: row for row, word in enumerate(tokens.words)}
         counts = np.bincount(tokens.ids, minlength=len(tokens.words))
         n_texts = len(tokens.indptr) - 1
-        total = len(tokens.ids) if self.frequency == "token" else n_texts
+        total = len(tokens.ids) if self.per == "token" else n_texts
         self.probabilities_ = counts / max(total, 1)
 
     def _weights(self, words: list[str]) -> np.ndarray:
