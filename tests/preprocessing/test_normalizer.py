@@ -116,6 +116,26 @@ def test_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("1️⃣", "1\u20e3", "1️⃣2️⃣ 0️⃣!", "#️⃣ *️⃣ 9️⃣", "👍1️⃣"),
+        *("<3", "te amo <3", "<333 </3", "<3<3", ":3", "(:3)", ":-3 >:3", "😂:3", "=3"),
+    ],
+)
+def test_keycaps_hearts_and_faces_are_no_numbers(text: str) -> None:
+    assert norm(text, numbers="<num>") == text
+    assert norm(text, numbers="") == text
+
+
+def test_numbers_beside_keycaps_hearts_and_faces() -> None:
+    text = "<30 <3.5 10:3 hora:3 x=3 :35 5<3 1️⃣1"
+    expected = "<N <N N hora:N x=N :N N<3 1️⃣N"
+    assert norm(text, numbers="N") == expected
+    assert norm("1️⃣ 10️⃣", numbers="N", emoji="mask") == "<emoji> N<emoji>"
+    assert norm("😂:3", numbers="N", emoji="mask", emoji_token="E") == "E :3"
+
+
+@pytest.mark.parametrize(
     ("options", "text", "expected"),
     [
         ({"max_run": 3}, "holaaaaa 10000000 !!!!!!", "holaaa 10000000 !!!!!!"),

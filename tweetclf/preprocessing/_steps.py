@@ -292,13 +292,17 @@ def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
     add("handle", patterns.HANDLE, options.handles)
     masked = options.hashtag_token if options.hashtags == "mask" else None
     add("hashtag", patterns.hashtag_pattern(), masked)
+    if options.emoji == "mask":
+        add("emoji", patterns.emoji_pattern(), options.emoji_token)
+    glued_after = _GLUED_AFTER
     if options.numbers is not None:
-        add("number", patterns.NUMBER, options.numbers)
+        add("digits", patterns.NO_NUMBER, None)
+        add("number", patterns.NUMBER_TO_REPLACE, options.numbers)
+        # ":3" is a face only where it follows no word.
+        glued_after = _GLUED_AFTER_OR_FACE
     if options.laughter is not None:
         pattern = patterns.laughter_pattern(options.language)
         add("laughter", pattern, options.laughter)
-    if options.emoji == "mask":
-        add("emoji", patterns.emoji_pattern(), options.emoji_token)
 
     plain = _plain_text(options)
     if plain is None and all(token is None for token in replacements.values()):
@@ -322,7 +326,7 @@ def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
             if match.lastgroup == "hashtag":
                 count = len(_TAG_HEAD.findall(match[0]))
             left = pieces and _GLUED_BEFORE.search(pieces[-1][-2:])
-            right = _GLUED_AFTER.match(text, end)
+            right = glued_after.match(text, end)
             again |= bool(left or right or not token)
             pieces.append(_placed(token, count, bool(left), bool(right)))
         if end < len(text):
@@ -335,6 +339,7 @@ def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
 _TAG_HEAD = re.compile("[#＃]+")
 _GLUED_BEFORE = re.compile(r"(?:[\w@＠#＃]|\w\.)\Z")
 _GLUED_AFTER = re.compile(r"[\w@＠#＃]|[.+%-]++[\w@]")
+_GLUED_AFTER_OR_FACE = re.compile(rf"{_GLUED_AFTER.pattern}|{patterns.FACE_OF_3}")
 
 
 def _placed(token: str, count: int, left: bool, right: bool) -> str:

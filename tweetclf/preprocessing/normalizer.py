@@ -51,7 +51,8 @@ class TweetNormalizer(TextNormalizer):
         Replacement where ``hashtags="mask"``.
     numbers : str or None, default=None
         Replacement of numbers (``10``, ``1.234,5``, ``10:30``, ``2019-04-13``);
-        digits within words (``covid19``) are no numbers.
+        digits within words (``covid19``), keycap emoji and the faces and hearts
+        ``:3``, ``<3``, ``</3`` are no numbers.
     emoji : {"keep", "plain", "text", "mask"}, default="keep"
         Keep emoji; drop the variation selectors that tell ``❤️`` from ``❤``; replace
         each by its CLDR short name in `language`; or by `emoji_token`. Flags, skin

@@ -32,8 +32,11 @@ from functools import lru_cache
 __all__ = [
     "EMAIL",
     "ENTITY",
+    "FACE_OF_3",
     "HANDLE",
+    "NO_NUMBER",
     "NUMBER",
+    "NUMBER_TO_REPLACE",
     "URL",
     "emoji_pattern",
     "hashtag_pattern",
@@ -74,6 +77,14 @@ _HANDLE_START = rf"(?:(?<![{_LATIN}0-9_@＠])|(?<=(?<!\w)[Rr][Tt]))"
 HANDLE = rf"{_HANDLE_START}(?:[@＠]++{_NAME}++)++"
 
 NUMBER = r"(?<!\w)(?<!\d[.,:/-])\d++(?:[.,:/-]\d++)*+(?!\w)"
+
+_KEYCAP = "\ufe0f?\u20e3"
+_NOT_IN_NUMBER = r"(?!\w)(?![.,:/-]\d)"
+# The cat :3.
+FACE_OF_3 = rf"(?<!\w)[<>]?[:;=][-o*'^]?3{_NOT_IN_NUMBER}"
+# Digits that are no numbers: the keycap 1️⃣, the hearts <3 and </3, the cat.
+NO_NUMBER = rf"[0-9]{_KEYCAP}|</?3++{_NOT_IN_NUMBER}|{FACE_OF_3}"
+NUMBER_TO_REPLACE = rf"{NUMBER}(?!{_KEYCAP})"
 
 # What is left of an HTML entity that stays (html_entities=False, or unknown).
 ENTITY = r"&#?\w{1,32};"
