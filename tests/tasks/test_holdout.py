@@ -87,6 +87,22 @@ def test_regression_and_multilabel_keep_their_distribution():
     np.testing.assert_allclose(dev.labels.sum(0), matrix.sum(0) / 10, atol=5)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(-5, 5), min_size=20, max_size=150),
+    st.sampled_from([0.1, 0.2]),
+)
+def test_parts_of_numbers_have_the_size_wanted(numbers, fraction):
+    _, part = cut_rows(make(len(numbers), numbers), fraction)
+    assert abs(len(part) - fraction * len(numbers)) <= 1 + 0.1 * len(numbers) ** 0.5
+
+
+def test_a_large_group_of_numbers_can_still_be_cut_off():
+    numbers = [i / 7 for i in range(30)]
+    _, part = cut_rows(make(30, numbers), 0.2, by=[f"g{i % 3}" for i in range(30)])
+    assert len(part) == 10
+
+
 def test_too_small_data_are_refused():
     with pytest.raises(DataError, match="too small"):
         cut(make(2, ["a", "b"]), 0.1)

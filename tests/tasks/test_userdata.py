@@ -194,6 +194,164 @@ def test_folder_and_split_column(tmp_path):
     assert "no test part" in task.test_source
 
 
+def divided(values, column="split"):
+    """A table of 60 rows whose split column holds the values in turn."""
+    rows = (
+        f"t{i},{'PN'[i // len(values) % 2]},{values[i % len(values)]}\n"
+        for i in range(60)
+    )
+    return f"text,label,{column}\n" + "".join(rows)
+
+
+@pytest.mark.parametrize("column", ["split", "Split", " SPLIT "])
+def test_split_column_in_any_case(tmp_path, column):
+    values = ["train", " Training ", "VAL", "valid", "dev", "Test"]
+    path = save(tmp_path, divided(values, column))
+    task = load_task(path)
+    assert [len(task.splits[s]) for s in ("train", "dev", "test")] == [20, 30, 10]
+    assert all(int(i) % 6 < 2 for i in (t[1:] for t in task.train.texts))
+    assert all(int(text[1:]) % 6 == 5 for text in task.test.texts)
+    assert any("splits are those of the column" in note for note in task.notes)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["train", "tset", "dev"], r"my.csv, line 3: the split .*'tset'; known are .*"),
+        (["train", "test", ""], "my.csv, line 4: the split .*''; known are train,"),
+        (["train", "  "], "my.csv, line 3: the split"),
+        (["1"], "line 2: .* rename the column if it does not name splits"),
+        (["dev", "test"], "no row is of the split train; .* dev, test only"),
+    ],
+)
+def test_bad_split_column_is_refused(tmp_path, values, message):
+    with pytest.raises(DataError, match=message):
+        load_task(save(tmp_path, divided(values)))
+
+
+def test_split_column_of_numbers_or_twice_is_refused(tmp_path):
+    lines = [{"text": f"t{i}", "label": "PN"[i % 2], "split": i % 2} for i in range(40)]
+    path = save(tmp_path, "\n".join(map(json.dumps, lines)), "n.jsonl")
+    with pytest.raises(DataError, match="n.jsonl, line 1: the split .* is 0"):
+        load_task(path)
+    text = divided(["train", "test"]).replace("label,split", "label,split,Split")
+    text = text.replace("train\n", "train,dev\n").replace("test\n", "test,dev\n")
+    with pytest.raises(DataError, match="'split', 'Split', and only one"):
+        load_task(save(tmp_path, text))
+
+
+def test_split_column_used_as_label_divides_nothing(tmp_path):
+    task = load_task(save(tmp_path, divided(["a", "b"])), label="split")
+    assert task.label_names == ("a", "b")
+    assert "cut off the data" in task.test_source
+
+
+def test_without_holdout_every_row_is_train(tmp_path):
+    path = save(tmp_path, rows_of(100))
+    task = load_task(path, holdout=False)
+    assert list(task.splits) == ["train"]
+    assert task.train.texts == tuple(f"hola {i}" for i in range(100))
+    assert not any("cut off" in note for note in task.notes)
+    assert task.test is None
+    path = save(tmp_path, divided(["train", "test"]))
+    assert list(load_task(path, holdout=False).splits) == ["train", "test"]
+
+
+@pytest.mark.parametrize("n", [20, 21, 25, 35, 60, 99])
+def test_small_regression_files(tmp_path, n):
+    path = save(tmp_path, rows_of(n, "text,label", lambda i: str(i * 7 % 11 + i / 97)))
+    task = load_task(path)
+    assert task.kind == "regression"
+    assert abs(len(task.test) - 0.2 * n) <= 1
+    assert abs(len(task.dev) - 0.08 * n) <= 1
+
+
+def test_too_small_file_is_named_with_a_way_out(tmp_path):
+    path = save(tmp_path, "text,label\na,P\nb,N\n")
+    with pytest.raises(DataError, match=r"my.csv: .*too small .* column 'split'"):
+        load_task(path)
+    path = save(tmp_path, "text,label,split\na,P,train\nb,N,train\na,P,dev\na,N,test\n")
+    assert len(load_task(path).train) == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ("PN", {"metric": "rmse"}, "'rmse' does not fit a binary task.*macro_f1"),
+        ("PN", {"metric": "jaccard"}, "'jaccard' does not fit a binary"),
+        ("PN", {"metric": "exact_match"}, "'exact_match' does not fit"),
+        ("PN", {"metric": get_metric("pearson")}, "'pearson' does not fit"),
+        ("012", {"metric": "macro_f1", "kind": "regression"}, "Choose one of mae, pea"),
+        ("012", {"metric": "jaccard", "kind": "regression"}, "fit a regression task"),
+        ("xy", {"metric": "accuracy", "kind": "multilabel"}, "fit a multilabel task"),
+        ("xy", {"metric": "mae", "kind": "multilabel"}, "fit a multilabel task"),
+    ],
+)
+def test_metric_must_fit_the_labels(tmp_path, labels, options, message):
+    path = save(tmp_path, rows_of(60, label=lambda i: labels[i % len(labels)]))
+    with pytest.raises(DataError, match=rf"my.csv: the metric .*{message}"):
+        load_task(path, **options)
+
+
+@pytest.mark.parametrize("metric", ["rmse", "pearson", "spearman", "qwk", "macro_f1"])
+def test_grades_are_classes_and_numbers(tmp_path, metric):
+    path = save(tmp_path, rows_of(60, label=lambda i: str(i % 3)))
+    task = load_task(path, metric=metric)
+    assert task.kind == "multiclass"
+    assert np.isfinite(task.metric(task.test.labels, task.test.labels[::-1]))
+
+
+def test_bits_and_multilabel_metrics(tmp_path):
+    rows = [{"text": f"t{i}", "label": ["01", "10", "11"][i % 3]} for i in range(60)]
+    path = save(tmp_path, "\n".join(map(json.dumps, rows)), "b.jsonl")
+    task = load_task(path, metric="exact_match", kind="multiclass")
+    assert task.metric(task.test.labels, task.test.labels) == 1.0
+    rows = [{"text": f"t{i}", "label": ["a", "b"][: i % 3]} for i in range(60)]
+    path = save(tmp_path, "\n".join(map(json.dumps, rows)), "m.jsonl")
+    for name in ("exact_match", "multilabel_micro_f1"):
+        task = load_task(path, metric=name)
+        assert task.metric(task.test.labels, task.test.labels) == 1.0
+
+
+def own_folder(tmp_path, train, test):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for name, rows in (("train", train), ("dev", train[:4]), ("test", test)):
+        lines = "".join(f"{text},{label}\n" for text, label in rows)
+        save(folder, "text,label\n" + lines, f"{name}.csv")
+    return folder
+
+
+def test_doubtful_tests_are_noted(tmp_path):
+    train = [(f"t{i}", "PN"[i % 2]) for i in range(20)]
+    test = [("T1", "N"), ("t2 ", "P"), ("nuevo", "P"), ("otro", "NEU")]
+    folder = own_folder(tmp_path, train, test)
+    notes = " ".join(load_task(folder).notes)
+    assert "2 of 4 texts of test are in train too" in notes
+    assert "4 of 4 texts of dev are in train too" in notes
+    assert "Of the labels of test, train has no row of 'NEU'" in notes
+    assert "labels of dev" not in notes
+    assert "Not read" not in notes
+    task = load_task(save(tmp_path, rows_of(100)))
+    assert not any("too" in note or "no row" in note for note in task.notes)
+
+
+def test_files_left_out_of_a_folder_are_noted(tmp_path):
+    train = [(f"t{i}", "PN"[i % 2]) for i in range(20)]
+    folder = own_folder(tmp_path, train, train)
+    for name in ("train2.csv", "gold.jsonl.gz", "test.txt", "README.md", ".hidden"):
+        (folder / name).write_bytes(b"x")
+    left = [note for note in load_task(folder).notes if "Not read" in note]
+    assert len(left) == 1
+    assert left[0].startswith("Not read: gold.jsonl.gz, test.txt, train2.csv. Of a")
+
+
+def test_empty_list_of_labels_is_refused(tmp_path):
+    path = save(tmp_path, rows_of(60))
+    with pytest.raises(DataError, match=r"my.csv: label=\[\] names no column"):
+        load_task(path, label=[])
+
+
 def test_tsv_of_raw_tweets_keeps_quotes(tmp_path):
     rows = "".join(f'"hola" dijo {i}\t{"ab"[i % 2]}\n' for i in range(40))
     task = load_task(save(tmp_path, "text\tlabel\n" + rows, "raw.tsv"))
@@ -297,7 +455,7 @@ def test_mistakes_name_place_and_remedy(tmp_path, name, content, options, messag
     path = save(tmp_path, content, name)
     with pytest.raises(DataError, match=message) as error:
         load_task(path, **options)
-    assert name in str(error.value) or "kind" in message or "small" in message
+    assert name in str(error.value) or "kind" in message
 
 
 def test_wrong_encoding_names_the_byte(tmp_path):

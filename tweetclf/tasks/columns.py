@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.tables import Table
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "as_list"]
 
 # In the order of preference.
 _TEXT = (
@@ -33,7 +33,13 @@ class Columns:
         id: str | None,
         text_b: str | None,
         group: str | None,
+        split: str | None = None,
     ) -> None:
+        if label is not None and not as_list(label):
+            raise DataError(
+                f"{table.path}: label=[] names no column. Name one or more of "
+                f"{', '.join(map(repr, table.columns))}, or leave label out."
+            )
         self.notes: list[str] = []
         names = list(table.columns)
         self.text = text or self._guess(table, _TEXT, "text", ())
@@ -42,7 +48,7 @@ class Columns:
             self.notes.append("Column 'text_b' was taken as the second text.")
         self.id = id or _first(names, _ID)
         self.group = group
-        used = [self.text, self.text_b, self.id, group, "split"]
+        used = [self.text, self.text_b, self.id, group, split]
         self.label = label or self._guess(
             table, _LABEL, "label", [name for name in used if name]
         )
@@ -81,6 +87,7 @@ class Columns:
 
 
 def as_list(label: str | Sequence[str]) -> list[str]:
+    """Return the one column, or the several, as a list."""
     return [label] if isinstance(label, str) else list(label)
 
 

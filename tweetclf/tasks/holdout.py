@@ -11,9 +11,9 @@ import numpy as np
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.base import Split
 
-__all__ = ["cut", "cut_rows"]
+__all__ = ["cut", "cut_rows", "text_keys"]
 
-# Regression targets are stratified by their deciles.
+# Regression targets are stratified by their deciles, small data by fewer quantiles.
 _BINS = 10
 # Label sets of a multi-label task that occur less often have no stratum of their own.
 _MIN_COMBINATION = 10
@@ -76,7 +76,7 @@ def cut_rows(
     """
     if split.labels is None:
         raise DataError(f"Split {split.name!r} has no labels to stratify by.")
-    keys = _text_keys(split) if by is None else list(by)
+    keys = text_keys(split) if by is None else list(by)
     members: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         members.setdefault(key, []).append(row)
@@ -87,18 +87,43 @@ def cut_rows(
         text = f"{seed}\x1f{first}".encode("utf-8", "surrogatepass")
         return hashlib.sha256(text).digest(), key
 
-    strata = _strata(split.labels, label_names)
-    target = fraction * strata.sum(axis=0)
-    counts = np.zeros_like(target)
-    chosen = np.zeros(len(split), dtype=bool)
+    strata = _strata(split.labels, label_names, fraction)
     groups = [
         (rows, strata[rows].sum(axis=0))
         for _, rows in sorted(members.items(), key=order)
     ]
+    # Bins of numbers are many and small: rounding each one up would add up.
+    numbers = split.labels.dtype.kind == "f"
+    cap = max(1, round(fraction * len(split))) if numbers else len(split)
+    chosen = _choose(groups, strata, fraction, cap)
+    if chosen.all() or not chosen.any():
+        raise DataError(
+            f"Split {split.name!r} with {len(split)} rows in {len(members)} groups is "
+            f"too small to cut off {fraction:.0%}. Add rows, or say which rows are "
+            "train, dev and test: in a column 'split', or in a folder with a file of "
+            "that name each."
+        )
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _choose(
+    groups: Sequence[tuple[list[int], np.ndarray]],
+    strata: np.ndarray,
+    fraction: float,
+    cap: int,
+) -> np.ndarray:
+    """Return which rows are taken: at most `cap`, unless one group is larger."""
+    target = fraction * strata.sum(axis=0)
+    counts = np.zeros_like(target)
+    chosen = np.zeros(len(strata), dtype=bool)
+    taken = 0
     for rows, added in groups:
+        if taken and taken + len(rows) > cap:
+            continue
         # Nearer in squared distance: |c + a - t|^2 < |c - t|^2.
         if added @ (2.0 * (counts - target) + added) < 0:
             counts += added
+            taken += len(rows)
             chosen[rows] = True
     # Small strata were rounded down; fill up from those that are still short.
     enough = strata.sum(axis=0) >= _MIN_STRATUM
@@ -110,29 +135,29 @@ def cut_rows(
             counts += added
             short -= len(rows)
             chosen[rows] = True
-    if chosen.all() or not chosen.any():
-        raise DataError(
-            f"Split {split.name!r} with {len(split)} rows in {len(members)} groups is "
-            f"too small to cut off {fraction:.0%}. Give a split of its own."
-        )
-    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+    return chosen
 
 
-def _text_keys(split: Split) -> list[str]:
+def text_keys(split: Split) -> list[str]:
+    """Return the texts without differences in case and white space."""
     texts = [t if isinstance(t, str) else "\x1f".join(t) for t in split.texts]
     return [" ".join(text.casefold().split()) for text in texts]
 
 
-def _strata(labels: np.ndarray, label_names: Sequence[str]) -> np.ndarray:
+def _strata(
+    labels: np.ndarray, label_names: Sequence[str], fraction: float
+) -> np.ndarray:
     """Return indicator columns whose sums are to be kept in proportion."""
     if labels.ndim == 2:
         keys = _combinations(labels)
         _, codes = np.unique(keys, return_inverse=True)
         return np.eye(codes.max() + 1)[codes]
     if labels.dtype.kind == "f":
-        edges = np.quantile(labels, np.linspace(0, 1, _BINS + 1)[1:-1])
+        # Of each bin about one row is to be cut off, or none ever is.
+        bins = max(1, min(_BINS, round(fraction * len(labels))))
+        edges = np.quantile(labels, np.linspace(0, 1, bins + 1)[1:-1])
         codes = np.searchsorted(edges, labels, side="right")
-        return np.eye(_BINS)[codes]
+        return np.eye(bins)[codes]
     names = sorted(label_names or set(labels.tolist()))
     index = {name: i for i, name in enumerate(names)}
     return np.eye(len(names))[[index[label] for label in labels.tolist()]]

@@ -35,6 +35,7 @@ def load_task(
     encoding: str = "utf-8",
     quoting: bool | None = None,
     seed: int = 0,
+    holdout: bool = True,
 ) -> Task:
     """Load a task by its registered name, or from the user's own data.
 
@@ -74,6 +75,10 @@ def load_task(
         read with quotes, TSV files with quotes if that works and else without.
     seed : int, default=0
         Seed of splits that are cut off the user's data.
+    holdout : bool, default=True
+        Cut dev, and off a single table test, where the user's data have none.
+        Without, ``task.splits`` holds what is there and no more, e.g. to train on
+        every row. Registered tasks are never changed.
 
     Returns
     -------
@@ -124,6 +129,7 @@ def load_task(
         encoding=encoding,
         quoting=quoting,
         seed=seed,
+        holdout=holdout,
     )
 
 

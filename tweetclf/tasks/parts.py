@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.tables import SUFFIXES, Table, is_hf_dataset, read_hf, read_table
 
-__all__ = ["by_split_column", "find_parts", "stem_of"]
+__all__ = ["by_split_column", "find_parts", "split_column", "stem_of"]
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -50,10 +52,33 @@ def find_parts(
             stem: read_table(file, encoding=encoding, quoting=quoting)
             for stem, file in files.items()
         }
-        return _canonical(path, tables), False
+        named = _canonical(path, tables)
+        left = _left_out(path, files.values())
+        named["train"] = replace(named["train"], notes=(*named["train"].notes, *left))
+        return named, False
     if not path.exists():
         raise DataError(f"There is no file or folder at {path}.")
     return {"train": read_table(path, encoding=encoding, quoting=quoting)}, True
+
+
+def _left_out(path: Path, read: Collection[Path]) -> list[str]:
+    """Return a note on files that look like data and are not read."""
+    left = [
+        file.name
+        for file in sorted(path.iterdir())
+        if file.is_file()
+        and file not in read
+        and (
+            stem_of(file)[1] in SUFFIXES or stem_of(file)[0].casefold() in _SPLIT_NAMES
+        )
+    ]
+    if not left:
+        return []
+    more = f" and {len(left) - 10} more" if len(left) > 10 else ""
+    return [
+        f"Not read: {', '.join(left[:10])}{more}. Of a folder, files called "
+        f"{', '.join(_SPLIT_NAMES)} are read, with the suffixes {', '.join(SUFFIXES)}."
+    ]
 
 
 def stem_of(path: Path) -> tuple[str, str]:
@@ -76,18 +101,35 @@ def _canonical(path: Path, tables: Mapping[str, Table]) -> dict[str, Table]:
     return named
 
 
-def by_split_column(table: Table) -> dict[str, Table] | None:
-    """Return the parts that a column "split" names, if there is one."""
-    values = table.columns.get("split")
-    if values is None or not all(
-        isinstance(v, str) and v.casefold() in _SPLIT_NAMES for v in values
-    ):
-        return None
+def split_column(table: Table, used: Collection[str]) -> str | None:
+    """Return the column called "split" in any case, unless it is used otherwise."""
+    found = [
+        name
+        for name in table.columns
+        if name.strip().casefold() == "split" and name not in used
+    ]
+    if len(found) > 1:
+        raise DataError(
+            f"{table.path} has the columns {', '.join(map(repr, found))}, and only one "
+            "can name the splits. Rename the others."
+        )
+    return found[0] if found else None
+
+
+def by_split_column(table: Table, column: str) -> dict[str, Table]:
+    """Return the parts that the values of a column name.
+
+    A value that names no split is refused: taking such a table as undivided would
+    put rows that are meant for test into train.
+    """
     rows: dict[str, list[int]] = {}
-    for row, value in enumerate(values):
-        rows.setdefault(_SPLIT_NAMES[value.casefold()], []).append(row)
+    for row, value in enumerate(table.columns[column]):
+        rows.setdefault(_split_name(table, column, row, value), []).append(row)
     if "train" not in rows:
-        return None
+        raise DataError(
+            f"{table.path}: no row is of the split train; column {column!r} names "
+            f"{', '.join(rows)} only."
+        )
     return {
         name: Table(
             path=table.path,
@@ -97,3 +139,14 @@ def by_split_column(table: Table) -> dict[str, Table] | None:
         )
         for name, part in rows.items()
     }
+
+
+def _split_name(table: Table, column: str, row: int, value: Any) -> str:
+    name = value.strip().casefold() if isinstance(value, str) else None
+    if name not in _SPLIT_NAMES:
+        raise DataError(
+            f"{table.place(row)}: the split (column {column!r}) is {value!r}; known "
+            f"are {', '.join(_SPLIT_NAMES)}. Mend the value, drop the row, or rename "
+            "the column if it does not name splits."
+        )
+    return _SPLIT_NAMES[name]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.base import Split, Task
-from tweetclf.tasks.columns import Columns
-from tweetclf.tasks.holdout import cut_rows
+from tweetclf.tasks.columns import Columns, as_list
+from tweetclf.tasks.holdout import cut_rows, text_keys
 from tweetclf.tasks.labels import LabelReader
-from tweetclf.tasks.metric import Metric, get_metric
-from tweetclf.tasks.parts import by_split_column, find_parts, stem_of
+from tweetclf.tasks.metric import METRICS, Metric, get_metric
+from tweetclf.tasks.parts import by_split_column, find_parts, split_column, stem_of
 from tweetclf.tasks.tables import MISSING, Table
 
 __all__ = ["user_task"]
@@ -66,8 +68,41 @@ def _split(name: str, table: Table, columns: Columns, reader: LabelReader) -> Sp
     return Split(name, tuple(texts), reader.array(table), tuple(ids))
 
 
+def _fits(name: str, reader: LabelReader) -> bool:
+    """Tell whether a metric can score labels of this kind."""
+    kind = METRICS[name]
+    bits = any(part.startswith("bits") for part in kind.extra)
+    if reader.kind == "regression":
+        return kind.numeric
+    if reader.kind == "multilabel":
+        return kind.multilabel or bits
+    if bits:
+        widths = {len(label) for label in reader.names}
+        return len(widths) == 1 and set("".join(reader.names)) <= {"0", "1"}
+    if kind.numeric:  # Grades, e.g. 0 to 3, are classes and numbers at once.
+        return all(_is_number(label) for label in reader.names)
+    return not kind.multilabel
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return bool(np.isfinite(float(label)))
+    except ValueError:
+        return False
+
+
+def _check_fits(path: Path, metric: Metric, reader: LabelReader) -> None:
+    if not _fits(metric.name, reader):
+        fitting = ", ".join(sorted(name for name in METRICS if _fits(name, reader)))
+        raise DataError(
+            f"{path}: the metric {metric.name!r} does not fit a {reader.kind} task. "
+            f"Choose one of {fitting}, or pass kind=... if the labels are of another "
+            "kind."
+        )
+
+
 def _choose_metric(
-    metric: str | Metric | None, pos: str | None, reader: LabelReader
+    path: Path, metric: str | Metric | None, pos: str | None, reader: LabelReader
 ) -> tuple[Metric, tuple[Metric, ...]]:
     main, others = _DEFAULT_METRICS[reader.kind]
     if metric is None:
@@ -76,6 +111,7 @@ def _choose_metric(
         metric = get_metric(metric, labels=reader.names, pos=pos)
     elif not metric.labels:
         metric = metric.with_labels(reader.names)
+    _check_fits(path, metric, reader)
     secondary = tuple(
         get_metric(name, labels=reader.names)
         for name in (main, *others)
@@ -84,18 +120,111 @@ def _choose_metric(
     return metric, secondary
 
 
-def _data_notes(splits: Mapping[str, Split], tables: Mapping[str, Table]) -> list[str]:
-    notes = [note for table in tables.values() for note in table.notes]
-    for name, split in splits.items():
-        empty = sum(
-            not (text if isinstance(text, str) else text[0]).strip()
-            for text in split.texts
-        )
-        if empty:
-            notes.append(f"{empty} of {len(split)} texts of {name} are empty.")
-        if repeated := len(split) - len(set(split.ids)):
-            notes.append(f"{repeated} ids of {name} are repeated.")
+# -- notes ------------------------------------------------------------------------
+
+
+def _split_notes(split: Split) -> list[str]:
+    notes = []
+    empty = sum(
+        not (text if isinstance(text, str) else text[0]).strip() for text in split.texts
+    )
+    if empty:
+        notes.append(f"{empty} of {len(split)} texts of {split.name} are empty.")
+    if repeated := len(split) - len(set(split.ids)):
+        notes.append(f"{repeated} ids of {split.name} are repeated.")
     return notes
+
+
+def _labels_of(split: Split, reader: LabelReader) -> set[str]:
+    if split.labels is None or reader.kind == "regression":
+        return set()
+    if reader.kind == "multilabel":
+        return {reader.names[int(i)] for i in np.flatnonzero(split.labels.any(axis=0))}
+    return set(split.labels.tolist())
+
+
+def _comparison_notes(splits: Mapping[str, Split], reader: LabelReader) -> list[str]:
+    """Say what makes scores on dev and test doubtful."""
+    notes = []
+    seen = set(text_keys(splits["train"]))
+    known = _labels_of(splits["train"], reader)
+    for name, split in splits.items():
+        if name == "train":
+            continue
+        if shared := sum(key in seen for key in text_keys(split)):
+            notes.append(
+                f"{shared} of {len(split)} texts of {name} are in train too: scores on "
+                f"{name} are too good."
+            )
+        if new := sorted(_labels_of(split, reader) - known):
+            notes.append(
+                f"Of the labels of {name}, train has no row of "
+                f"{', '.join(map(repr, new))}: no system can learn them."
+            )
+    return notes
+
+
+# -- splits -----------------------------------------------------------------------
+
+
+@dataclass
+class _Splits:
+    """The splits, how dev and test came about, and what there is to say."""
+
+    path: Path
+    splits: dict[str, Split]
+    notes: list[str] = field(default_factory=list)
+    dev_source: str = "the user's own"
+    test_source: str = "the user's own"
+
+    def cut_off(
+        self, undivided: bool, group: str | None, by: list[str] | None, cut: _Cut
+    ) -> None:
+        """Cut dev, and of one undivided table test, off train."""
+        how = f"stratified, seed {cut.seed}, rows of {group or 'the same text'} kept "
+        how += "together"
+        if undivided:
+            by = self._cut("test", TEST_FRACTION, by, cut)
+            self.test_source = f"cut off the data: {TEST_FRACTION:.0%}, {how}"
+            self.notes.append(f"There is one table: test was {self.test_source}.")
+        if "dev" not in self.splits:
+            self._cut("dev", DEV_FRACTION, by, cut)
+            self.dev_source = f"cut off train: {DEV_FRACTION:.0%}, {how}"
+            self.notes.append(f"There is no dev part: dev was {self.dev_source}.")
+
+    def _cut(
+        self, name: str, fraction: float, by: list[str] | None, cut: _Cut
+    ) -> list[str] | None:
+        """Move rows of train to a new split; return the groups of the rest."""
+        train = self.splits["train"]
+        try:
+            rest, part = cut_rows(
+                train, fraction, seed=cut.seed, by=by, label_names=cut.label_names
+            )
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}") from None
+        self.splits["train"] = train.take(rest)
+        self.splits[name] = train.take(part, name)
+        return None if by is None else [by[int(i)] for i in rest]
+
+
+@dataclass(frozen=True)
+class _Cut:
+    seed: int
+    label_names: tuple[str, ...]
+
+
+def _tables(
+    path: Path, encoding: str, quoting: bool | None, used: set[str]
+) -> tuple[dict[str, Table], bool, str | None, list[str]]:
+    """Return the tables, whether it is one undivided one, its split column, notes."""
+    tables, undivided = find_parts(path, encoding, quoting)
+    notes = [note for table in tables.values() for note in table.notes]
+    column = split_column(tables["train"], used)
+    if undivided and column is not None:
+        tables, undivided = by_split_column(tables["train"], column), False
+        notes.append(f"The splits are those of the column {column!r}.")
+    return tables, undivided, column, notes
 
 
 def user_task(
@@ -113,41 +242,31 @@ def user_task(
     encoding: str,
     quoting: bool | None,
     seed: int,
+    holdout: bool = True,
 ) -> Task:
     """Read the user's own data; see `load_task`."""
-    tables, undivided = find_parts(path, encoding, quoting)
-    if undivided and (parts := by_split_column(tables["train"])):
-        notes = tables["train"].notes
-        tables, undivided = parts, False
-        split_note = [*notes, "The splits are those of the column 'split'."]
-    else:
-        split_note = []
-    columns = Columns(tables["train"], text, label, id, text_b, group)
+    used = {name for name in (text, id, text_b, group, *as_list(label or ())) if name}
+    tables, undivided, split, table_notes = _tables(path, encoding, quoting, used)
+    columns = Columns(tables["train"], text, label, id, text_b, group, split)
     if kind == "pair" and columns.text_b is None:
         raise DataError(
             f"{path}: kind='pair' needs the column of the second text: text_b=..."
         )
     wanted = None if kind == "pair" else kind
     reader = LabelReader(list(tables.values()), columns.label, wanted)
-    splits = {n: _split(n, table, columns, reader) for n, table in tables.items()}
-    notes_ = [*columns.notes, *reader.notes, *split_note, *_data_notes(splits, tables)]
-
-    by = [str(v) for v in tables["train"].column(group, "group")] if group else None
-    how = f"stratified, seed {seed}, rows of {group or 'the same text'} kept together"
-    dev_source = test_source = "the user's own"
-    if undivided:
-        train, test, by = _cut(splits["train"], TEST_FRACTION, seed, by, reader)
-        splits.update(train=train, test=replace(test, name="test"))
-        test_source = f"cut off the data: {TEST_FRACTION:.0%}, {how}"
-        notes_.append(f"There is one table: test was {test_source}.")
-    elif "test" not in splits:
-        test_source = "There is no test part."
-    if "dev" not in splits:
-        train, dev, _ = _cut(splits["train"], DEV_FRACTION, seed, by, reader)
-        splits.update(train=train, dev=replace(dev, name="dev"))
-        dev_source = f"cut off train: {DEV_FRACTION:.0%}, {how}"
-        notes_.append(f"There is no dev part: dev was {dev_source}.")
-    official, secondary = _choose_metric(metric, pos, reader)
+    official, secondary = _choose_metric(path, metric, pos, reader)
+    found = {n: _split(n, table, columns, reader) for n, table in tables.items()}
+    parts = _Splits(path, found, [*columns.notes, *reader.notes, *table_notes])
+    parts.notes += [note for part in found.values() for note in _split_notes(part)]
+    if "test" not in found:
+        parts.test_source = "There is no test part."
+    if "dev" not in found:
+        parts.dev_source = "There is no dev part."
+    if holdout:
+        by = [str(v) for v in tables["train"].column(group, "group")] if group else None
+        names = () if reader.kind == "multilabel" else reader.names
+        parts.cut_off(undivided, group, by, _Cut(seed, names))
+    parts.notes += _comparison_notes(parts.splits, reader)
     return Task(
         name=stem_of(path)[0] or path.name,
         version="local",
@@ -157,25 +276,11 @@ def user_task(
         label_names=reader.names,
         metric=official,
         secondary_metrics=secondary,
-        splits=splits,
-        sha256={name: split.sha256 for name, split in splits.items()},
+        splits=parts.splits,
+        sha256={name: split.sha256 for name, split in parts.splits.items()},
         source=path.name,
         description=f"Read from {path.name}.",
-        dev_source=dev_source,
-        test_source=test_source,
-        notes=tuple(notes_),
+        dev_source=parts.dev_source,
+        test_source=parts.test_source,
+        notes=tuple(parts.notes),
     )
-
-
-def _cut(
-    split: Split,
-    fraction: float,
-    seed: int,
-    by: Sequence[str] | None,
-    reader: LabelReader,
-) -> tuple[Split, Split, list[str] | None]:
-    """Return the rest, the part, and the groups of the rest."""
-    names = () if reader.kind == "multilabel" else reader.names
-    rest, part = cut_rows(split, fraction, seed=seed, by=by, label_names=names)
-    left = None if by is None else [by[int(i)] for i in rest]
-    return split.take(rest), split.take(part), left

@@ -28,6 +28,9 @@ def _items(X: Any, caller: str, name: str) -> list[Any]:
     shape = _shape(X)
     if shape is not None and len(shape) == 0:
         raise DataError(f"{caller} expected a sequence of texts; {name} is a scalar.")
+    if hasattr(X, "column_names") and hasattr(X, "to_pylist"):  # pyarrow.Table
+        columns = [X.column(i).to_pylist() for i in range(X.num_columns)]
+        return list(zip(*columns, strict=True))
     if hasattr(X, "to_pylist"):  # pyarrow Array and ChunkedArray
         return list(X.to_pylist())
     if hasattr(X, "columns") and hasattr(X, "iloc"):  # pandas.DataFrame
@@ -137,8 +140,8 @@ def check_text_pairs(
     Parameters
     ----------
     X : sequence of pairs of str
-        Two columns (2-D array, pandas or polars DataFrame) or a sequence of
-        2-tuples.
+        Two columns (2-D array, pandas or polars DataFrame, pyarrow Table) or a
+        sequence of 2-tuples.
     caller : str
         Name of the estimator or function, for messages.
     name : str, default="texts"
