@@ -191,10 +191,12 @@ def ngram_ensemble(
         _members(language, random_state), voting="soft", weights=[1, 1, 1, 0, 0]
     )
     normalizer = TweetNormalizer(
+        unicode_form="plain",
         urls="http",
         emoji="plain",
         max_run=3,
         run_scope="symbols",
+        max_word_run=2,
         lowercase=True,
         newlines=" ",
         whitespace=True,

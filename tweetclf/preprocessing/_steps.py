@@ -95,7 +95,14 @@ def compile_steps(options: Options) -> Step:
     return run
 
 
+_STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
+
+
 def _unicode(form: str) -> Step:
+    if form == "plain":
+        normal = _unicode("NFC")
+        return lambda text: normal(text).translate(_STRAIGHT)
+
     def step(text: str) -> str:
         # Nearly all tweets are in the form already, and asking is cheaper.
         if text.isascii() or unicodedata.is_normalized(form, text):  # type: ignore[arg-type]

@@ -31,9 +31,10 @@ class TweetNormalizer(TextNormalizer):
 
     Parameters
     ----------
-    unicode_form : {"NFC", "NFKC"} or None, default="NFC"
-        Unicode normal form. NFKC also turns full-width and styled letters into
-        plain ones.
+    unicode_form : {"NFC", "plain", "NFKC"} or None, default="NFC"
+        Unicode normal form. "plain" is NFC with straight quotes and apostrophes:
+        phones write ``don’t``, computers ``don't``. NFKC also turns full-width and
+        styled letters into plain ones.
     html_entities : bool, default=True
         Replace ``&amp;``, ``&#39;``, ``&aacute;`` ... by what they stand for, also
         where they were escaped twice. Only entities that end in ``;`` count.
@@ -119,7 +120,7 @@ class TweetNormalizer(TextNormalizer):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "unicode_form": [StrOptions({"NFC", "NFKC"}), None],
+        "unicode_form": [StrOptions({"NFC", "plain", "NFKC"}), None],
         "html_entities": ["boolean"],
         "urls": [str, None],
         "emails": [str, None],
