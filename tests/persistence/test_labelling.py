@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tweetclf.exceptions import DataError
-from tweetclf.persistence.labelling import label_stream
+from tweetclf.persistence.labelling import label_stream, open_source, takes_pairs
 
 
 class LengthClassifier:
@@ -91,8 +92,166 @@ def test_proba_needs_a_model_that_has_them() -> None:
         def predict(self, texts: Sequence[str]) -> list[str]:
             return ["a"] * len(texts)
 
+    source = io.StringIO("text\na\n")
     with pytest.raises(DataError, match="no predict_proba"):
-        next(label_stream(Hard(), io.StringIO("a\n"), io.StringIO(), proba=True))
+        next(label_stream(Hard(), source, io.StringIO(), format="csv", proba=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "options", "message"),
+    [
+        ("text,n,n,text\na,1,2,b\n", "csv", {}, "'text', 'n' more than once"),
+        ("text,,\na,1,2\n", "csv", {}, "'' more than once"),
+        ("\n \n,,\n", "csv", {}, "in is empty; a header"),
+        ("b,c\n", "csv", {}, "which column holds the text"),
+        ("text,b\n", "csv", {"text": "txt"}, "Did you mean 'text'"),
+        ("text,prediction\n", "csv", {}, "in already has a column 'prediction'"),
+        ("a\n", "lines", {"proba": True}, "plain lines have none"),
+        ("a\n", "lines", {"text_b": "b"}, "plain lines hold one text"),
+        ("a\n", "lines", {"pair": True}, "plain lines hold one text"),
+        ("text\na\n", "csv", {"pair": True}, "reads pairs .* with --text-b"),
+        (
+            "text,b\na,b\n",
+            "csv",
+            {"pair": False, "text_b": "b"},
+            "single texts; leave --text-b out",
+        ),
+        (
+            '{"text": "a"}\n\n{"text": "b", "prediction": 1}\n',
+            "jsonl",
+            {},
+            "in, line 3 already has a column 'prediction'",
+        ),
+        (
+            '{"text": "a"}\n{"text": "b", "p_long": 1}\n',
+            "jsonl",
+            {"proba": True},
+            "in, line 2 already has a column 'p_long'",
+        ),
+        ("[" * 100_000, "jsonl", {}, "in, line 1: not JSON .nested"),
+        ('{"text": ' + "1" * 5000 + "}", "jsonl", {}, "in, line 1: not JSON"),
+    ],
+)
+def test_refused_before_anything_is_written(
+    text: str, format: str, options: dict, message: str
+) -> None:
+    target = io.StringIO()
+    source = io.StringIO(text, newline="")
+    options = {"format": format, "name": "in", **options}
+    with pytest.raises(DataError, match=message):
+        list(label_stream(LengthClassifier(), source, target, **options))
+    assert target.getvalue() == ""
+
+
+def test_a_model_that_refuses_its_texts_leaves_nothing() -> None:
+    class Pairs(LengthClassifier):
+        def predict(self, texts: Sequence[str]) -> np.ndarray:
+            raise DataError("expected pairs")
+
+    target = io.StringIO()
+    with pytest.raises(DataError, match="expected pairs"):
+        list(label_stream(Pairs(), io.StringIO("text\na\n"), target, format="csv"))
+    assert target.getvalue() == ""
+
+
+def test_header_without_rows() -> None:
+    assert (
+        _label("id,text\n", "csv", proba=True) == "id,text,prediction,p_long,p_short\n"
+    )
+    assert _label("id\ttext\n", "tsv") == "id\ttext\tprediction\n"
+
+
+@pytest.mark.parametrize("start", ["\n", "\r\n\r\n", "  \n", ",\n", "\ufeff\n"])
+def test_blank_lines_before_the_header(start: str) -> None:
+    assert _label(f"{start}n,text\n1,a\n", "csv") == "n,text,prediction\n1,a,short\n"
+
+
+def test_long_fields_are_read_up_to_a_limit() -> None:
+    long = "x" * 200_000
+    assert _label(f"text\n{long}\n", "csv").endswith(f"{long},long\n")
+    never_closed = 'text\na\n"' + "x" * (2**24 + 1)
+    with pytest.raises(DataError, match="in, line 3: a field has more than 16,777,216"):
+        _label(never_closed, "csv")
+
+
+@pytest.mark.parametrize("text", ["\ud83d", "hola \udc00 \ud83d", "ñ \udcff"])
+def test_half_surrogates_in_jsonl_stay_escapes(text: str) -> None:
+    # As the fields of others, and as the text itself.
+    source = json.dumps({"text": text, "ñ": "ñ"}) + "\n" + json.dumps({"text": "ñ"})
+    labelled = _label(source, "jsonl")
+    rows = [json.loads(line) for line in labelled.encode("utf-8").splitlines()]
+    assert [row["text"] for row in rows] == [text, "ñ"]
+    assert rows[0]["ñ"] == "ñ"
+    assert '"ñ"' in labelled.splitlines()[1]
+
+
+def _label_bytes(content: bytes, format: str) -> str:
+    target = io.StringIO()
+    with open_source(io.BytesIO(content), format) as source:
+        list(label_stream(LengthClassifier(), source, target, format=format, name="in"))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "format", "expected"),
+    [
+        ("text\nñ\n", "csv", "text,prediction\nñ,short\n"),
+        ('{"text": "ñ"}\n', "jsonl", '{"text": "ñ", "prediction": "short"}\n'),
+        ("12345\n", "lines", "short\n"),
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_byte_order_mark_is_no_part_of_the_data(
+    content: str, format: str, expected: str, mark: bytes
+) -> None:
+    assert _label_bytes(mark + content.encode(), format) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "format", "place"),
+    [
+        (b"hola\n\xc3\xb1\nma\xf1ana\n", "lines", "in, line 3: byte 0xf1"),
+        (b"a\n" * 20_000 + b"\xed\xa0\xbd\n", "lines", "in, line 20001: byte 0xed"),
+        (b'text,n\n"a\nb",1\n\xff,2\n', "csv", "in, line 4: byte 0xff"),
+        (b"te\xe9t\n", "csv", "in, line 1: byte 0xe9"),
+        (b'{"text": "a"}\n{"text": "\x80"}\n', "jsonl", "in, line 2: byte 0x80"),
+        ("text\n".encode("utf-16"), "csv", "in, line 1: byte 0xff .*UTF-16"),
+    ],
+)
+def test_broken_utf8_names_the_line(content: bytes, format: str, place: str) -> None:
+    with pytest.raises(DataError, match=place):
+        _label_bytes(content, format)
+
+
+@given(st.binary(max_size=60), st.sampled_from(["csv", "tsv", "jsonl", "lines"]))
+def test_any_bytes_are_labelled_or_a_data_error(content: bytes, format: str) -> None:
+    start = b"text\n" if format in {"csv", "tsv"} else b""
+    with contextlib.suppress(DataError):
+        _label_bytes(start + content, format).encode("utf-8")
+
+
+def test_carriage_returns() -> None:
+    assert _label_bytes(b"hola\rque tal\r\nb\n", "lines") == "long\nshort\n"
+    table = b'text,n\r\n"a\rb",1\rc,2\n'
+    rows = list(csv.reader(io.StringIO(_label_bytes(table, "csv"), newline="")))
+    assert rows[1:] == [["a\rb", "1", "short"], ["c", "2", "short"]]
+
+
+def test_models_say_whether_they_take_pairs() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    from tweetclf.estimators import TextDummyClassifier, nbsvm
+    from tweetclf.features import NgramTfidfVectorizer, PairFeatures
+
+    words, logistic = NgramTfidfVectorizer(), LogisticRegression()
+    assert takes_pairs(make_pipeline(PairFeatures(words), logistic)) is True
+    assert takes_pairs(TextDummyClassifier(pairs=True)) is True
+    assert takes_pairs(make_pipeline(words, logistic)) is False
+    assert takes_pairs(TextDummyClassifier()) is False
+    assert takes_pairs(nbsvm()) is False
+    assert takes_pairs(make_pipeline(FunctionTransformer(), logistic)) is None
 
 
 # A carriage return inside an unquoted field ends it, so the writer must quote it.

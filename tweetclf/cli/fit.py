@@ -1,5 +1,9 @@
 """Train one system on a task or on your own file, and save the model.
 
+A single file of your own is used whole. Of a task, or of data of your own that are
+divided, only train is used, or with --with-dev train and dev; test never is. To
+measure a system, use "tweetclf leaderboard".
+
 The saved folder holds JSON and arrays only; loading it executes no code. Use it with
 "tweetclf predict" or tweetclf.load.
 
@@ -11,10 +15,27 @@ examples:
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._output import note
 
+if TYPE_CHECKING:
+    from tweetclf.tasks import Task
+
 __all__ = ["add_arguments", "run"]
+
+_MAX_SEED = 2**32 - 1
+
+
+def _seed(text: str) -> int:
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= _MAX_SEED:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 0 to {_MAX_SEED}, got {text!r}"
+        )
+    return number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,32 +50,80 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
     parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
-    parser.add_argument("--seed", type=int, default=0, help="seed (0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed (0)")
+    parser.add_argument(
+        "--with-dev", action="store_true", help="train on dev too, if there is one"
+    )
     parser.add_argument(
         "--data-dir", metavar="DIR", help="folder of the public datasets"
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train and save."""
+def _check_output(path: str) -> None:
+    """Refuse at once what could not be saved after hours of training."""
+    target = Path(path)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(
+            f"{target} exists and is not an empty folder; choose another path or "
+            "remove it first."
+        )
+    parent = next(p for p in target.absolute().parents if p.exists())
+    if not parent.is_dir():
+        raise NotADirectoryError(f"{target} cannot be made: {parent} is no folder.")
+    if not os.access(parent, os.W_OK):
+        raise PermissionError(f"{target} cannot be made: {parent} is not writable.")
+
+
+def _training_data(task: Task, with_dev: bool) -> tuple[list[Any], Any, str]:
+    """Return texts, labels and which splits they are."""
+    import numpy as np
+
+    names = ["train", "dev"] if with_dev and "dev" in task.splits else ["train"]
+    splits = [task.splits[name] for name in names]
+    texts = [text for split in splits for text in split.texts]
+    labels = np.concatenate([np.asarray(split.labels) for split in splits])
+    if task.version == "local" and len(task.splits) == 1:
+        return texts, labels, f"all rows of {task.source}"
+    used = ", ".join(
+        f"{name} {len(split)}" for name, split in zip(names, splits, strict=True)
+    )
+    return texts, labels, used
+
+
+def _fit(args: argparse.Namespace) -> None:
     from tweetclf.exceptions import DataError
     from tweetclf.leaderboard import get_system
     from tweetclf.leaderboard.runner import check_runs
     from tweetclf.persistence import save
     from tweetclf.tasks import load_task
 
+    _check_output(args.output)
     columns = {"text": args.text, "text_b": args.text_b, "label": args.label}
     given = {key: value for key, value in columns.items() if value}
-    task = load_task(args.task, data_dir=args.data_dir, **given)
+    task = load_task(args.task, data_dir=args.data_dir, holdout=False, **given)
     system = get_system(args.system)
     check_runs(task, system)
     if task.grouped:
         raise DataError(
             f"task {task.name!r} trains one model a group; fit a task of one group."
         )
-    model = system.build(task, seed=args.seed).fit(*task.train)
+    texts, labels, used = _training_data(task, args.with_dev)
+    model = system.build(task, seed=args.seed).fit(texts, labels)
     save(model, args.output, metadata={"system": system.name, "task": task.name})
     for line in task.notes:
         note(line)
-    note(f"{system.name} trained on {len(task.train)} texts, saved in {args.output}")
+    note(
+        f"{system.name} trained on {len(texts)} texts ({used}), saved in {args.output}"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and save."""
+    try:
+        _fit(args)
+    except KeyboardInterrupt:
+        if args.debug:
+            raise
+        note("tweetclf fit: interrupted; no model was saved.")
+        return 130
     return 0

@@ -1,7 +1,8 @@
 """Label a file, or standard input, with a model saved by tweetclf.
 
 Tables (CSV, TSV) and JSON Lines keep all their columns and gain "prediction"; plain
-text gives one label a line. The input may be of any size.
+text gives one label a line (and has no room for --proba). Input and output are UTF-8,
+whatever the console's encoding; the input may be of any size.
 
 examples:
   tweetclf predict model tweets.csv --output labelled.csv
@@ -12,12 +13,12 @@ examples:
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from tweetclf.cli._output import note
 
@@ -58,19 +59,27 @@ def _format(args: argparse.Namespace) -> str:
 
 
 @contextlib.contextmanager
-def _source(path: str) -> Iterator[IO[str]]:
-    if path == "-":
-        # The console's encoding is not that of the data.
-        yield io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", newline="\n")
+def _source(path: str, format: str) -> Iterator[IO[str]]:
+    from tweetclf.persistence.labelling import open_source
+
+    if path != "-":
+        with Path(path).open("rb") as file, open_source(file, format) as text:
+            yield text
         return
-    with Path(path).open(encoding="utf-8", newline="") as file:
-        yield file
+    # The console's encoding is not that of the data.
+    text = open_source(sys.stdin.buffer, format)
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 @contextlib.contextmanager
 def _target(path: str | None) -> Iterator[IO[str]]:
     if path is None:
-        yield sys.stdout
+        sys.stdout.flush()
+        # Unlike a TextIOWrapper, this never closes standard output behind our back.
+        yield cast(IO[str], codecs.getwriter("utf-8")(sys.stdout.buffer))
         return
     from tweetclf.utils.files import atomic_path
 
@@ -81,35 +90,45 @@ def _target(path: str | None) -> Iterator[IO[str]]:
         yield file
 
 
-def run(args: argparse.Namespace) -> int:
-    """Label the input."""
-    from tweetclf.exceptions import DataError
+def _label(args: argparse.Namespace) -> Iterator[int]:
+    """Yield the number of rows labelled so far."""
     from tweetclf.persistence import load
-    from tweetclf.persistence.labelling import label_stream
+    from tweetclf.persistence.labelling import label_stream, takes_pairs
 
     model = load(args.model)
+    format = _format(args)
+    with _source(args.input, format) as source, _target(args.output) as target:
+        yield from label_stream(
+            model,
+            source,
+            target,
+            format=format,
+            text=args.text,
+            text_b=args.text_b,
+            proba=args.proba,
+            pair=takes_pairs(model),
+            name="standard input" if args.input == "-" else args.input,
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Label the input."""
     show = args.output and sys.stderr.isatty()
     done = 0
     try:
-        with _source(args.input) as source, _target(args.output) as target:
-            for done in label_stream(
-                model,
-                source,
-                target,
-                format=_format(args),
-                text=args.text,
-                text_b=args.text_b,
-                proba=args.proba,
-                name="standard input" if args.input == "-" else args.input,
-            ):
-                if show:
-                    print(f"\r{done} rows", end="", file=sys.stderr)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{args.input} is not UTF-8 (byte {error.start} of a block: "
-            f"{error.object[error.start : error.end]!r}); convert it first, e.g. with "
-            "iconv."
-        ) from error
+        for done in _label(args):
+            if show:
+                print(f"\r{done} rows", end="", file=sys.stderr)
+    except KeyboardInterrupt:
+        if args.debug:
+            raise
+        state = (
+            f"nothing was written to {args.output}"
+            if args.output
+            else f"the first {done} rows were written, perhaps some more"
+        )
+        note(f"tweetclf predict: interrupted; {state}.")
+        return 130
     if args.output:
         note(f"{done} rows labelled in {args.output}")
     return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -14,90 +16,176 @@ import numpy as np
 from tweetclf.exceptions import DataError
 from tweetclf.utils.registry import suggest
 
-__all__ = ["FORMATS", "label_stream"]
+__all__ = ["FORMATS", "label_stream", "open_source", "takes_pairs"]
 
 FORMATS = ("csv", "tsv", "jsonl", "lines")
 TEXT_COLUMNS = ("text", "tweet", "texto", "content", "full_text", "sentence")
 """Columns that are taken for the text where none is named, in this order."""
 
 PREDICTION = "prediction"
+_TABLES = {"csv": ",", "tsv": "\t"}
+# Longer fields are not tweets: a quotation mark was never closed.
+_MAX_FIELD = 2**24
+
+Row = tuple[int, dict[str, Any]]
+
+
+# -- reading ----------------------------------------------------------------------
 
 
 @dataclass
 class _Source:
-    """Rows of an input with the place of each, for messages."""
+    """Rows of an input with the line of each, for messages."""
 
     name: str
-    rows: Iterator[tuple[int, dict[str, Any]]]
+    rows: Iterator[Row]
     columns: list[str] | None
 
 
-def _lines(file: IO[str], name: str) -> _Source:
+def open_source(file: IO[bytes], format: str) -> io.TextIOWrapper:
+    """Decode an input the way `label_stream` expects it.
+
+    Parameters
+    ----------
+    file : binary file
+        The input, UTF-8 with or without a byte-order mark.
+    format : {"csv", "tsv", "jsonl", "lines"}
+        In tables every kind of line end counts, in the others the line feed alone
+        (a carriage return before it is dropped).
+
+    Returns
+    -------
+    TextIOWrapper
+        Bytes that are not UTF-8 come as lone surrogates, so that `label_stream` can
+        name their line.
+    """
+    return io.TextIOWrapper(
+        file,
+        encoding="utf-8-sig",
+        errors="surrogateescape",
+        newline="" if format in _TABLES else "\n",
+    )
+
+
+def _checked(file: Iterable[str], name: str) -> Iterator[str]:
+    """Yield the lines without a byte-order mark; refuse what is not UTF-8."""
+    for number, line in enumerate(file, start=1):
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+        if not line.isascii():
+            try:
+                line.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise _not_utf8(line[error.start], f"{name}, line {number}") from None
+        yield line
+
+
+def _not_utf8(character: str, place: str) -> DataError:
+    byte = ord(character) - 0xDC00
+    if not 0x80 <= byte <= 0xFF:
+        return DataError(f"{place}: half of a surrogate pair; remove it.")
+    return DataError(
+        f"{place}: byte 0x{byte:02x} is not valid UTF-8. Convert the input first, e.g. "
+        "with: iconv -f CP1252 -t UTF-8 (or -f UTF-16)."
+    )
+
+
+def _lines(lines: Iterator[str], name: str) -> _Source:
     rows = (
         (number, {"text": line.rstrip("\n").removesuffix("\r")})
-        for number, line in enumerate(file, start=1)
+        for number, line in enumerate(lines, start=1)
     )
     return _Source(name, rows, ["text"])
 
 
-def _jsonl(file: IO[str], name: str) -> _Source:
-    def rows() -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(
-                    f"{name}, line {number}: not JSON ({error})."
-                ) from error
-            if not isinstance(row, dict):
-                raise DataError(
-                    f"{name}, line {number}: expected a JSON object, found a "
-                    f"{type(row).__name__}."
-                )
-            yield number, row
-
-    return _Source(name, rows(), None)
+def _jsonl(lines: Iterator[str], name: str) -> _Source:
+    rows = (
+        (number, _object(line, f"{name}, line {number}"))
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    )
+    return _Source(name, rows, None)
 
 
-def _table(file: IO[str], name: str, delimiter: str) -> _Source:
-    reader = csv.reader(file, delimiter=delimiter)
+def _object(line: str, place: str) -> dict[str, Any]:
     try:
-        header = next(reader)
-    except StopIteration:
-        raise DataError(f"{name} is empty; a header line was expected.") from None
-    except csv.Error as error:
-        raise DataError(f"{name}, line 1: {error}.") from error
-    header[0] = header[0].removeprefix("\ufeff")
+        row = json.loads(line)
+    except RecursionError:
+        raise DataError(f"{place}: not JSON (nested too deeply).") from None
+    except ValueError as error:
+        raise DataError(f"{place}: not JSON ({error}).") from error
+    if not isinstance(row, dict):
+        raise DataError(
+            f"{place}: expected a JSON object, found a {type(row).__name__}."
+        )
+    return row
 
-    def rows() -> Iterator[tuple[int, dict[str, Any]]]:
+
+class _Records:
+    """Records of a table that are not blank, with the line each ends in."""
+
+    def __init__(self, lines: Iterator[str], name: str, delimiter: str) -> None:
+        # The limit is the module's; others may have set a higher one.
+        csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
+        self._reader = csv.reader(lines, delimiter=delimiter)
+        self._name = name
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         while True:
             try:
-                row = next(reader)
+                row = next(self._reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                raise DataError(f"{name}, line {reader.line_num}: {error}.") from error
-            if not row:
-                continue
+                raise self._unreadable(error) from error
+            if row:
+                yield self._reader.line_num, row
+
+    def _unreadable(self, error: csv.Error) -> DataError:
+        place = f"{self._name}, line {self._reader.line_num}"
+        if "field limit" in str(error):
+            return DataError(
+                f"{place}: a field has more than {csv.field_size_limit():,} "
+                "characters. Is there a quotation mark that is never closed?"
+            )
+        return DataError(f"{place}: {error}.")
+
+
+def _table(lines: Iterator[str], name: str, delimiter: str) -> _Source:
+    records = iter(_Records(lines, name, delimiter))
+    header = next((row for _, row in records if "".join(row).strip()), None)
+    if header is None:
+        raise DataError(f"{name} is empty; a header line was expected.")
+    repeated = [column for column, n in Counter(header).items() if n > 1]
+    if repeated:
+        raise DataError(
+            f"{name}: the header has {', '.join(map(repr, repeated))} more than once. "
+            "Rename columns, so that nothing is lost."
+        )
+
+    def rows() -> Iterator[Row]:
+        for number, row in records:
             if len(row) != len(header):
                 raise DataError(
-                    f"{name}, line {reader.line_num}: {len(row)} fields, but the "
-                    f"header has {len(header)}. Quote fields that hold the delimiter "
-                    "or line breaks."
+                    f"{name}, line {number}: {len(row)} fields, but the header has "
+                    f"{len(header)}. Quote fields that hold the delimiter or line "
+                    "breaks."
                 )
-            yield reader.line_num, dict(zip(header, row, strict=True))
+            yield number, dict(zip(header, row, strict=True))
 
     return _Source(name, rows(), header)
 
 
-def _open_source(file: IO[str], name: str, format: str) -> _Source:
+def _read(file: Iterable[str], name: str, format: str) -> _Source:
+    lines = _checked(file, name)
     if format == "lines":
-        return _lines(file, name)
+        return _lines(lines, name)
     if format == "jsonl":
-        return _jsonl(file, name)
-    return _table(file, name, "\t" if format == "tsv" else ",")
+        return _jsonl(lines, name)
+    return _table(lines, name, _TABLES[format])
+
+
+# -- columns ----------------------------------------------------------------------
 
 
 def _find_column(columns: Iterable[str], wanted: str | None, name: str) -> str:
@@ -140,6 +228,9 @@ def _field(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
+# -- writing ----------------------------------------------------------------------
+
+
 class _TableWriter:
     """A CSV writer whose rows end in a line feed, and that can be read back."""
 
@@ -166,12 +257,143 @@ def _columns_added(model: Any, proba: bool) -> list[str]:
     return [PREDICTION, *(f"p_{label}" for label in model.classes_)]
 
 
-def _batches(
-    rows: Iterable[tuple[int, dict[str, Any]]], size: int
-) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+def _dumps(row: dict[str, Any]) -> str:
+    """Return one JSON line; half a surrogate pair stays the escape it was."""
+    line = json.dumps(row, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(row)
+    return line
+
+
+class _Writer:
+    """Writes rows with their predictions, in the format of the input."""
+
+    def __init__(self, target: IO[str], format: str, added: Sequence[str]) -> None:
+        self._target = target
+        self._format = format
+        self._added = added
+        self._table = (
+            _TableWriter(target, _TABLES[format]) if format in _TABLES else None
+        )
+
+    def header(self, columns: Sequence[str] | None) -> None:
+        if self._table is not None:
+            self._table.writerow([*(columns or ()), *self._added])
+
+    def row(self, row: dict[str, Any], values: Sequence[Any]) -> None:
+        if self._table is not None:
+            self._table.writerow([*row.values(), *map(_field, values)])
+        elif self._format == "jsonl":
+            added = dict(zip(self._added, values, strict=True))
+            self._target.write(_dumps(row | added) + "\n")
+        else:
+            self._target.write(f"{_field(values[0])}\n")
+
+
+# -- labelling --------------------------------------------------------------------
+
+
+def takes_pairs(model: Any) -> bool | None:
+    """Tell whether a loaded model reads text pairs; None if its parts do not say."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import FunctionTransformer
+
+    from tweetclf.features import PairFeatures
+
+    parts = {"": model, **model.get_params(deep=True)}
+    for name, part in parts.items():
+        if isinstance(part, PairFeatures):
+            return True
+        if name.rpartition("__")[2] == "pairs" and part is True:
+            return True
+    # These two read whatever columns they are told to.
+    free = (ColumnTransformer, FunctionTransformer)
+    return None if any(isinstance(part, free) for part in parts.values()) else False
+
+
+def _check_request(
+    format: str, text_b: str | None, proba: bool, pair: bool | None
+) -> None:
+    """Refuse what cannot be done, whatever the input holds."""
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {FORMATS}. Got {format!r} instead.")
+    if format == "lines" and proba:
+        raise DataError(
+            "--proba adds columns, and plain lines have none. Give a CSV, TSV or JSON "
+            "Lines input (--format names it)."
+        )
+    if format == "lines" and (text_b or pair):
+        raise DataError(
+            "plain lines hold one text each. Give the pairs as CSV, TSV or JSON Lines "
+            "(--format names it)."
+        )
+    if pair is False and text_b:
+        raise DataError("this model reads single texts; leave --text-b out.")
+    if pair and not text_b:
+        raise DataError(
+            "this model reads pairs of texts; name the column of the second text with "
+            "--text-b."
+        )
+
+
+def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     iterator = iter(rows)
     while batch := list(itertools.islice(iterator, size)):
         yield batch
+
+
+def _refuse_taken(columns: Iterable[str], added: Iterable[str], place: str) -> None:
+    taken = sorted(set(added).intersection(columns))
+    if taken:
+        raise DataError(
+            f"{place} already has a column {taken[0]!r}; rename it first, so that "
+            "nothing is lost."
+        )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is read from a row, and what is added to it."""
+
+    model: Any
+    format: str
+    name: str
+    text: str | None
+    text_b: str | None
+    proba: bool
+    added: tuple[str, ...]
+
+    def choose(self, columns: Sequence[str]) -> tuple[str, str | None]:
+        """Return the columns of the text and of the second text."""
+        if self.format != "lines":
+            _refuse_taken(columns, self.added, self.name)
+        first = _find_column(columns, self.text, self.name)
+        if self.text_b is None:
+            return first, None
+        return first, _find_column(columns, self.text_b, self.name)
+
+    def texts(self, batch: Sequence[Row], chosen: tuple[str, str | None]) -> list[Any]:
+        """Return the texts or pairs of a batch; refuse rows that cannot be done."""
+        first, second = chosen
+        texts: list[Any] = []
+        for number, row in batch:
+            place = f"{self.name}, line {number}"
+            if self.format == "jsonl":  # Each row has columns of its own.
+                _refuse_taken(row, self.added, place)
+            text = _text_of(row, first, place)
+            texts.append((text, _text_of(row, second, place)) if second else text)
+        return texts
+
+    def values(self, texts: list[Any]) -> list[list[Any]]:
+        """Return what is added to each row."""
+        values = [[_plain(label)] for label in self.model.predict(texts)]
+        if self.proba:
+            chances = self.model.predict_proba(texts)
+            for value, chance in zip(values, chances, strict=True):
+                value.extend(_plain(np.asarray(chance)))
+        return values
 
 
 def label_stream(
@@ -183,6 +405,7 @@ def label_stream(
     text: str | None = None,
     text_b: str | None = None,
     proba: bool = False,
+    pair: bool | None = None,
     batch_size: int = 2000,
     name: str = "input",
 ) -> Iterator[int]:
@@ -195,7 +418,8 @@ def label_stream(
     model : estimator
         A fitted text estimator.
     source, target : text files
-        Input and output; tables should be opened with ``newline=""``.
+        Input and output; see `open_source`. Tables are to be written with
+        ``newline=""``.
     format : {"csv", "tsv", "jsonl", "lines"}, default="lines"
         Format of both. Tables and JSON Lines keep all columns and gain
         ``prediction``; ``"lines"`` reads one text a line and writes one label a line.
@@ -205,7 +429,10 @@ def label_stream(
     text_b : str, optional
         Column of the second text, for models of text pairs.
     proba : bool, default=False
-        Add a column ``p_<class>`` for each class (tables and JSON Lines).
+        Add a column ``p_<class>`` for each class (tables and JSON Lines only).
+    pair : bool, optional
+        Whether the model reads text pairs, so that a missing or needless `text_b` is
+        refused at once; by default the model is left to refuse the texts.
     batch_size : int, default=2000
         Rows predicted at a time.
     name : str, default="input"
@@ -219,49 +446,27 @@ def label_stream(
     Raises
     ------
     DataError
-        If a row cannot be read; the message names the input, the line and the fix.
+        If a row cannot be read, or already has a column that would be added; the
+        message names the input, the line and the fix.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {FORMATS}. Got {format!r} instead.")
-    rows = _open_source(source, name, format)
-    added = _columns_added(model, proba)
-    writer: _TableWriter | None = None
-    column: str | None = None
+    _check_request(format, text_b, proba, pair)
+    added = tuple(_columns_added(model, proba))
+    job = _Job(model, format, name, text, text_b or None, proba, added)
+    rows = _read(source, name, format)
+    writer = _Writer(target, format, added)
+    chosen = None if rows.columns is None else job.choose(rows.columns)
     done = 0
     for batch in _batches(rows.rows, batch_size):
-        if column is None:
-            columns = rows.columns or list(batch[0][1])
-            column = _find_column(columns, text, name)
-            second = _find_column(columns, text_b, name) if text_b else None
-            taken = sorted(set(added) & set(columns))
-            if taken and format != "lines":
-                raise DataError(
-                    f"{name} already has a column {taken[0]!r}; rename it first, so "
-                    "that nothing is lost."
-                )
-            if format in {"csv", "tsv"}:
-                writer = _TableWriter(target, "\t" if format == "tsv" else ",")
-                writer.writerow([*columns, *added])
-        texts: list[Any] = [
-            _text_of(row, column, f"{name}, line {number}") for number, row in batch
-        ]
-        if second:
-            texts = [
-                (first, _text_of(row, second, f"{name}, line {number}"))
-                for first, (number, row) in zip(texts, batch, strict=True)
-            ]
-        values = [[_plain(label)] for label in model.predict(texts)]
-        if proba:
-            for value, chances in zip(values, model.predict_proba(texts), strict=True):
-                value.extend(_plain(np.asarray(chances)))
+        if chosen is None:
+            chosen = job.choose(list(batch[0][1]))
+        values = job.values(job.texts(batch, chosen))
+        # Only now: a model that refuses the texts leaves nothing behind.
+        if not done:
+            writer.header(rows.columns)
         for (_, row), value in zip(batch, values, strict=True):
-            if writer is not None:
-                writer.writerow([*row.values(), *map(_field, value)])
-            elif format == "jsonl":
-                row.update(zip(added, value, strict=True))
-                target.write(json.dumps(row, ensure_ascii=False) + "\n")
-            else:
-                target.write(f"{_field(value[0])}\n")
+            writer.row(row, value)
         done += len(batch)
         target.flush()
         yield done
+    if not done:
+        writer.header(rows.columns)

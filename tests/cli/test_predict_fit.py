@@ -1,0 +1,287 @@
+"""`tweetclf fit` and `tweetclf predict`: what is trained on, read and written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tweetclf.cli import main
+from tweetclf.persistence import load
+
+ROWS = [("qué lindo día ñ", "P"), ("qué feo día", "N")] * 15
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
+
+
+def write_table(path: str, rows: list[tuple[str, ...]], header: str) -> str:
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header.split(","), *rows])
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of single texts and one of pairs."""
+    root = tmp_path_factory.mktemp("models")
+    table = write_table(str(root / "one.csv"), ROWS, "text,label")
+    assert main(["fit", "tfidf-lr", table, "--output", str(root / "one")]) == 0
+    pairs = [(a, "sí" if b == "P" else "no", b) for a, b in ROWS]
+    table = write_table(str(root / "two.csv"), pairs, "text,text_b,label")
+    assert main(["fit", "tfidf-lr", table, "--output", str(root / "two")]) == 0
+    return root
+
+
+def command(*argv: object) -> list[str]:
+    return [sys.executable, "-m", "tweetclf", *map(str, argv)]
+
+
+# -- predict ----------------------------------------------------------------------
+
+
+def test_output_is_utf8_on_any_console(folder: Path) -> None:
+    Path("t.csv").write_text("text\nqué lindo día ñ 🙃\n", encoding="utf-8")
+    done = subprocess.run(
+        command("predict", folder / "one", "t.csv"),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
+    assert done.stdout.decode("utf-8") == "text,prediction\nqué lindo día ñ 🙃,P\n"
+
+
+def test_half_surrogates_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = json.dumps({"text": "qué lindo día \ud83d", "otro": "\udc00"})
+    Path("t.jsonl").write_text(line + "\n", encoding="utf-8")
+    argv = ["predict", str(folder / "one"), "t.jsonl"]
+    assert main([*argv, "--output", "out.jsonl"]) == 0
+    assert main([*argv, "--proba"]) == 0
+    printed = capsys.readouterr().out
+    for content in (Path("out.jsonl").read_text("utf-8"), printed):
+        row = json.loads(content)
+        assert row["text"] == "qué lindo día \ud83d"
+        assert row["otro"] == "\udc00"
+        assert row["prediction"] == "P"
+
+
+@pytest.mark.parametrize(
+    ("format", "content"),
+    [
+        ("csv", b'\xef\xbb\xbftext\r\nlindo\r\n"feo\rfeo"\r\n'),
+        ("jsonl", b'\xef\xbb\xbf{"text": "lindo"}\r\n{"text": "feo"}\r\n'),
+        ("lines", b"\xef\xbb\xbflindo\rlindo\r\nfeo\n"),
+    ],
+)
+def test_standard_input_is_read_like_a_file(
+    folder: Path, format: str, content: bytes
+) -> None:
+    Path("t.data").write_bytes(content)
+    options = ["--format", format]
+    argv = command("predict", folder / "one")
+    first = subprocess.run(
+        [*argv, "t.data", *options], capture_output=True, check=True
+    ).stdout
+    again = subprocess.run(
+        [*argv, *options], input=content, capture_output=True, check=True
+    ).stdout
+    assert first == again
+    assert re.findall(rb"\b[PN]\b", first) == [b"P", b"N"]
+
+
+def test_broken_utf8_names_input_and_line(folder: Path) -> None:
+    content = b"lindo\n" * 9000 + b"ma\xf1ana\n"
+    Path("t.txt").write_bytes(content)
+    argv = command("predict", folder / "one")
+    for name, done in (
+        ("t.txt", subprocess.run([*argv, "t.txt"], capture_output=True)),
+        ("standard input", subprocess.run(argv, input=content, capture_output=True)),
+    ):
+        assert done.returncode == 1
+        assert f"error: {name}, line 9001: byte 0xf1 is".encode() in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "content", "options", "message"),
+    [
+        ("one", "text,b\na,b\n", ["--text-b", "b"], "leave --text-b out"),
+        ("two", "text,text_b\na,b\n", [], "name the column of the second text"),
+        ("two", "text,text_b\n", [], "name the column of the second text"),
+        ("one", "text,text\na,b\n", [], "'text' more than once"),
+        ("one", "b,c\n", [], "which column holds the text"),
+    ],
+)
+def test_nothing_is_written_on_a_refusal(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    model: str,
+    content: str,
+    options: list[str],
+    message: str,
+) -> None:
+    Path("t.csv").write_text(content, encoding="utf-8")
+    argv = ["predict", str(folder / model), "t.csv", *options]
+    assert main(argv) == 1
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
+    assert main([*argv, "--output", "out.csv"]) == 1
+    assert not Path("out.csv").exists()
+
+
+def test_pairs_and_header_only_tables(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("t.csv").write_text("text,text_b\nqué feo día,no\n", encoding="utf-8")
+    model = str(folder / "two")
+    assert main(["predict", model, "t.csv", "--text-b", "text_b"]) == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert rows[1] == ["qué feo día", "no", "N"]
+    Path("t.csv").write_text("text,text_b\n", encoding="utf-8")
+    argv = ["predict", model, "t.csv", "--text-b", "text_b", "--output", "o.csv"]
+    assert main(argv) == 0
+    assert Path("o.csv").read_text("utf-8") == "text,text_b,prediction\n"
+    assert "0 rows labelled" in capsys.readouterr().err
+
+
+def test_proba_of_plain_lines_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("t.txt").write_text("lindo\n", encoding="utf-8")
+    assert main(["predict", str(folder / "one"), "t.txt", "--proba"]) == 1
+    assert "plain lines have none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_interrupted_predict_says_what_is_true(folder: Path, output: bool) -> None:
+    options = ["--output", "out.txt"] if output else []
+    process = subprocess.Popen(
+        # Unbuffered reading, so that the first batch is done when it has been sent.
+        command("predict", folder / "one", *options),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"lindo\n" * 5000)
+    process.stdin.flush()
+    if output:
+        deadline = time.monotonic() + 60
+        while not list(Path().glob(".out.txt.*")):
+            assert time.monotonic() < deadline, "predict did not begin in a minute"
+            time.sleep(0.05)
+    else:
+        assert process.stdout is not None
+        process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors.decode()
+    assert b"Traceback" not in errors
+    assert b"finished work is kept" not in errors
+    if output:
+        assert b"interrupted; nothing was written to out.txt" in errors
+        assert list(Path().iterdir()) == []
+    else:
+        assert re.search(rb"interrupted; the first \d+ rows were written", errors)
+
+
+# -- fit --------------------------------------------------------------------------
+
+
+def test_own_table_is_used_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    # Each word is in one text alone, so that the vocabulary tells what was read.
+    rows = [(f"palabra{i} {['mal', 'bien'][i % 2]}", "NP"[i % 2]) for i in range(60)]
+    write_table("mine.csv", rows, "tweet,class")
+    assert main(["fit", "tfidf-lr", "mine.csv", "--output", "model"]) == 0
+    printed = capsys.readouterr().err
+    last = printed.splitlines()[-1]
+    assert last == (
+        "tfidf-lr trained on 60 texts (all rows of mine.csv), saved in model"
+    )
+    assert "cut off" not in printed
+    names = set(load("model")[0].get_feature_names_out())
+    assert {f"palabra{i}" for i in range(60)} <= names
+    write_table("four.csv", rows[:4], "tweet,class")
+    assert main(["fit", "tfidf-lr", "four.csv", "--output", "small"]) == 0
+
+
+def test_divided_data_are_trained_on_train(capsys: pytest.CaptureFixture[str]) -> None:
+    splits = ["train", "train", "dev", "dev", "test", "test"]
+    rows = [
+        (f"palabra{i} {splits[i % 6]}", "NP"[i % 2], splits[i % 6]) for i in range(60)
+    ]
+    write_table("mine.csv", rows, "text,label,split")
+    assert main(["fit", "tfidf-lr", "mine.csv", "--output", "a"]) == 0
+    assert "trained on 20 texts (train 20), saved in a" in capsys.readouterr().err
+    assert main(["fit", "tfidf-lr", "mine.csv", "--output", "b", "--with-dev"]) == 0
+    printed = capsys.readouterr().err
+    assert "trained on 40 texts (train 20, dev 20), saved in b" in printed
+    for model, known in (("a", {"train"}), ("b", {"train", "dev"})):
+        names = set(load(model)[0].get_feature_names_out())
+        assert names & set(splits) == known
+
+
+def test_registered_task(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["fit", "majority", "sample-humor", "--output"]
+    assert main([*argv, "a"]) == 0
+    assert "trained on 777 texts (train 777)" in capsys.readouterr().err
+    assert main([*argv, "b", "--with-dev"]) == 0
+    assert "888 texts (train 777, dev 111)" in capsys.readouterr().err
+    multilabel = ["fit", "tfidf-lr", "sample-emotions", "--with-dev", "--output", "c"]
+    assert main(multilabel) == 0
+    assert "888 texts" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "x", "1.5", ""])
+def test_seeds_are_checked(seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "majority", "sample-humor", "--output", "m", f"--seed={seed}"])
+    assert stop.value.code == 2
+    assert "from 0 to 4294967295" in capsys.readouterr().err
+
+
+def test_output_is_checked_before_training(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tweetclf.tasks
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("the data were read")
+
+    monkeypatch.setattr(tweetclf.tasks, "load_task", fail)
+    Path("model").mkdir()
+    Path("model/file").write_text("x")
+    argv = ["fit", "majority", "sample-humor", "--output"]
+    assert main([*argv, "model"]) == 1
+    assert "model exists and is not an empty folder" in capsys.readouterr().err
+    assert main([*argv, "model/file/model"]) == 1
+    assert "file is no folder" in capsys.readouterr().err
+
+
+def test_interrupted_fit_says_what_is_true(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tweetclf.tasks
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tweetclf.tasks, "load_task", interrupt)
+    argv = ["fit", "majority", "sample-humor", "--output", "model"]
+    assert main(argv) == 130
+    printed = capsys.readouterr().err
+    assert printed == "tweetclf fit: interrupted; no model was saved.\n"
+    with pytest.raises(KeyboardInterrupt):
+        main([*argv, "--debug"])
