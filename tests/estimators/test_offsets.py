@@ -139,4 +139,4 @@ def test_label_marks_are_made_equal() -> None:
     """Double blanks and variation selectors stand where a label was cut out."""
     normalizer = ngram_ensemble().named_steps["normalizer"]
     assert normalizer.transform(["hola  a\ufe0f todos"]) == ["hola a todos"]
-    assert normalizer.transform(["“don’t” @uno @uno @uno"]) == ['"don\'t" @uno @uno']
+    assert normalizer.transform(["“don’t”"]) == ['"don\'t"']

@@ -196,7 +196,6 @@ def ngram_ensemble(
         emoji="plain",
         max_run=3,
         run_scope="symbols",
-        max_word_run=2,
         lowercase=True,
         newlines=" ",
         whitespace=True,
