@@ -126,19 +126,21 @@ def test_grid_search_takes_every_container(name):
 def test_sample_weight_without_routing_goes_to_the_named_step():
     weight = np.where(LABELS == "bien", 5.0, 1.0)
     weighted = nbsvm().fit(TEXTS, LABELS, nbsvm__sample_weight=weight)
-    direct = NBSVMClassifier(random_state=0).fit(TEXTS, LABELS, sample_weight=weight)
+    direct = NBSVMClassifier(intercept="none", random_state=0)
+    direct.fit(TEXTS, LABELS, sample_weight=weight)
     assert_allclose(weighted[-1].coef_, direct.coef_, atol=1e-10)
 
 
 def test_sample_weight_with_routing_goes_where_it_is_requested():
     weight = np.where(LABELS == "bien", 5.0, 1.0)
-    direct = NBSVMClassifier(random_state=0).fit(TEXTS, LABELS, sample_weight=weight)
+    direct = NBSVMClassifier(intercept="none", random_state=0)
+    direct.fit(TEXTS, LABELS, sample_weight=weight)
     with config_context(enable_metadata_routing=True):
         pipeline = nbsvm()
         pipeline[-1].set_fit_request(sample_weight=True)
         pipeline.fit(TEXTS, LABELS, sample_weight=weight)
         assert_allclose(pipeline[-1].coef_, direct.coef_, atol=1e-10)
-        step = NBSVMClassifier(random_state=0)
+        step = NBSVMClassifier(intercept="none", random_state=0)
         step.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         search = GridSearchCV(step, {"C": [1.0]}, cv=2)
         search.fit(TEXTS, LABELS, sample_weight=weight)

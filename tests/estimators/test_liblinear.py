@@ -92,3 +92,11 @@ def test_normalisation_survives_underflow():
     assert_allclose(proba[0], [0.5, 0.5])
     assert_allclose(proba.sum(axis=1), 1)
     assert_allclose(normalise_one_vs_rest(np.array([0.0, 50.0]))[:, 1], [0.5, 1.0])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_labels_are_named(missing):
+    labels = ["a", "b", missing, "a"]
+    for y in (labels, np.array(labels, dtype=object)):
+        with pytest.raises(DataError, match=r"missing value.*y\[2\]"):
+            OneVsRestLogisticRegression().fit(np.eye(4), y)

@@ -384,6 +384,11 @@ def test_errors_name_what_is_wrong():
         clf.fit(TEXTS, BINARY[:7])
     with pytest.raises(DataError, match=r"missing value.*y\[1\]"):
         clf.fit(TEXTS, ["P", None, *BINARY[2:]])
+    # NumPy would make a third class of it, called "nan".
+    with pytest.raises(DataError, match=r"missing value.*y\[2\]"):
+        clf.fit(TEXTS, ["P", "N", float("nan"), *BINARY[3:]])
+    with pytest.raises(DataError, match="got 0 texts"):
+        clf.fit(TEXTS, BINARY).predict([])
     with pytest.raises(ValueError, match="Negative values"):
         NBSVMClassifier("passthrough").fit([[-1.0], [1.0]], [0, 1])
     with pytest.raises(ValueError, match="features"):

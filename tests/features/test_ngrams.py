@@ -37,7 +37,7 @@ def test_equals_scikit_learn(texts, low, high, **parameters):
     try:
         expected = theirs.fit_transform(texts)
     except ValueError as error:
-        with pytest.raises(ValueError, match=str(error)[:20]):
+        with pytest.raises(ValueError, match=str(error)[:16]):
             ours.fit(texts)
         return
     X = ours.fit_transform(texts)
@@ -69,6 +69,48 @@ def test_bad_items_are_named(method):
         getattr(vectorizer, method)(["hola", None])
     with pytest.raises(DataError, match="single str"):
         getattr(vectorizer, method)("hola")
+
+
+@pytest.mark.parametrize(
+    ("options", "texts", "message"),
+    [
+        (
+            {},
+            ["", " !!"],
+            "2 texts have no n-gram by token_pattern=.*another token",
+        ),
+        (
+            {"analyzer": "char"},
+            ["", ""],
+            r"2 texts have no n-gram by ngram_range=\(1",
+        ),
+        ({"analyzer": "char_wb"}, [""], r"1 texts .* ngram_range"),
+        ({"stop_words": ["hola"]}, ["hola"], "token_pattern=.* fewer stop_words"),
+        (
+            {
+                "tokenizer": TweetTokenizer(keep_punctuation=False),
+                "token_pattern": None,
+            },
+            ["!!", "?"],
+            "no n-gram by the tokenizer",
+        ),
+        ({"analyzer": lambda text: []}, ["a"], "no n-gram by the given analyzer"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_texts_without_any_word_are_explained(method, options, texts, message):
+    with pytest.raises(DataError, match=rf"(?s)NgramTfidfVectorizer: empty.*{message}"):
+        getattr(NgramTfidfVectorizer(**options), method)(texts)
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_transform", "transform"])
+@pytest.mark.parametrize(
+    "vectorizer", [NgramTfidfVectorizer(), NgramTfidfVectorizer(analyzer="char")]
+)
+def test_no_texts_are_refused(method, vectorizer):
+    vectorizer = clone(vectorizer).fit(TEXTS)
+    with pytest.raises(DataError, match="NgramTfidfVectorizer got 0 texts"):
+        getattr(vectorizer, method)([])
 
 
 def test_files_are_left_to_scikit_learn(tmp_path):

@@ -300,10 +300,33 @@ def test_set_output(vectors, frame):
     np.testing.assert_array_equal(table.to_numpy(), plain.transform(TRAIN))
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_missing_files_are_named_with_a_remedy(tmp_path, kind):
+    path = kind(tmp_path / "no.vec")
+    for read, parameter in (
+        (lambda: WordVectors.read(path), "path of WordVectors.read"),
+        (
+            lambda: SIFVectorizer(path).fit(["hola"]),
+            r"word_vectors of SIFVectorizer \(vectors of a recipe\)",
+        ),
+    ):
+        with pytest.raises(DataError, match=parameter) as error:
+            read()
+        assert isinstance(error.value, FileNotFoundError)
+        assert "no.vec'" in str(error.value)
+        assert "fasttext.cc" in str(error.value)
+        assert "WordVectors.train" in str(error.value)
+    with pytest.raises(DataError, match=r"extra_corpus.*no\.vec'.*as a list") as error:
+        SIFVectorizer(extra_corpus=path).fit(["hola"])
+    assert isinstance(error.value, FileNotFoundError)
+    with pytest.raises(DataError, match="no file of word vectors"):
+        WordVectors.read(tmp_path)
+
+
 def test_errors(vectors):
     with pytest.raises(DataError, match=r"texts\[1\] is None"):
         SIFVectorizer(vectors).fit(["a", None])
-    with pytest.raises(DataError, match="at least 1 text"):
+    with pytest.raises(DataError, match="got 0 texts"):
         SIFVectorizer(vectors).fit([])
     with pytest.raises(ValueError, match="'a' parameter"):
         SIFVectorizer(vectors, a=0).fit(TRAIN)
@@ -312,4 +335,5 @@ def test_errors(vectors):
     with pytest.raises(NotFittedError):
         SIFVectorizer(vectors).transform(TRAIN)
     fitted = SIFVectorizer(vectors, tokenizer=str.split).fit(TRAIN)
-    assert fitted.transform([]).shape == (0, 6)
+    with pytest.raises(DataError, match="got 0 texts"):
+        fitted.transform([])

@@ -12,18 +12,31 @@ from sklearn.utils.multiclass import check_classification_targets
 from tweetclf.exceptions import DataError
 from tweetclf.utils.validation import check_consistent_length
 
-__all__ = ["check_indicator", "check_labels", "check_targets"]
+__all__ = [
+    "check_indicator",
+    "check_labels",
+    "check_targets",
+    "refuse_missing",
+    "require_texts",
+]
 
 
 def _as_array(y: Any, n_texts: int, caller: str) -> NDArray[Any]:
     check_consistent_length(range(n_texts), y, caller=caller)
     if n_texts == 0:
         raise DataError(f"{caller} got 0 texts; at least one is needed to fit.")
+    refuse_missing(y, caller=caller)
     array = np.asarray(y)
     if array.dtype.kind == "T":
         # Sets, sorting and pickling of StringDType differ between NumPy releases.
         array = array.astype(object)
     return array
+
+
+def require_texts(n_texts: int, *, caller: str) -> None:
+    """Refuse to predict for no texts, as all estimators do: see docs/estimators.md."""
+    if n_texts == 0:
+        raise DataError(f"{caller} got 0 texts; pass at least one.")
 
 
 def _is_missing(value: Any) -> bool:
@@ -32,18 +45,23 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, numbers.Real) and bool(value != value)
 
 
-def _refuse_missing(array: NDArray[Any], caller: str) -> None:
-    if array.dtype.kind == "f":
-        missing = np.flatnonzero(np.isnan(array))
-    elif array.dtype.kind == "O":
-        missing = np.flatnonzero([_is_missing(value) for value in array])
-    else:
+def refuse_missing(y: Any, *, caller: str) -> None:
+    """Say where the first missing label is, if any.
+
+    Lists are looked at as they are: NumPy makes the label ``"nan"`` of a NaN among
+    words.
+    """
+    values = y if isinstance(y, list | tuple) else np.asarray(y)
+    if isinstance(values, np.ndarray) and (
+        values.ndim != 1 or values.dtype.kind not in "fO"
+    ):
         return
-    if len(missing):
-        raise DataError(
-            f"{caller} got a missing value (NaN or None) in y, the first at "
-            f"y[{missing[0]}]. Drop unlabelled texts first."
-        )
+    for index, value in enumerate(values):
+        if _is_missing(value):
+            raise DataError(
+                f"{caller} got a missing value (NaN or None) in y, the first at "
+                f"y[{index}]. Drop unlabelled texts first."
+            )
 
 
 def check_labels(y: Any, n_texts: int, *, caller: str) -> NDArray[Any]:
@@ -54,7 +72,6 @@ def check_labels(y: Any, n_texts: int, *, caller: str) -> NDArray[Any]:
             f"{caller} expected y to be 1-D, one label a text; it has shape "
             f"{array.shape}."
         )
-    _refuse_missing(array, caller)
     check_classification_targets(array)
     return array
 
@@ -80,7 +97,6 @@ def check_targets(y: Any, n_texts: int, *, caller: str) -> NDArray[np.float64]:
             f"{caller} expected y to be 1-D, one number a text; it has shape "
             f"{array.shape}."
         )
-    _refuse_missing(array, caller)
     try:
         targets = array.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from tweetclf.estimators._labels import check_indicator, check_labels, check_targets
+from tweetclf.estimators._labels import (
+    check_indicator,
+    check_labels,
+    check_targets,
+    require_texts,
+)
 from tweetclf.estimators._seeds import inner_seed
 from tweetclf.utils._sklearn import StrOptions, _check_sample_weight, _fit_context
 from tweetclf.utils.validation import check_text_pairs, check_texts
@@ -21,10 +26,13 @@ __all__ = ["TextDummyClassifier", "TextDummyRegressor"]
 
 def _read(X: Any, pairs: bool, caller: str) -> list[str]:
     """Check texts or pairs; a pair becomes one string, its sides kept apart."""
-    if not pairs:
-        return check_texts(X, caller=caller)
-    sides = check_text_pairs(X, caller=caller)
-    return [f"{len(a)} {a}{b}" for a, b in zip(*sides, strict=True)]
+    if pairs:
+        sides = check_text_pairs(X, caller=caller)
+        texts = [f"{len(a)} {a}{b}" for a, b in zip(*sides, strict=True)]
+    else:
+        texts = check_texts(X, caller=caller)
+    require_texts(len(texts), caller=caller)
+    return texts
 
 
 def _uniform(texts: Sequence[str], key: int, column: int) -> NDArray[np.float64]:

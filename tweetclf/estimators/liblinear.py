@@ -16,6 +16,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from tweetclf.estimators._labels import refuse_missing
 from tweetclf.estimators._seeds import inner_seed
 from tweetclf.exceptions import DataError
 from tweetclf.utils._sklearn import (
@@ -152,6 +153,8 @@ class OneVsRestLogisticRegression(ClassifierMixin, BaseEstimator):
         self : OneVsRestLogisticRegression
             The fitted classifier.
         """
+        if y is not None:
+            refuse_missing(y, caller=type(self).__name__)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)

@@ -16,7 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tweetclf.estimators._labels import check_labels
+from tweetclf.estimators._labels import check_labels, require_texts
 from tweetclf.estimators._seeds import inner_seed
 from tweetclf.estimators.liblinear import normalise_one_vs_rest
 from tweetclf.exceptions import DataError
@@ -260,9 +260,13 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
                 dtype=np.float64,
                 ensure_non_negative=True,
             )
+        texts: list[Any]
         if self.vectorizer is not None and is_pairs(X):
-            return list(zip(*check_text_pairs(X, caller=caller), strict=True))
-        return check_texts(X, caller=caller)
+            texts = list(zip(*check_text_pairs(X, caller=caller), strict=True))
+        else:
+            texts = check_texts(X, caller=caller)
+        require_texts(len(texts), caller=caller)
+        return texts
 
     def _binarized(self, X: Any) -> Any:
         binarize = self.binarize

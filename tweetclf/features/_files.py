@@ -17,18 +17,42 @@ from tweetclf.utils.files import atomic_path
 from tweetclf.utils.strings import pack_strings, unpack_strings
 from tweetclf.utils.tensors import read_tensors, write_tensors
 
-__all__ = ["from_gensim", "read_any", "read_own", "write_own"]
+__all__ = [
+    "MissingFileError",
+    "find_vectors",
+    "from_gensim",
+    "read_any",
+    "read_own",
+    "write_own",
+]
 
 _FORMAT = "tweetclf-word-vectors"
 _FORMAT_VERSION = 1
 _SETTINGS = ("minn", "maxn", "bucket")
 
 
+class MissingFileError(DataError, FileNotFoundError):
+    """A file that a parameter names is not there."""
+
+
+def find_vectors(path: str | os.PathLike[str], *, parameter: str) -> Path:
+    """Return `path`, or say that `parameter` names no file and where to get one."""
+    if not Path(path).is_file():
+        raise MissingFileError(
+            f"{parameter}: there is no file of word vectors at {os.fspath(path)!r}. "
+            "Ready ones (.bin or .vec) are at https://fasttext.cc/docs/en/"
+            "crawl-vectors.html; WordVectors.train makes some of texts, and None in "
+            "a recipe trains them on the training texts (pip install "
+            '"tweetclf[embeddings]").'
+        )
+    return Path(path)
+
+
 def read_any(
     path: str | os.PathLike[str], *, limit: int | None, errors: str
 ) -> RawVectors:
     """Read vectors of any kind that is safe to read; see ``WordVectors.read``."""
-    with Path(path).open("rb") as file:
+    with find_vectors(path, parameter="path of WordVectors.read").open("rb") as file:
         head = file.read(9)
     if head.startswith(FASTTEXT_MAGIC):
         return read_fasttext_bin(path)

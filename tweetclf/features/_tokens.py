@@ -9,7 +9,18 @@ from tweetclf.exceptions import DataError
 from tweetclf.preprocessing import TweetTokenizer
 from tweetclf.utils.validation import check_texts
 
-__all__ = ["tokenize", "tokenize_corpus"]
+__all__ = ["require_texts", "tokenize", "tokenize_corpus"]
+
+
+def require_texts(texts: list[str], *, caller: str) -> list[str]:
+    """Return `texts`, or refuse to make features of none.
+
+    One rule for all that makes features or predictions: scikit-learn's learners
+    refuse a matrix without rows, in words that do not speak of texts.
+    """
+    if not texts:
+        raise DataError(f"{caller} got 0 texts; pass at least one.")
+    return texts
 
 
 def tokenize(

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.exceptions import DataError
+from tweetclf.features._tokens import require_texts
 from tweetclf.utils._sklearn import InvalidParameterError
 from tweetclf.utils.validation import check_texts
 
@@ -65,22 +67,44 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         # Files and file names are scikit-learn's business.
         if self.input != "content":
             return raw_documents
-        return check_texts(raw_documents, caller=type(self).__name__)
+        caller = type(self).__name__
+        return require_texts(check_texts(raw_documents, caller=caller), caller=caller)
+
+    def _no_ngrams(self, size: str) -> str:
+        """Return the message for texts that hold not a single n-gram."""
+        if self.analyzer in {"char", "char_wb"}:
+            where = f"ngram_range={self.ngram_range}"
+            fix = "Give longer texts or lower ngram_range"
+        elif callable(self.analyzer) or self.tokenizer is not None:
+            where = "the given analyzer" if callable(self.analyzer) else "the tokenizer"
+            fix = f"Give texts with words or look at what {where} drops"
+        else:
+            where = f"token_pattern={self.token_pattern!r}"
+            fix = "Give texts with words or another token_pattern"
+        if self.stop_words is not None:
+            fix += ", and fewer stop_words"
+        return (
+            f"{type(self).__name__}: empty vocabulary; {size} have no n-gram by "
+            f"{where}: they are blank or nothing of them is kept. {fix}."
+        )
 
     @contextmanager
     def _explained(self, texts: Any) -> Iterator[None]:
-        """Say of a pruning that leaves nothing which limits did it on how many texts.
+        """Say why no n-gram is left, of how many texts.
 
-        scikit-learn says "max_df corresponds to < documents than min_df" of it.
+        scikit-learn says "max_df corresponds to < documents than min_df" where the
+        limits did it, and takes texts without any word for lists of stop words.
         """
         try:
             yield
         except ValueError as error:
+            size = f"{len(texts)} texts" if hasattr(texts, "__len__") else "the texts"
+            if str(error).startswith("empty vocabulary; perhaps"):
+                raise DataError(self._no_ngrams(size)) from error
             if not re.search("m(in|ax)_df", str(error)) or isinstance(
                 error, InvalidParameterError
             ):
                 raise
-            size = f"{len(texts)} texts" if hasattr(texts, "__len__") else "the texts"
             raise DataError(
                 f"{type(self).__name__}: no n-gram is left with min_df={self.min_df} "
                 f"and max_df={self.max_df} on {size}. Lower min_df, raise max_df or "
@@ -137,5 +161,11 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         -------
         sparse matrix of shape (n_samples, n_features)
             TF-IDF weights.
+
+        Raises
+        ------
+        DataError
+            If there is no text: scikit-learn's learners take no matrix without rows.
         """
+        check_is_fitted(self)
         return super().transform(self._texts(raw_documents))

@@ -20,8 +20,8 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from tweetclf.exceptions import DataError
-from tweetclf.features._tokens import tokenize
+from tweetclf.features._files import MissingFileError, find_vectors
+from tweetclf.features._tokens import require_texts, tokenize
 from tweetclf.features.vectors import WordVectors
 from tweetclf.utils._sklearn import Interval, StrOptions, _fit_context
 from tweetclf.utils.validation import check_texts
@@ -233,9 +233,8 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X: Any, embed: bool) -> Any:
-        texts = check_texts(X, caller=type(self).__name__)
-        if not texts:
-            raise DataError(f"{type(self).__name__} needs at least 1 text; got none.")
+        caller = type(self).__name__
+        texts = require_texts(check_texts(X, caller=caller), caller=caller)
         tokens = tokenize(self.tokenizer, texts)
         self.word_vectors_ = self._find_vectors(texts, tokens)
         self._n_features_out = self.word_vectors_.dim
@@ -255,7 +254,10 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if isinstance(self.word_vectors, WordVectors):
             return self.word_vectors
         if self.word_vectors is not None:
-            path = Path(self.word_vectors).resolve()
+            path = find_vectors(
+                self.word_vectors,
+                parameter="word_vectors of SIFVectorizer (vectors of a recipe)",
+            ).resolve()
             status = path.stat()
             return _read_vectors(path, status.st_mtime_ns, status.st_size)
         tokenizer = self.training_tokenizer
@@ -280,7 +282,14 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if self.extra_corpus is None:
             return []
         if isinstance(self.extra_corpus, str | os.PathLike):
-            with Path(self.extra_corpus).open(encoding="utf-8", newline="\n") as file:
+            path = Path(self.extra_corpus)
+            if not path.is_file():
+                raise MissingFileError(
+                    "extra_corpus of SIFVectorizer: a str is the path of a file with "
+                    f"one text a line, and there is none at {os.fspath(path)!r}. Pass "
+                    "the path of one, or the texts themselves as a list."
+                )
+            with path.open(encoding="utf-8", newline="\n") as file:
                 return [line.rstrip("\r\n") for line in file if line.strip()]
         return check_texts(
             self.extra_corpus, caller=type(self).__name__, name="extra_corpus"
@@ -368,7 +377,8 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             One vector a text; zeros for a text without any known word.
         """
         check_is_fitted(self)
-        texts = check_texts(X, caller=type(self).__name__)
+        caller = type(self).__name__
+        texts = require_texts(check_texts(X, caller=caller), caller=caller)
         tokens = self._index(tokenize(self.tokenizer, texts))
         return self._remove_component(self._average(tokens))
 

@@ -256,7 +256,7 @@ class WordVectors:
         ------
         DataError
             If the file is damaged or of no known kind; for text the message names
-            the line.
+            the line. If there is no file, it is a FileNotFoundError, too.
         """
         return cls._from_raw(read_any(path, limit=limit, errors=errors))
 

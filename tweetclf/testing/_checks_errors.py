@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -13,10 +14,14 @@ from tweetclf.testing._subject import Subject, assert_refused
 __all__ = ["checks"]
 
 
+_NOTHING = r"empty|\b0\b|at least|no (texts|samples)"
+
+
 def checks(subject: Subject) -> Iterator[tuple[str, Callable[[Subject], None]]]:
     """Yield the names and functions of the checks in this module."""
     yield "check_empty_fit", check_empty_fit
     yield "check_empty_predict", check_empty_predict
+    yield "check_empty_alike", check_empty_alike
     yield "check_empty_vocabulary", check_empty_vocabulary
     yield "check_one_sample", check_one_sample
     yield "check_failed_fit_is_clear_after", check_recovers
@@ -68,12 +73,28 @@ def check_empty_predict(subject: Subject) -> None:
     """Check that predicting no texts gives no predictions, or an error that says so."""
     output = _answers_or_refuses(
         lambda: subject.output(subject.fitted, []),
-        r"empty|\b0\b|at least|no (texts|samples)",
+        _NOTHING,
         "predict of an empty list",
     )
     if output is not None:
         n_rows = output.shape[0] if hasattr(output, "shape") else len(output)
         assert n_rows == 0, f"{n_rows} predictions for no texts"
+
+
+def check_empty_alike(subject: Subject) -> None:
+    """Check that of no texts all methods give no rows, or all refuse to go on."""
+    outcomes = {}
+    for method in subject.methods():
+        try:
+            output = getattr(subject.fitted, method)([])
+        except (ValueError, TypeError) as error:
+            helps = re.search(_NOTHING, str(error), flags=re.IGNORECASE)
+            outcomes[method] = "refused" if helps else f"refused with: {error}"
+        else:
+            n_rows = output.shape[0] if hasattr(output, "shape") else len(output)
+            outcomes[method] = f"answered with {n_rows} rows"
+    found = set(outcomes.values())
+    assert found in ({"refused"}, {"answered with 0 rows"}), f"no texts: {outcomes}"
 
 
 def check_empty_vocabulary(subject: Subject) -> None:
