@@ -31,7 +31,7 @@ from tweetclf.estimators import (
     tfidf_lr,
     tfidf_ridge,
 )
-from tweetclf.exceptions import DataError
+from tweetclf.exceptions import DataError, UnknownNameError
 from tweetclf.features import PairFeatures, WordVectors
 from tweetclf.testing._data import make_corpus
 
@@ -345,3 +345,15 @@ def test_importing_the_room_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("recipe", [atalaya_svm, atalaya_lr])
+def test_atalaya_refuses_a_language_without_word_lists(recipe):
+    for without in ((), "emb", "bow", ("boc", "emb")):
+        with pytest.raises(UnknownNameError, match="'es' and 'en', not for 'ja'") as e:
+            recipe(language="ja", without=without)
+        assert 'without=("bow", "emb")' in str(e.value)
+        assert "char_svm()" in str(e.value)
+    texts = ["とても楽しい", "とても悲しい"] * 3
+    chars = recipe(language="ja", without=("bow", "emb")).fit(texts, ["P", "N"] * 3)
+    assert chars.predict(["楽しい"]).tolist() == ["P"]

@@ -11,6 +11,7 @@ from sklearn.svm import LinearSVC
 
 from tweetclf.estimators._steps import for_pairs, one_vs_rest
 from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
+from tweetclf.exceptions import UnknownNameError
 from tweetclf.features import NgramTfidfVectorizer, SIFVectorizer, WordVectors
 from tweetclf.preprocessing import get_profile
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["atalaya_lr", "atalaya_svm"]
 
 _PARTS = ("bow", "boc", "emb")
+_LANGUAGES = ("es", "en")
 
 # What the paper says (section 3.1) and what the released notebooks ran. The paper's
 # tokens for vectors carry negation marks; the code's do not, and drop the negators.
@@ -90,6 +92,13 @@ def _features(
         )
     blocks: dict[str, Any] = {}
     parts = _check_parts(without, caller)
+    if language not in _LANGUAGES and set(parts) != {"boc"}:
+        raise UnknownNameError(
+            f"{caller}: there are stop words and negators for the languages "
+            f"{' and '.join(map(repr, _LANGUAGES))}, not for {language!r}. Set "
+            'without=("bow", "emb"), which leaves the character n-grams, or take '
+            "char_svm(), which needs no language."
+        )
     if "bow" in parts:
         tokenizer = get_profile("atalaya-sentiment").make_tokenizer(language=language)
         blocks["bow"] = NgramTfidfVectorizer(
@@ -135,9 +144,10 @@ def atalaya_svm(
     without : {"bow", "boc", "emb"} or sequence of them, default=()
         Blocks left out: the ablations of Table 1 (there SVM_emb is the one
         *without* embedding).
-    language : str, default="es"
+    language : {"es", "en"}, default="es"
         Language of stop words, lemmas and negation; in English there is no negation
-        handling, as in the paper.
+        handling, as in the paper. Any, where the character n-grams are all that is
+        left.
     vectors : path, WordVectors or None, default=None
         Word vectors, such as fastText's ``.bin``; the authors' were trained on 90
         million tweets. None trains them on the training texts and `extra_corpus`
