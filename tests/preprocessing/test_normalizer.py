@@ -229,6 +229,28 @@ def test_emoji_text(language: str, text: str, expected: str) -> None:
     assert norm(text, emoji="text", language=language, whitespace=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("te amo ❤️ ❤", "te amo ❤ ❤"),
+        ("\u2764\ufe0e \u2600\ufe0f", "\u2764 \u2600"),
+        ("1\ufe0f\u20e3#\ufe0f\u20e3", "1\u20e3#\u20e3"),
+        ("🏳️\u200d🌈 ❤️\u200d🔥", "🏳\u200d🌈 ❤\u200d🔥"),
+        ("👨\u200d👩\u200d👧 👍🏽 🇪🇸 😂", None),
+    ],
+)
+def test_emoji_plain(text: str, expected: str | None) -> None:
+    assert norm(text, emoji="plain") == (text if expected is None else expected)
+
+
+@given(tweets)
+def test_emoji_plain_only_drops_variation_selectors(text: str) -> None:
+    plain = TweetNormalizer(emoji="plain", html_entities=False, unicode_form=None)
+    once = plain.normalize(text)
+    assert once == "".join(c for c in text if c not in "\ufe0e\ufe0f")
+    assert plain.normalize(once) == once
+
+
 def test_emoji_mask_counts_whole_emoji() -> None:
     text = "👍🏽👨‍👩‍👧🇪🇸🏴󠁧󠁢󠁥󠁮󠁧󠁿❤️1️⃣"
     assert norm(text, emoji="mask", emoji_token="<e>") == 6 * "<e>"
@@ -351,7 +373,7 @@ OPTIONS = st.fixed_dictionaries(
         "html_entities": st.booleans(),
         **dict.fromkeys(("urls", "emails", "handles", "numbers", "laughter"), TOKEN),
         "hashtags": st.sampled_from(["keep", "strip", "split", "mask"]),
-        "emoji": st.sampled_from(["keep", "text", "mask"]),
+        "emoji": st.sampled_from(["keep", "plain", "text", "mask"]),
         "emoji_token": st.sampled_from(["emoji", ""]),
         "language": st.sampled_from(["es", "en", "ja", "pt"]),
         "max_run": st.sampled_from([2, 3]),

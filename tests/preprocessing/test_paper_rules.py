@@ -93,19 +93,15 @@ def test_twilbert_keeps_the_retweet_mark_if_told_so() -> None:
         TwilbertNormalizer(strip_rt="all").fit(["a"])
 
 
-@pytest.fixture(scope="module")
-def fixtures(shared_data: Path) -> dict[str, Any]:
-    """Input and output pairs recorded from the released code."""
-    path = shared_data.parent / "parity_fixtures.json"
-    if not path.is_file():
-        pytest.skip(f"{path} is absent")
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return loaded
+def recorded(name: str) -> list[dict[str, str]]:
+    """Return the pairs of input and output recorded from released code."""
+    path = Path(__file__).parent / "fixtures" / f"{name}.json"
+    pairs: list[dict[str, str]] = json.loads(path.read_text("utf-8"))["pairs"]
+    return pairs
 
 
-@pytest.mark.data
-def test_ulmfit_parity(fixtures: dict[str, Any]) -> None:
-    rows = fixtures["haha_clean_rules"]
+def test_ulmfit_parity() -> None:
+    rows = recorded("ulmfit")
     texts = [row["text"] for row in rows]
     assert len(rows) == 24
     assert get_profile("ulmfit").make_normalizer().transform(texts) == [
@@ -115,9 +111,9 @@ def test_ulmfit_parity(fixtures: dict[str, Any]) -> None:
     assert two.transform(texts) == [row["two_pass_with_bos"] for row in rows]
 
 
-@pytest.mark.data
-def test_twilbert_parity(fixtures: dict[str, Any]) -> None:
-    rows = fixtures["twilbert_tokenizer"]
+def test_twilbert_parity() -> None:
+    rows = recorded("twilbert")
+    assert len(rows) == 7
     reference = get_profile("twilbert-reference").make_normalizer()
     safe = get_profile("twilbert").make_normalizer()
     differing = []
@@ -127,3 +123,19 @@ def test_twilbert_parity(fixtures: dict[str, Any]) -> None:
             differing.append(row["text"])
     # The one sample with RT inside a word.
     assert differing == ["MUERTE al fascismo RT"]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [("ulmfit", "haha_clean_rules"), ("twilbert", "twilbert_tokenizer")],
+)
+def test_pairs_are_those_of_the_record(
+    shared_data: Path, name: str, record: str
+) -> None:
+    path = shared_data.parent / "parity_fixtures.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))[record]
+    pairs = recorded(name)
+    assert pairs == [{key: row[key] for key in pairs[0]} for row in rows]
