@@ -31,6 +31,7 @@ from tweetclf.preprocessing.words import word_key
         ("Hola, @pepe!", "Hola|,|@pepe|!"),
         ("a@b.com hola.no", "a@b.com|hola|.|no"),
         ("https://t.co/x... ya…", "https://t.co/x|...|ya|…"),
+        ("ve a ftp://x.y, ya", "ve|a|ftp://x.y|,|ya"),
         ("tod@s l@s amig@! RT@pepe", "tod@s|l@s|amig@|!|RT|@pepe"),
         ("#uno#dos #1", "#uno|#dos|#|1"),
         ("👨‍👩‍👧😂👍🏽🇪🇸1️⃣❤️", "👨‍👩‍👧|😂|👍🏽|🇪🇸|1️⃣|❤️"),

@@ -8,10 +8,11 @@ first one found.
 
 Rules that were decided rather than found:
 
-- A URL starts with ``http://`` or ``https://`` anywhere, or with ``www.`` at the start
-  of a word. A bare domain is a URL only with a path and under one of the endings of
-  `_TLD` (``t.co/abc``, ``bit.ly/x``, ``pic.twitter.com/x``); ``hola.no``,
-  ``fin.de`` and ``elpais.com`` are words with a missing space as often as addresses.
+- A URL starts with ``http://`` or ``https://`` anywhere, or with ``www.`` or
+  ``ftp://`` at the start of a word. A bare domain is a URL only with a path and
+  under one of the endings of `_TLD` (``t.co/abc``, ``bit.ly/x``,
+  ``pic.twitter.com/x``); ``hola.no``, ``fin.de`` and ``elpais.com`` are words with a
+  missing space as often as addresses.
   It ends before white space, quotes, closing punctuation, kana, Han, Arabic, emoji.
 - An e-mail address needs a dot and two letters after the ``@``; its parts are no
   handles.
@@ -60,6 +61,7 @@ _NOT_IN_DOMAIN = rf"(?<![{_LATIN}0-9_.@/-])"
 
 URL = (
     r"(?:(?:(?<![hH])[hH]++[tT]{2,}+[pP]++[sS]*+:++/{2,}+"
+    rf"|(?<![{_LATIN}0-9_@/])[sS]*+[fF]++[tT]++[pP]++[sS]*+:++/{{2,}}+"
     rf"|{_NOT_IN_DOMAIN}[wW]{{3,}}+\.[{_LATIN}0-9])"
     rf"{_URL_REST}"
     rf"|(?i:{_NOT_IN_DOMAIN}{_LABEL}(?:\.{_LABEL})++{_TLD}/){_URL_REST})"
@@ -139,6 +141,15 @@ def _syllables(consonant: str, vowels: str) -> str:
     return f"{v}*+(?:{c}++{v}++){{2,}}+{c}*+|(?:{v}++{c}++){{2,}}+{v}*+"
 
 
+def _mashed(vowels: str) -> str:
+    """Return the pattern of laughter typed in haste: jajajsj, jajskaj, jkajkaj.
+
+    Nothing but j, s, k and one vowel, with three j or runs of j.
+    """
+    rest = f"[{vowels}sSkK]"
+    return f"{rest}*+[jJ]++(?:{rest}++[jJ]++){{2,}}+{rest}*+"
+
+
 _LAUGHTER_OF = {
     "ja": ["[wWｗ]{2,}+", "草++"],
     "ko": ["[ㅋㅎ]{2,}+"],
@@ -152,8 +163,8 @@ def laughter_pattern(language: str) -> str:
     """Return the pattern of written laughter.
 
     Always: two or more syllables of one vowel (jajaja, jejeje, hahaha, ajaj, JAJAJ),
-    jsjs, ksks, lol, lmao, xd and Arabic ههه. By language: www and 草 for
-    Japanese, kkkk for Portuguese, ㅋㅋ and ㅎㅎ for Korean.
+    also mistyped (jajajsj, jkajkaj), jsjs, ksks, lol, lmao, xd and Arabic ههه. By
+    language: www and 草 for Japanese, kkkk for Portuguese, ㅋㅋ and ㅎㅎ for Korean.
     """
     kinds = [
         _syllables(consonant, vowels)
@@ -161,6 +172,8 @@ def laughter_pattern(language: str) -> str:
         for vowels in ("aAáÁ", "eEéÉ", "iIíÍ", "oOóÓ", "uUúÚ")
     ]
     kinds += [
+        _mashed("aAáÁ"),
+        _mashed("eEéÉ"),
         "(?:[jJkK]++[sS]++){2,}+[jJkK]*+",
         "[lL]++[oO]++[lL]++(?:[oO]++[lL]++)*+",
         "[lL]++[mM]++[aA]++[oO]++",
