@@ -129,6 +129,12 @@ def test_keycaps_hearts_and_faces_are_no_numbers(text: str) -> None:
     assert norm(text, numbers="") == text
 
 
+def test_a_replacement_that_is_a_digit_is_looked_at_again() -> None:
+    normalizer = TweetNormalizer(numbers="", laughter="0")
+    once = normalizer.normalize("<3-jaja")
+    assert normalizer.normalize(once) == once
+
+
 def test_numbers_beside_keycaps_hearts_and_faces() -> None:
     text = "<30 <3.5 10:3 hora:3 x=3 :35 5<3 1️⃣1"
     expected = "<N <N N hora:N x=N :N N<3 1️⃣N"

@@ -334,7 +334,8 @@ def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
                 count = len(_TAG_HEAD.findall(match[0]))
             left = pieces and _GLUED_BEFORE.search(pieces[-1][-2:])
             right = glued_after.match(text, end)
-            again |= bool(left or right or not token)
+            # A digit may make a number of what stood before it: <3-jaja -> <3-0.
+            again |= bool(left or right or not token or token[0].isdigit())
             pieces.append(_placed(token, count, bool(left), bool(right)))
         if end < len(text):
             pieces.append(plain(text[end:]) if plain else text[end:])
