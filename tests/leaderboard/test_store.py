@@ -145,8 +145,8 @@ def test_test_scorings_are_counted_for_good(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     assert store.test_scorings("toy") == 0
     record = _record()
-    store.count_test_scoring(record)
-    store.count_test_scoring(record)
+    store.count_test_scoring(record.spec)
+    store.count_test_scoring(record.spec)
     with (tmp_path / "test_scorings.jsonl").open("a") as ledger:
         ledger.write('{"task": "to')
     assert store.test_scorings("toy") == 2

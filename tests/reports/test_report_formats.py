@@ -240,7 +240,8 @@ def check_markdown(text: str) -> None:
             assert bars(line) == width, line
         else:
             width = None
-        outside = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", line)
+        # An escaped tick opens no code.
+        outside = re.sub(r"\\.|(`+)(?!`).+?(?<!`)\1(?!`)", "", line)
         allowed = r"</?details>|</?summary>"
         assert not re.search(r"<(?!/?details>|/?summary>)", outside), (line, allowed)
     assert fence is None

@@ -25,6 +25,7 @@ from report_boards import (
     rich,
     run,
 )
+from sklearn.metrics import f1_score
 
 from tweetclf.leaderboard.ranking import Leaderboard, TaskBoard, build_leaderboard
 from tweetclf.reports import Cell, Column, Note, Paragraph, Row, Table, make_report
@@ -198,7 +199,8 @@ def test_the_verdict_names_the_best_and_the_tied():
     one = board(n_systems=4, n_seeds=1)
     assert said(one) == (
         "atalaya-svm is best with F1 of irony 0.652 (95 % interval 0.622–0.682); "
-        "nbsvm and char-svm cannot be told apart from it on these 784 test tweets. "
+        "nbsvm and char-svm cannot be told apart from it, for these runs, on these 784 "
+        "test tweets. "
         "The other system is worse by more than chance explains."
     )
 
@@ -207,8 +209,8 @@ def test_the_verdict_of_a_clear_winner():
     task = facts()
     pair = (entry(task, "a", 0.7), entry(task, "b", 0.5, rank=2, p=0.001))
     assert said(TaskBoard(task, "test", 784, pair)).endswith(
-        "on these 784 test tweets its lead over the other system is more than chance "
-        "explains."
+        "; for these runs, on these 784 test tweets, its lead over the other system is "
+        "more than chance explains."
     )
 
 
@@ -421,7 +423,7 @@ def test_published_means_need_a_comparable_score_on_every_task():
 
 
 def test_metrics_of_both_directions_have_no_mean():
-    boards = (funniness(), board(facts("x"), n_systems=4))
+    boards = (funniness(split="test"), board(facts("x"), n_systems=4))
     leaderboard = Leaderboard("T", boards, overall(boards), (), 100)
     table = next(
         t for t in make_report(leaderboard, figures=False).tables if t.key == "overall"
@@ -538,12 +540,12 @@ def test_a_leaderboard_from_records_makes_a_report():
         }
     )
     rng = np.random.default_rng(0)
-    gold = rng.integers(2, size=300)
+    gold = rng.integers(2, size=784)
     runs, stored = [], {}
     for (system, *_), noise in zip(SYSTEMS[:3], (0.2, 0.22, 0.45), strict=True):
-        record = run(task, system, 0.7)
-        flip = rng.random(300) < noise
-        stored[record.key] = {"y_true": gold, "y_pred": np.where(flip, 1 - gold, gold)}
+        found = np.where(rng.random(784) < noise, 1 - gold, gold)
+        record = run(task, system, f1_score(gold, found))
+        stored[record.key] = {"y_true": gold, "y_pred": found}
         runs.append(record)
     leaderboard = build_leaderboard(
         runs, lambda record: stored[record.key], n_resamples=200

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tweetclf._version import __version__
+from tweetclf.cli._output import UsageError
 from tweetclf.exceptions import TweetclfError
 from tweetclf.utils.registry import suggest
 
@@ -26,6 +27,11 @@ COMMANDS = {
     "systems": "list the systems and the papers they reproduce",
     "fetch": "download a public dataset",
     "doctor": "check the installation, the extras and the data",
+}
+
+# What an interrupt leaves behind, where there is something to say.
+KEPT = {
+    "leaderboard": "finished runs are stored; the same command goes on from there",
 }
 
 _OVERVIEW = """\
@@ -108,7 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"unknown command {chosen.command!r}.{hint} The commands are "
             f"{', '.join(COMMANDS)}."
         )
-    args = _command_parser(chosen.command).parse_args(arguments[1:])
+    parser = _command_parser(chosen.command)
+    args = parser.parse_args(arguments[1:])
+    args.argv = arguments
     try:
         code: int = args.run(args)
         sys.stdout.flush()
@@ -116,8 +124,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if args.debug:
             raise
-        print("tweetclf: interrupted; finished work is kept.", file=sys.stderr)
+        kept = KEPT.get(chosen.command)
+        print(f"tweetclf: interrupted{f'; {kept}' if kept else ''}.", file=sys.stderr)
         return 130
+    except UsageError as error:
+        parser.error(str(error))
     except BrokenPipeError:
         _silence_stdout()
         return 0
@@ -125,4 +136,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         print(f"tweetclf {chosen.command}: error: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if args.debug:
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        print(
+            f"tweetclf {chosen.command}: internal error: {said}; run again with "
+            "--debug",
+            file=sys.stderr,
+        )
         return 1

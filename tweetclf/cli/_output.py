@@ -8,7 +8,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["humanise_bytes", "note", "print_json", "print_table"]
+__all__ = ["UsageError", "humanise_bytes", "note", "print_json", "print_table"]
+
+
+class UsageError(Exception):
+    """Options that do not go together; the command ends with code 2."""
 
 
 def print_json(document: Any) -> None:

@@ -19,19 +19,49 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._output import note, print_json, print_table
+from tweetclf.cli._output import UsageError, note
+from tweetclf.cli._tables import check_folder, command_line, write_tables
 
 if TYPE_CHECKING:
-    from tweetclf.leaderboard import Definition, Leaderboard, LeaderboardRun, RunRecord
+    from tweetclf.leaderboard import Definition, LeaderboardRun, RunRecord, RunStore
     from tweetclf.tasks import Task
 
-__all__ = ["add_arguments", "add_report_arguments", "print_boards", "run"]
+__all__ = ["add_arguments", "add_report_arguments", "run"]
+
+
+BACKENDS = ("loky", "multiprocessing", "threading", "sequential", "dask")
+
+
+def _integer(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {number}")
+    return number
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return _integer(text, 1)
+
+
+def _folds(text: str) -> int:
+    return _integer(text, 2)
+
+
+def _resamples(text: str) -> int:
+    from tweetclf.leaderboard.definitions import MIN_RESAMPLES
+
+    return _integer(text, MIN_RESAMPLES)
+
+
+def _jobs(text: str) -> int:
+    number = _integer(text, -10_000)
+    if not number:
+        raise argparse.ArgumentTypeError(
+            "must be at least 1, or -1 for all cores, got 0"
+        )
     return number
 
 
@@ -55,9 +85,9 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="title of the report")
     parser.add_argument(
         "--resamples",
-        type=_positive,
+        type=_resamples,
         metavar="N",
-        help="bootstrap resamples behind the intervals (2000)",
+        help="bootstrap resamples behind the intervals, at least 100 (2000)",
     )
     parser.add_argument("--json", action="store_true", help="print the tables as JSON")
 
@@ -94,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--folds",
-        type=int,
+        type=_folds,
         metavar="K",
         help="cross-validate on train and dev, and leave test alone",
     )
@@ -109,13 +139,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the public datasets (TWEETCLF_DATA, else the user's cache)",
     )
     where.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="runs at the same time (1)"
+        "--jobs",
+        type=_jobs,
+        default=1,
+        metavar="N",
+        help="runs at the same time, -1: as many as cores (1)",
     )
     where.add_argument(
-        "--backend", metavar="NAME", help='joblib backend, e.g. "loky" or "dask"'
+        "--backend", choices=BACKENDS, help="joblib backend (loky for several jobs)"
     )
     where.add_argument(
-        "--scheduler", metavar="ADDRESS", help="address of the Dask scheduler"
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of the Dask scheduler, with --backend dask",
     )
     add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
 
@@ -127,11 +163,11 @@ def _definition(args: argparse.Namespace) -> Definition:
     definition = read_definition(args.config) if args.config else DEFAULT
     changes: dict[str, Any] = {}
     if args.task:
-        changes["tasks"] = tuple(args.task)
+        changes["tasks"] = tuple(dict.fromkeys(args.task))
         if not args.config:
             changes["title"] = "Leaderboard"
     if args.system:
-        changes["systems"] = tuple(args.system)
+        changes["systems"] = tuple(dict.fromkeys(args.system))
     if args.seeds:
         changes["seeds"] = tuple(range(args.seeds))
     if args.title:
@@ -146,6 +182,19 @@ def _definition(args: argparse.Namespace) -> Definition:
     if args.folds:
         protocol = replace(protocol, evaluation="cv", n_folds=args.folds)
     return replace(definition, protocol=protocol, **changes)
+
+
+@contextlib.contextmanager
+def _named_by(config: str | None, given: Any) -> Iterator[None]:
+    """Say the file where an unknown name comes from a definition."""
+    from tweetclf.exceptions import UnknownNameError
+
+    try:
+        yield
+    except UnknownNameError as error:
+        if config and not given:
+            raise UnknownNameError(f"{config}: {error}") from error
+        raise
 
 
 def _load_tasks(
@@ -168,7 +217,8 @@ def _load_tasks(
     skipped: list[tuple[str, str | None, str]] = []
     for name in definition.tasks:
         try:
-            task = load_task(name, data_dir=args.data_dir, **columns)
+            with _named_by(args.config, args.task):
+                task = load_task(name, data_dir=args.data_dir, **columns)
         except DataError as error:
             # A file that the user named by hand must not be passed over.
             if args.task:
@@ -236,36 +286,6 @@ def _progress() -> Iterator[Any]:
         yield show
 
 
-def print_boards(leaderboard: Leaderboard) -> None:
-    """Print the ranked systems of every task."""
-    for board in leaderboard.boards:
-        how = "test" if board.split == "test" else "cross-validation"
-        print(f"{board.facts.name} ({how}, {board.n_scored} tweets)")
-        print_table(
-            [
-                "#",
-                "system",
-                board.facts.metric.partition("|")[0],
-                "95 % interval",
-                "fit",
-            ],
-            [
-                [
-                    str(entry.rank),
-                    entry.system + (" =" if entry.tied and entry.rank > 1 else ""),
-                    f"{entry.score:.3f}",
-                    f"[{entry.low:.3f}, {entry.high:.3f}]",
-                    f"{entry.mean_cost('fit_seconds'):.1f} s",
-                ]
-                for entry in board.entries
-            ],
-            right=(0, 2, 4),
-        )
-        if any(entry.tied and entry.rank > 1 for entry in board.entries):
-            print("= not told apart from the best (paired bootstrap, Holm, 5 %)")
-        print()
-
-
 def _report_failures(outcome: LeaderboardRun) -> None:
     for record in outcome.failed:
         note(
@@ -277,10 +297,14 @@ def _report_failures(outcome: LeaderboardRun) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the leaderboard, write the report, print the tables."""
     from tweetclf.leaderboard import RunStore, get_system, run_leaderboard
-    from tweetclf.reports.publish import publish
 
+    if args.scheduler and args.backend != "dask":
+        raise UsageError("--scheduler needs --backend dask")
     definition = _definition(args)
-    systems = [get_system(name) for name in definition.systems]
+    with _named_by(args.config, args.system):
+        systems = [get_system(name) for name in definition.systems]
+    check_folder("--store", args.store)
+    check_folder("--output", args.output)
     tasks, skipped = _load_tasks(definition, args)
     if not tasks:
         note("no task can be run: the data of none are at hand.")
@@ -298,37 +322,19 @@ def run(args: argparse.Namespace) -> int:
             on_record=show,
         )
     skipped += [(item.task, item.system, item.reason) for item in outcome.skipped]
-    return publish_outcome(args, definition, outcome, store, skipped, publish)
+    return _conclude(args, definition, outcome, store, skipped)
 
 
-def publish_outcome(
+def _conclude(
     args: argparse.Namespace,
     definition: Definition,
     outcome: LeaderboardRun,
-    store: Any,
+    store: RunStore,
     skipped: list[tuple[str, str | None, str]],
-    publish: Any,
 ) -> int:
     """Write and print what came out; return the exit code."""
-    leaderboard, paths = publish(
-        outcome.records,
-        store,
-        args.output,
-        title=definition.title,
-        formats=args.format,
-        skipped=skipped,
-        n_resamples=definition.n_resamples,
-        command=" ".join(["tweetclf", *sys.argv[1:]]),
-    )
     _report_failures(outcome)
-    if args.json:
-        import json
-
-        from tweetclf.reports import make_report, render
-
-        print_json(json.loads(render(make_report(leaderboard), "json")))
-    else:
-        print_boards(leaderboard)
+    if not args.json:
         for task, system, reason in skipped:
             if system is not None:
                 note(f"skipped {system} on {task}: {reason}")
@@ -336,6 +342,13 @@ def publish_outcome(
             note(
                 f"{outcome.n_reused} of {len(outcome.records)} runs were stored before"
             )
-        for path in paths:
-            print(path)
-    return 1 if outcome.failed or not outcome.records else 0
+    sound = write_tables(
+        args,
+        store,
+        outcome.records,
+        title=definition.title,
+        n_resamples=definition.n_resamples,
+        skipped=skipped,
+        command=command_line(args.argv),
+    )
+    return 0 if sound and outcome.records and not outcome.failed else 1

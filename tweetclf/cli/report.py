@@ -6,10 +6,10 @@ Every table, interval and plot is rebuilt from the stored records and prediction
 from __future__ import annotations
 
 import argparse
-import json
 
-from tweetclf.cli._output import note, print_json
-from tweetclf.cli.leaderboard import add_report_arguments, print_boards
+from tweetclf.cli._output import note
+from tweetclf.cli._tables import check_folder, write_tables
+from tweetclf.cli.leaderboard import add_report_arguments
 
 __all__ = ["add_arguments", "run"]
 
@@ -31,33 +31,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report and print its tables."""
     from tweetclf.leaderboard import RunStore
-    from tweetclf.reports import make_report, render
-    from tweetclf.reports.publish import publish
 
+    check_folder("--output", args.output)
     store = RunStore(args.store)
+    damaged: list[Exception] = []
     records = [
         record
-        for record in store.records(failed=True)
+        for record in store.records(failed=True, on_damage=damaged.append)
         if (not args.task or record.spec.task.name in args.task)
         and (not args.system or record.spec.system in args.system)
     ]
+    for error in damaged:
+        note(f"left out: {error}")
     if not records:
         note(
             f'there are no such runs in {store.path}; "tweetclf leaderboard" makes some'
         )
         return 1
-    leaderboard, paths = publish(
-        records,
+    sound = write_tables(
+        args,
         store,
-        args.output,
+        records,
         title=args.title or "Leaderboard",
-        formats=args.format,
         n_resamples=args.resamples or 2000,
     )
-    if args.json:
-        print_json(json.loads(render(make_report(leaderboard), "json")))
-        return 0
-    print_boards(leaderboard)
-    for path in paths:
-        print(path)
-    return 0
+    return 0 if sound and not damaged else 1

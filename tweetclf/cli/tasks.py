@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tweetclf.cli._output import print_json, print_table
+from tweetclf.cli._output import note, print_json, print_table
 
 __all__ = ["add_arguments", "run"]
 
@@ -14,7 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf tasks``."""
     parser.add_argument("task", nargs="?", metavar="NAME", help="all about one task")
     parser.add_argument(
-        "--language", metavar="CODE", help='only this language, e.g. "es"'
+        "--language",
+        metavar="CODE",
+        help='only this language, e.g. "es", which "es-MX" is too',
     )
     parser.add_argument(
         "--kind",
@@ -51,6 +53,14 @@ def _row(info: Any, data_dir: str | None) -> dict[str, Any]:
     }
 
 
+def _speaks(language: str, wanted: str | None) -> bool:
+    """Tell whether a language is the wanted one, or that of one of its countries."""
+    if not wanted:
+        return True
+    found, wanted = language.casefold(), wanted.casefold()
+    return found == wanted or found.startswith(f"{wanted}-")
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the tasks, or all about one."""
     from tweetclf.tasks import list_tasks, task_info
@@ -72,14 +82,17 @@ def run(args: argparse.Namespace) -> int:
     rows = [
         _row(info, args.data_dir)
         for info in list_tasks()
-        if (not args.language or info.language == args.language)
+        if _speaks(info.language, args.language)
         and (not args.kind or info.kind == args.kind)
     ]
     if args.available:
         rows = [row for row in rows if row["available"]]
+    if not rows:
+        note('no task is like that; "tweetclf tasks" lists them all')
     if args.json:
         print_json(rows)
-        return 0
+    if args.json or not rows:
+        return 0 if rows else 1
     print_table(
         ["task", "language", "kind", "metric", "train", "dev", "test", "at hand"],
         [

@@ -12,7 +12,10 @@ from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.records import Protocol
 from tweetclf.utils.registry import suggest
 
-__all__ = ["DEFAULT", "Definition", "read_definition"]
+__all__ = ["DEFAULT", "MIN_RESAMPLES", "Definition", "read_definition"]
+
+MIN_RESAMPLES = 100
+"""Fewer bootstrap resamples say nothing about the ends of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Definition:
     protocol : Protocol
         How systems are trained and scored.
     n_resamples : int, default=2000
-        Bootstrap resamples behind the intervals.
+        Bootstrap resamples behind the intervals, at least 100.
     """
 
     tasks: tuple[str, ...]
@@ -93,6 +96,13 @@ def _check(document: dict[str, Any], place: str) -> None:
         for item in document[key]:
             if not isinstance(item, str):
                 raise DataError(f"{place}: {key!r} must hold strings. Got {item!r}.")
+    for key in ("tasks", "systems", "seeds"):
+        items = document.get(key, [])
+        twice = [item for item in items if items.count(item) > 1]
+        if twice:
+            raise DataError(f"{place}: {twice[0]!r} stands twice in {key!r}.")
+    if document.get("seeds") == []:
+        raise DataError(f"{place}: 'seeds' is empty; leave it out for seed 0.")
     for seed in document.get("seeds", []):
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise DataError(f"{place}: seeds must be integers from 0. Got {seed!r}.")
@@ -101,7 +111,7 @@ def _check(document: dict[str, Any], place: str) -> None:
             f'{place}: evaluation must be "test" or "cv". Got '
             f"{document['evaluation']!r} instead."
         )
-    for key, least in (("n_folds", 2), ("n_resamples", 100)):
+    for key, least in (("n_folds", 2), ("n_resamples", MIN_RESAMPLES)):
         if document.get(key, least) < least:
             raise DataError(
                 f"{place}: {key!r} must be at least {least}. Got {document[key]} "

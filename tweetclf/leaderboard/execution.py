@@ -23,19 +23,15 @@ from tweetclf.leaderboard.environment import (
     model_bytes,
     peak_memory,
 )
+from tweetclf.leaderboard.folds import make_folds
 from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
+from tweetclf.tasks.holdout import text_keys
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Metric, Task
 
 __all__ = ["GroupedModel", "execute_run"]
-
-FOLD_SEED = 20190313
-"""Seed of the cross-validation folds: the same folds for every system and seed.
-
-The value is that of Farzin, Czapla & Howard, IberLEF 2019.
-"""
 
 
 @dataclass(frozen=True)
@@ -53,21 +49,23 @@ class _Rows:
             None if self.groups is None else self.groups[index],
         )
 
+    @classmethod
+    def join(cls, *parts: _Rows) -> _Rows:
+        """Put blocks of rows below each other."""
+        groups = [part.groups for part in parts if part.groups is not None]
+        return cls(
+            [text for part in parts for text in part.texts],
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate(groups) if len(groups) == len(parts) else None,
+        )
+
     def __len__(self) -> int:
         return len(self.texts)
 
 
-def _rows(*splits: Any) -> _Rows:
-    """Join the splits that exist into one block of rows."""
-    present = [split for split in splits if split is not None]
-    grouped = all(split.groups is not None for split in present)
-    return _Rows(
-        [text for split in present for text in split.texts],
-        np.concatenate([np.asarray(split.labels) for split in present]),
-        np.concatenate([np.asarray(split.groups) for split in present])
-        if grouped
-        else None,
-    )
+def _rows(split: Any) -> _Rows:
+    groups = None if split.groups is None else np.asarray(split.groups)
+    return _Rows(list(split.texts), np.asarray(split.labels), groups)
 
 
 class GroupedModel:
@@ -184,13 +182,7 @@ def _train(
     select_seconds = time.perf_counter() - start if tried else 0.0
     params = fitted.params if fitted else None
     if spec.protocol.refit_on_dev and dev is not None:
-        joined = _Rows(
-            train.texts + dev.texts,
-            np.concatenate([train.labels, dev.labels]),
-            None
-            if train.groups is None or dev.groups is None
-            else np.concatenate([train.groups, dev.groups]),
-        )
+        joined = _Rows.join(train, dev)
         model, seconds = _fit(system, task, spec.seed, params, joined)
         fitted = _Fitted(model, seconds, params, math.nan)
     elif fitted is None:
@@ -250,38 +242,29 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
     )
 
 
-def _folds(task: Task, rows: _Rows, n_folds: int) -> list[tuple[Any, Any]]:
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    if task.target_kind in {"regression", "multilabel"}:
-        splitter: Any = KFold(n_folds, shuffle=True, random_state=FOLD_SEED)
-        return list(splitter.split(rows.labels))
-    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=FOLD_SEED)
-    strata = rows.labels.astype(str)
-    if rows.groups is not None:
-        strata = np.char.add(np.char.add(strata, "\x1f"), rows.groups.astype(str))
-    return list(splitter.split(strata, strata))
-
-
-def _inner_dev(task: Task, rows: _Rows) -> tuple[_Rows, _Rows]:
+def _inner_dev(rows: _Rows, together: np.ndarray) -> tuple[_Rows, _Rows]:
     """Cut one tenth off the training part of a fold for selection."""
-    train, dev = _folds(task, rows, 10)[0]
+    train, dev = make_folds(rows.labels, together, 10, groups=rows.groups)[0]
     return rows.take(train), rows.take(dev)
 
 
 def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
-    rows = _rows(task.train, task.splits.get("dev"))
+    splits = [task.splits[name] for name in ("train", "dev") if name in task.splits]
+    rows = _Rows.join(*map(_rows, splits))
+    # As in the cuts of dev splits, texts that differ in case alone are one text.
+    texts = [key for split in splits for key in text_keys(split)]
+    known = {text: number for number, text in enumerate(texts)}
+    together = np.array([known[text] for text in texts])
     y_pred: np.ndarray | None = None
     folds = np.empty(len(rows), dtype=np.int16)
     fold_scores, tried = [], []
     fit_seconds = select_seconds = predict_seconds = 0.0
     sizes: list[int | None] = []
-    for number, (inside, outside) in enumerate(
-        _folds(task, rows, spec.protocol.n_folds)
-    ):
+    parts = make_folds(rows.labels, together, spec.protocol.n_folds, groups=rows.groups)
+    for number, (inside, outside) in enumerate(parts):
         train, dev = rows.take(inside), None
         if spec.protocol.grid and spec.grid:
-            train, dev = _inner_dev(task, train)
+            train, dev = _inner_dev(train, together[inside])
         fitted, tried_here, seconds = _train(system, task, spec, train, dev)
         tried += [{"fold": number, **trial} for trial in tried_here]
         held_out = rows.take(outside)
@@ -298,7 +281,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         folds[outside] = number
     assert y_pred is not None
     y_pred = np.array(y_pred.tolist())
-    known = [size for size in sizes if size is not None]
+    measured = [size for size in sizes if size is not None]
     return _Outcome(
         rows,
         y_pred,
@@ -310,7 +293,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         fit_seconds,
         select_seconds,
         predict_seconds,
-        round(sum(known) / len(known)) if known else None,
+        round(sum(measured) / len(measured)) if measured else None,
     )
 
 

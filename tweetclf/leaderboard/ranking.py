@@ -9,19 +9,25 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tweetclf.exceptions import RecordError
+from tweetclf.leaderboard.checking import check_arrays, check_score
+from tweetclf.leaderboard.definitions import MIN_RESAMPLES
 from tweetclf.leaderboard.records import RunRecord, TaskFacts
 from tweetclf.leaderboard.statistics import (
+    ALPHA,
     bootstrap_scores,
+    enough_resamples,
     holm,
     paired_p_values,
     percentile_interval,
 )
+from tweetclf.leaderboard.variants import label_variants
 from tweetclf.tasks.metric import Metric
 from tweetclf.utils.random import stream
 
@@ -29,9 +35,6 @@ if TYPE_CHECKING:
     from tweetclf.tasks import PublishedResult
 
 __all__ = ["Entry", "Leaderboard", "Overall", "TaskBoard", "build_leaderboard"]
-
-ALPHA = 0.05
-"""Family-wise error of the statement that a system is not tied with the best."""
 
 Predictions = Mapping[str, NDArray[Any]]
 
@@ -43,7 +46,7 @@ class Entry:
     Parameters
     ----------
     system : str
-        Name of the system.
+        Name of the system, with what tells its variants apart, if there are any.
     score : float
         Official metric, mean over seeds.
     low, high : float
@@ -73,7 +76,7 @@ class Entry:
     @property
     def tied(self) -> bool:
         """Whether the system cannot be told apart from the best."""
-        return self.p_best >= ALPHA
+        return self.p_best >= ALPHA and math.isfinite(self.score)
 
     @property
     def spread(self) -> float:
@@ -111,7 +114,9 @@ class TaskBoard:
     confusion : ndarray of shape (n_labels, n_labels) or None
         Of the best system's first seed; rows are gold labels.
     n_test_scorings : int or None
-        How often the test split was scored in the store.
+        How many runs that score the test split were started in the store.
+    labels : mapping of str to str, default={}
+        Key of a run -> name of its system and variant.
     """
 
     facts: TaskFacts
@@ -122,11 +127,16 @@ class TaskBoard:
     published: tuple[PublishedResult, ...] = ()
     confusion: NDArray[np.int64] | None = None
     n_test_scorings: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, run: RunRecord) -> str:
+        """Return the name of the system and variant that a run is of."""
+        return self.labels.get(run.key, run.spec.system)
 
 
 @dataclass(frozen=True)
 class Overall:
-    """One system over all tasks.
+    """One system over all tasks that are evaluated alike.
 
     Parameters
     ----------
@@ -140,6 +150,8 @@ class Overall:
         95 % bootstrap interval of the mean score over tweets.
     scores : mapping of str to float
         Task -> score.
+    split : {"test", "cv"}, default="test"
+        What was scored; scores on test and under cross-validation are not averaged.
     """
 
     system: str
@@ -148,6 +160,7 @@ class Overall:
     low: float
     high: float
     scores: Mapping[str, float]
+    split: str = "test"
 
 
 @dataclass(frozen=True)
@@ -161,7 +174,8 @@ class Leaderboard:
     boards : tuple of TaskBoard
         One a task.
     overall : tuple of Overall
-        Systems that finished every task, by mean rank; empty with one task.
+        Systems that finished every task, by mean rank, test before cross-validation;
+        none of an evaluation with one task.
     skipped : tuple of (task, system or None, reason)
         What was not run.
     n_resamples : int
@@ -196,22 +210,21 @@ def _competition_ranks(scores: Sequence[float]) -> list[int]:
 
 def _resample(
     by_system: Mapping[str, Sequence[RunRecord]],
-    predictions: Callable[[RunRecord], Predictions],
+    arrays: Mapping[str, Predictions],
     metric: Metric,
     n_resamples: int,
     seed: int,
-) -> tuple[_Scored, Predictions]:
+) -> _Scored:
     """Bootstrap all runs of a task together, then average the seeds of a system."""
     runs = [run for group in by_system.values() for run in group]
-    arrays = [predictions(run) for run in runs]
     facts = runs[0].spec.task
-    y_true = arrays[0]["y_true"]
+    first = arrays[runs[0].key]
     resampled = bootstrap_scores(
         metric,
-        y_true,
-        [array["y_pred"] for array in arrays],
+        first["y_true"],
+        [arrays[run.key]["y_pred"] for run in runs],
         label_names=facts.label_names,
-        groups=arrays[0].get("groups"),
+        groups=first.get("groups"),
         n_resamples=n_resamples,
         rng=stream(seed, "bootstrap", facts.name),
     )
@@ -227,9 +240,7 @@ def _resample(
         start = stop
     scored.observed = np.array(means)
     scored.resampled = np.array(rows)
-    best = np.argmax(scored.observed if metric.greater_is_better else -scored.observed)
-    first_run = runs.index(scored.runs[int(best)][0])
-    return scored, arrays[first_run]
+    return scored
 
 
 def _entries(scored: _Scored, greater_is_better: bool) -> tuple[Entry, ...]:
@@ -267,18 +278,17 @@ def _confusion(arrays: Predictions, n_labels: int) -> NDArray[np.int64] | None:
     return counts.reshape(n_labels, n_labels)
 
 
-def _overall(
-    boards: Sequence[TaskBoard], scored: Sequence[_Scored]
-) -> tuple[Overall, ...]:
+def _overall(boards: Sequence[TaskBoard], scored: Sequence[_Scored]) -> list[Overall]:
     """Rank the systems that finished every task by their mean rank.
 
-    Ranks are relative to who competes, so they are computed anew among these.
+    Ranks are relative to who competes, so they are computed anew among these. A task
+    that stands here in several versions of its data has no score of its own.
     """
-    if len(boards) < 2:
-        return ()
+    if len(boards) < 2 or len({b.facts.name for b in boards}) < len(boards):
+        return []
     names = set.intersection(*({e.system for e in board.entries} for board in boards))
     if not names:
-        return ()
+        return []
     from scipy.stats import rankdata
 
     systems = sorted(names)
@@ -306,28 +316,72 @@ def _overall(
                     b.facts.name: float(s)
                     for b, s in zip(boards, scores[i], strict=True)
                 },
+                boards[0].split,
             )
         )
-    return tuple(sorted(rows, key=lambda row: (row.mean_rank, row.system)))
+    return sorted(rows, key=lambda row: (row.mean_rank, row.system))
 
 
-def _by_system(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    """Group the seeds of each system; tell its variants apart where there are any."""
-    variants: dict[str, dict[str, list[RunRecord]]] = {}
+def _board_of(run: RunRecord) -> tuple[str, str, str]:
+    """Return the table of a run: one a task, version of its data and evaluation."""
+    facts = run.spec.task
+    return facts.name, run.split, repr(sorted(facts.data.items()))
+
+
+def _by_system(
+    runs: Sequence[RunRecord], labels: Mapping[str, str]
+) -> dict[str, list[RunRecord]]:
+    """Group the seeds of each variant of a system.
+
+    Two runs of one variant and seed have the same numbers: one of them is enough.
+    """
+    grouped: dict[str, dict[int, RunRecord]] = {}
     for run in runs:
-        spec = run.spec
-        variant = repr(
-            (spec.version, spec.grid, spec.arguments, spec.protocol, spec.target)
-        )
-        variants.setdefault(spec.system, {}).setdefault(variant, []).append(run)
-    grouped = {}
-    for system, groups in variants.items():
-        for group in groups.values():
-            label = system
-            if len(groups) > 1:
-                label = f"{system} [{group[0].key[:6]}]"
-            grouped[label] = sorted(group, key=lambda run: run.spec.seed)
-    return grouped
+        grouped.setdefault(labels[run.key], {}).setdefault(run.spec.seed, run)
+    return {
+        label: [by_seed[seed] for seed in sorted(by_seed)]
+        for label, by_seed in grouped.items()
+    }
+
+
+def _read_all(
+    records: Iterable[RunRecord],
+    predictions: Callable[[RunRecord], Predictions],
+    on_damage: Callable[[RecordError], None] | None,
+) -> tuple[list[RunRecord], dict[str, Predictions]]:
+    """Read and check the predictions of finished runs; leave damaged ones out."""
+    kept: list[RunRecord] = []
+    arrays: dict[str, Predictions] = {}
+    first: dict[tuple[str, str, str], Predictions] = {}
+    for record in records:
+        if record.status == "finished":
+            try:
+                found = predictions(record)
+                check_arrays(record, found, record.spec.path.replace(".json", ".npz"))
+                check_score(record, found)
+                _check_gold(record, found, first.setdefault(_board_of(record), found))
+            except RecordError as error:
+                if on_damage is None:
+                    raise
+                on_damage(error)
+                continue
+            arrays[record.key] = found
+        kept.append(record)
+    return kept, arrays
+
+
+def _check_gold(record: RunRecord, found: Predictions, first: Predictions) -> None:
+    """Refuse predictions for other gold labels than those of the other runs."""
+    for name in ("y_true", "groups"):
+        ours, theirs = found.get(name), first.get(name)
+        if (ours is None) != (theirs is None) or (
+            ours is not None and not np.array_equal(ours, theirs)  # type: ignore[arg-type]
+        ):
+            raise RecordError(
+                f"run {record.key} was scored against other values of {name} than "
+                f"another run on the same data of {record.spec.task.name}. "
+                f"{record.remedy}"
+            )
 
 
 def build_leaderboard(
@@ -336,12 +390,15 @@ def build_leaderboard(
     *,
     title: str = "Leaderboard",
     published: Callable[[TaskFacts], Iterable[PublishedResult]] | None = None,
-    n_test_scorings: Callable[[str], int] | None = None,
+    n_test_scorings: Callable[[str, str | None], int] | None = None,
     skipped: Iterable[tuple[str, str | None, str]] = (),
     n_resamples: int = 2000,
     seed: int = 0,
+    on_damage: Callable[[RecordError], None] | None = None,
 ) -> Leaderboard:
     """Rank the systems of every task, and over the tasks.
+
+    Every finished run is scored again from its predictions first.
 
     Parameters
     ----------
@@ -355,58 +412,96 @@ def build_leaderboard(
     published : callable, optional
         Facts of a task -> its published results.
     n_test_scorings : callable, optional
-        Task name -> number of test scorings, e.g. ``RunStore.test_scorings``.
+        Task name and hash of the test split -> number of test scorings, e.g.
+        ``RunStore.test_scorings``.
     skipped : iterable of (task, system or None, reason), optional
         What was not run.
     n_resamples : int, default=2000
-        Bootstrap resamples.
+        Bootstrap resamples, at least 100. More are drawn where with so few no
+        difference between so many systems could be found; see
+        :func:`tweetclf.leaderboard.statistics.enough_resamples`.
     seed : int, default=0
         Seed of the bootstrap; each task has a stream of its own, so that adding a
         task changes no number of another.
+    on_damage : callable, optional
+        Called with the error of each damaged run, which is left out; without it the
+        error is raised.
 
     Returns
     -------
     Leaderboard
         The tables.
+
+    Raises
+    ------
+    RecordError
+        If the score of a record is not that of its predictions.
+    ValueError
+        If `n_resamples` is too small.
     """
-    by_task: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
-    for record in records:
-        facts = record.spec.task
-        # Runs on other data, or scored otherwise, do not stand in one table.
-        data = repr(sorted(facts.data.items()))
-        by_task[facts.name, record.split, data].append(record)
-    boards: list[TaskBoard] = []
-    all_scored: list[_Scored] = []
-    for (name, split, _), runs in by_task.items():
-        facts = runs[0].spec.task
-        by_system = _by_system([run for run in runs if run.status == "finished"])
-        entries: tuple[Entry, ...] = ()
-        confusion = None
-        n_scored = facts.sizes.get(split, 0)
-        if by_system:
-            metric = Metric(**facts.metric_options)
-            scored, best = _resample(by_system, predictions, metric, n_resamples, seed)
-            all_scored.append(scored)
-            entries = _entries(scored, metric.greater_is_better)
-            confusion = _confusion(best, len(facts.label_names))
-            n_scored = len(best["y_true"])
-        boards.append(
-            TaskBoard(
-                facts,
-                split,
-                n_scored,
-                entries,
-                tuple(run for run in runs if run.status != "finished"),
-                tuple(published(facts)) if published else (),
-                confusion,
-                n_test_scorings(name) if n_test_scorings and split == "test" else None,
-            )
+    if n_resamples < MIN_RESAMPLES:
+        raise ValueError(
+            f"build_leaderboard: n_resamples must be at least {MIN_RESAMPLES}. Got "
+            f"{n_resamples} instead."
         )
-    ranked = [board for board in boards if board.entries]
+    kept, arrays = _read_all(records, predictions, on_damage)
+    labels = label_variants(kept, _board_of)
+    by_task: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
+    for record in kept:
+        by_task[_board_of(record)].append(record)
+    systems = {
+        place: _by_system([run for run in runs if run.status == "finished"], labels)
+        for place, runs in by_task.items()
+    }
+    n_resamples = enough_resamples(
+        n_resamples, max(map(len, systems.values()), default=0)
+    )
+    boards: list[TaskBoard] = []
+    all_scored: list[tuple[TaskBoard, _Scored]] = []
+    for place, runs in by_task.items():
+        board = _empty_board(runs, labels, published, n_test_scorings)
+        if systems[place]:
+            metric = Metric(**board.facts.metric_options)
+            scored = _resample(systems[place], arrays, metric, n_resamples, seed)
+            entries = _entries(scored, metric.greater_is_better)
+            # The leader is the first entry, for the matrix as for the tables.
+            best = arrays[entries[0].records[0].key]
+            board = replace(
+                board,
+                entries=entries,
+                confusion=_confusion(best, len(board.facts.label_names)),
+                n_scored=len(best["y_true"]),
+            )
+            all_scored.append((board, scored))
+        boards.append(board)
+    overall: list[Overall] = []
+    for split in ("test", "cv"):
+        alike = [pair for pair in all_scored if pair[0].split == split]
+        overall += _overall([b for b, _ in alike], [s for _, s in alike])
     return Leaderboard(
-        title,
-        tuple(boards),
-        _overall(ranked, all_scored),
-        tuple(skipped),
-        n_resamples,
+        title, tuple(boards), tuple(overall), tuple(skipped), n_resamples
+    )
+
+
+def _empty_board(
+    runs: Sequence[RunRecord],
+    labels: Mapping[str, str],
+    published: Callable[[TaskFacts], Iterable[PublishedResult]] | None,
+    n_test_scorings: Callable[[str, str | None], int] | None,
+) -> TaskBoard:
+    """Return what is known of a task before its systems are ranked."""
+    facts, split = runs[0].spec.task, runs[0].split
+    counted = n_test_scorings is not None and split == "test"
+    return TaskBoard(
+        facts,
+        split,
+        facts.sizes.get(split, 0),
+        (),
+        tuple(run for run in runs if run.status != "finished"),
+        tuple(published(facts)) if published else (),
+        None,
+        n_test_scorings(facts.name, facts.data.get("test"))
+        if n_test_scorings and counted
+        else None,
+        {run.key: labels[run.key] for run in runs},
     )

@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tweetclf.exceptions import RecordError
+from tweetclf.leaderboard.schema import check_document
+from tweetclf.utils.files import sha256_bytes
 
 __all__ = ["FORMAT", "Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"]
 
@@ -43,6 +46,23 @@ class Protocol:
     n_folds: int = 5
     grid: bool = False
     refit_on_dev: bool = False
+
+    def normalise(self, *, has_grid: bool, has_dev: bool) -> Protocol:
+        """Return the protocol without options that change no number of a run.
+
+        Parameters
+        ----------
+        has_grid : bool
+            Whether the system has settings to select.
+        has_dev : bool
+            Whether the task has a dev split.
+        """
+        grid = self.grid and has_grid
+        folded = self.evaluation == "cv"
+        # Within folds there is a dev part only where settings are selected on it.
+        refit = self.refit_on_dev and (grid if folded else has_dev)
+        n_folds = self.n_folds if folded else Protocol.n_folds
+        return replace(self, grid=grid, refit_on_dev=refit, n_folds=n_folds)
 
 
 @dataclass(frozen=True)
@@ -126,6 +146,18 @@ class RunSpec:
         text = json.dumps(facts, sort_keys=True, default=_plain, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def path(self) -> str:
+        """Where a store keeps the record, seen from the folder of the store."""
+        return f"runs/{_slug(self.task.name)}/{_slug(self.system)}/{self.key}.json"
+
+    @property
+    def way(self) -> Protocol:
+        """The protocol in normal form, also where the spec says more than it does."""
+        return self.protocol.normalise(
+            has_grid=self.grid is not None, has_dev="dev" in self.task.data
+        )
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -188,6 +220,8 @@ class RunRecord:
         Why a failed run failed: type, message, place.
     created : str
         UTC time at the end of the run, ISO 8601.
+    predictions_sha256 : str or None
+        Hash of the file of predictions beside the record; None in records of old.
     """
 
     spec: RunSpec
@@ -201,11 +235,17 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     error: str | None = None
     created: str = ""
+    predictions_sha256: str | None = None
 
     @property
     def key(self) -> str:
         """Name of the record, from its spec."""
         return self.spec.key
+
+    @property
+    def remedy(self) -> str:
+        """What to do where the record or its predictions are damaged."""
+        return f"Delete {self.spec.path} in the store to run it again."
 
     @property
     def split(self) -> str:
@@ -222,62 +262,110 @@ class RunRecord:
         """Return the record as indented JSON, with its key and format."""
         document = {"format": FORMAT, "key": self.key, **_finite(asdict(self), None)}
         document["spec"] = _finite(asdict(self.spec), "text")
+        # The digest is of what a reader will see, so that it can be checked.
+        plain = json.loads(json.dumps(document, default=_plain, allow_nan=False))
+        document["digest"] = _digest(plain)
         text = json.dumps(
             document, indent=1, ensure_ascii=False, default=_plain, allow_nan=False
         )
         return text + "\n"
 
     @classmethod
-    def from_json(cls, text: str, *, place: str = "record") -> RunRecord:
+    def from_json(cls, text: str | bytes, *, place: str = "record") -> RunRecord:
         """Read a record back.
+
+        Parameters
+        ----------
+        text : str or bytes
+            Content of the file.
+        place : str, default="record"
+            The file, for messages.
 
         Raises
         ------
         RecordError
-            If the text is no record, is of a later format, or its key does not fit
-            its content; the message names `place`.
+            If the text is no record, is of another format, holds values of a wrong
+            type, or was changed after it was written; the message names `place` and
+            the remedy.
         """
-        try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise RecordError(f"{place} is not JSON: {error}.") from error
-        if not isinstance(document, dict) or "spec" not in document:
-            raise RecordError(f"{place} is not a run record of tweetclf.")
-        found = document.pop("format", None)
-        if found != FORMAT:
-            raise RecordError(
-                f"{place} has record format {found!r}; this version reads {FORMAT}. "
-                "Use the version of tweetclf that wrote it, or another store."
-            )
+        document = _parse(text, place)
         key = document.pop("key", None)
+        check_document(document, place)
         try:
-            spec = document["spec"]
-            task = spec["task"]
-            task["label_names"] = tuple(task["label_names"])
-            record = cls(
-                **{
-                    **document,
-                    "spec": RunSpec(
-                        **{
-                            **spec,
-                            "task": TaskFacts(**task),
-                            "protocol": Protocol(**spec["protocol"]),
-                        }
-                    ),
-                    "cost": Cost(**document["cost"]) if document["cost"] else None,
-                    "fold_scores": tuple(document["fold_scores"]),
-                    "candidates": tuple(document["candidates"]),
-                    "warnings": tuple(document["warnings"]),
-                }
-            )
-        except (KeyError, TypeError) as error:
-            raise RecordError(f"{place} is a damaged run record: {error!r}.") from error
-        if record.key != key:
+            record = cls._from_document(document)
+            found = record.key
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise RecordError(
-                f"{place} says key {key!r}, but its content has key {record.key!r}: "
-                "it was changed after it was written."
+                f"{place} is a damaged run record: {error!r}. Delete the file to run "
+                "it again."
+            ) from error
+        if found != key:
+            raise RecordError(
+                f"{place} says key {key!r}, but its content has key {found!r}: "
+                "it was changed after it was written. Delete the file to run it again."
             )
         return record
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> RunRecord:
+        spec = document["spec"]
+        task = {**spec["task"], "label_names": tuple(spec["task"]["label_names"])}
+        scores = [math.nan if v is None else v for v in document["fold_scores"]]
+        return cls(
+            **{
+                **document,
+                "spec": RunSpec(
+                    **{
+                        **spec,
+                        "task": TaskFacts(**task),
+                        "protocol": Protocol(**spec["protocol"]),
+                    }
+                ),
+                "cost": Cost(**document["cost"]) if document["cost"] else None,
+                "fold_scores": tuple(scores),
+                "candidates": tuple(document["candidates"]),
+                "warnings": tuple(document["warnings"]),
+            }
+        )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".") or "_"
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return sha256_bytes(json.dumps(document, sort_keys=True).encode())
+
+
+def _parse(text: str | bytes, place: str) -> dict[str, Any]:
+    """Return the JSON object of a record after checking its format and digest."""
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8")
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(
+            f"{place} is not JSON: {error}. Delete the file to run it again."
+        ) from error
+    if not isinstance(document, dict) or "spec" not in document:
+        raise RecordError(
+            f"{place} is not a run record of tweetclf. Delete the file or use another "
+            "store."
+        )
+    digest = document.pop("digest", None)
+    # Records of old have no digest.
+    if digest is not None and digest != _digest(document):
+        raise RecordError(
+            f"{place} was changed after it was written: its digest does not fit its "
+            "content. Delete the file to run it again."
+        )
+    found = document.pop("format", None)
+    if found != FORMAT or isinstance(found, bool):
+        raise RecordError(
+            f"{place} has record format {found!r}; this version reads {FORMAT}. "
+            "Use the version of tweetclf that wrote it, or another store."
+        )
+    return document
 
 
 def _finite(value: Any, instead: str | None) -> Any:

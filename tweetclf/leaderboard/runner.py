@@ -118,6 +118,13 @@ def _settle(task: Task, protocol: Protocol) -> Protocol:
     return protocol
 
 
+def _normalise(task: Task, system: System, protocol: Protocol) -> Protocol:
+    """Drop what has no effect: runs with equal numbers have one name."""
+    return _settle(task, protocol).normalise(
+        has_grid=bool(system.grid), has_dev="dev" in task.splits
+    )
+
+
 def make_spec(
     task: Task,
     system: System,
@@ -137,18 +144,19 @@ def make_spec(
     seed : int
         Seed of the run.
     protocol : Protocol
-        How the system is trained and scored.
+        How the system is trained and scored; options that have no effect on this
+        task and system are dropped.
     facts : TaskFacts, optional
         What :func:`describe_task` gave for the task; computed if not given.
     """
-    protocol = _settle(task, protocol)
+    protocol = _normalise(task, system, protocol)
     grid = {key: list(values) for key, values in system.grid.items()}
     return RunSpec(
         task=facts or describe_task(task, protocol.evaluation),
         system=system.name,
         target=system.target,
         arguments=system.arguments(task),
-        grid=grid if protocol.grid and grid else None,
+        grid=grid if protocol.grid else None,
         seed=seed,
         protocol=protocol,
         version=__version__,
@@ -198,8 +206,19 @@ def _execute(job: _Job) -> tuple[int, RunRecord, Any]:
     return (job.position, *execute_run(job.task, job.system, job.spec))
 
 
+def _counted(jobs: Iterable[_Job], store: RunStore) -> Iterator[_Job]:
+    """Write a line into the ledger for each job that is handed out.
+
+    Here and not in the worker, since a worker may run on a machine without the store.
+    """
+    for job in jobs:
+        if job.spec.protocol.evaluation == "test":
+            store.count_test_scoring(job.spec)
+        yield job
+
+
 def _outcomes(
-    jobs: Sequence[_Job], n_jobs: int, backend: str | None
+    jobs: Iterable[_Job], n_jobs: int, backend: str | None
 ) -> Iterator[tuple[int, RunRecord, Any]]:
     if n_jobs == 1 and backend is None:
         yield from map(_execute, jobs)
@@ -283,10 +302,8 @@ def run_leaderboard(
     for done, record in enumerate(found.values(), start=1):
         if on_record:
             on_record(record, done, position)
-    for place, record, predictions in _outcomes(jobs, n_jobs, backend):
+    for place, record, predictions in _outcomes(_counted(jobs, store), n_jobs, backend):
         stored = store.put(record, predictions)
-        if stored.split == "test" and record.status == "finished":
-            store.count_test_scoring(record)
         found[place] = stored
         done += 1
         if on_record:

@@ -14,12 +14,46 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from tweetclf.tasks import Metric
 
-__all__ = ["bootstrap_scores", "holm", "paired_p_values", "percentile_interval"]
+__all__ = [
+    "ALPHA",
+    "bootstrap_scores",
+    "enough_resamples",
+    "holm",
+    "paired_p_values",
+    "percentile_interval",
+]
 
 Floats = NDArray[np.float64]
 
+ALPHA = 0.05
+"""Family-wise error of the statement that a system is not tied with the best."""
+
 CHUNK_CELLS = 2**23
 """Resampled counts held at a time (64 MB of int64)."""
+
+
+def enough_resamples(wanted: int, n_systems: int) -> int:
+    """Return the resamples with which a difference from the best can be found.
+
+    The smallest p-value of ``n`` resamples is ``1 / (n + 1)``, and Holm's adjustment
+    multiplies it by the number of comparisons; if that is not below 5 %, every system
+    would be called tied.
+
+    Parameters
+    ----------
+    wanted : int
+        Number asked for.
+    n_systems : int
+        Systems compared, the best included.
+
+    Examples
+    --------
+    >>> from tweetclf.leaderboard.statistics import enough_resamples
+    >>> enough_resamples(100, 4), enough_resamples(100, 8)
+    (100, 140)
+    """
+    # (n_systems - 1) / (n + 1) < ALPHA
+    return max(wanted, round((n_systems - 1) / ALPHA))
 
 
 def bootstrap_scores(
@@ -183,7 +217,8 @@ def paired_p_values(resampled: Floats, observed: Floats, reference: int) -> Floa
 
     The null hypothesis is that the two scores do not differ on the population; the
     bootstrap distribution of the difference is centred for it, and
-    ``p = (1 + #{|d* - d| >= |d|}) / (R + 1)``.
+    ``p = (1 + #{|d* - d| >= |d|}) / (R + 1)``. Resamples without a defined score
+    count as exceeding.
 
     Parameters
     ----------
@@ -201,8 +236,9 @@ def paired_p_values(resampled: Floats, observed: Floats, reference: int) -> Floa
     """
     difference = observed - observed[reference]
     centred = (resampled - resampled[reference]) - difference[:, None]
-    # Rounding must not decide between two systems with equal predictions.
-    exceed = np.abs(centred) >= np.abs(difference)[:, None] - 1e-12
+    # Rounding must not decide between two systems with equal predictions. What is not
+    # defined is no evidence against the hypothesis: it counts as exceeding.
+    exceed = ~(np.abs(centred) < np.abs(difference)[:, None] - 1e-12)
     return (1 + exceed.sum(axis=1)) / (1 + resampled.shape[1])
 
 

@@ -5,7 +5,11 @@ Layout::
     STORE/runs/TASK/SYSTEM/KEY.json         record, written once, last
     STORE/runs/TASK/SYSTEM/KEY.npz          gold labels and predictions of the run
     STORE/runs/TASK/SYSTEM/KEY.failed.json  last failure of a run not yet finished
-    STORE/test_scorings.jsonl               one line each time a test split was scored
+    STORE/test_scorings.jsonl               one line for each run started that scores
+                                            a test split
+
+A record holds a digest of itself and the hash of its predictions; both are checked
+when they are read.
 """
 
 from __future__ import annotations
@@ -13,27 +17,24 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from tweetclf.exceptions import RecordError
+from tweetclf.leaderboard.checking import check_arrays
 from tweetclf.leaderboard.records import RunRecord, RunSpec
 from tweetclf.utils.files import (
+    sha256_bytes,
     write_bytes_atomic,
     write_text_atomic,
     write_text_once,
 )
 
 __all__ = ["RunStore"]
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".") or "_"
 
 
 class RunStore:
@@ -49,15 +50,14 @@ class RunStore:
         self.path = Path(path)
 
     def _base(self, spec: RunSpec) -> Path:
-        folder = self.path / "runs" / _slug(spec.task.name) / _slug(spec.system)
-        return folder / spec.key
+        return (self.path / spec.path).with_suffix("")
 
     def get(self, spec: RunSpec) -> RunRecord | None:
         """Return the finished record of `spec`, or None if there is none yet."""
         path = self._base(spec).with_suffix(".json")
         if not path.is_file():
             return None
-        return RunRecord.from_json(path.read_text("utf-8"), place=str(path))
+        return RunRecord.from_json(path.read_bytes(), place=str(path))
 
     def put(
         self, record: RunRecord, predictions: Mapping[str, np.ndarray] | None = None
@@ -79,16 +79,23 @@ class RunStore:
             another process finished first.
         """
         base = self._base(record.spec)
+        stored = self.get(record.spec)
+        if stored is not None:
+            return stored
         if record.status != "finished":
             write_text_atomic(base.with_suffix(".failed.json"), record.to_json())
             return record
         if predictions is None:
             raise RecordError(f"run {record.key} is finished but has no predictions.")
-        # The record names its predictions by its key, so they must be there first;
-        # a run is deterministic, so that writing them twice changes nothing.
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **predictions)
-        write_bytes_atomic(base.with_suffix(".npz"), buffer.getvalue())
+        data = buffer.getvalue()
+        # The record names its predictions, so they must be there first. What stands
+        # there without a record was left by a call that was killed.
+        path = base.with_suffix(".npz")
+        if not path.is_file() or path.read_bytes() != data:
+            write_bytes_atomic(path, data)
+        record = replace(record, predictions_sha256=sha256_bytes(data))
         write_text_once(base.with_suffix(".json"), record.to_json())
         base.with_suffix(".failed.json").unlink(missing_ok=True)
         stored = self.get(record.spec)
@@ -101,38 +108,76 @@ class RunStore:
         Raises
         ------
         RecordError
-            If they are missing or damaged.
+            If they are missing or damaged, or do not fit the record.
         """
         path = self._base(record.spec).with_suffix(".npz")
+        remedy = f"Delete {path.with_suffix('.json')} to run it again."
         try:
-            # np.load leaves a file that it opened itself open on some errors.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            data = path.read_bytes()
+        except OSError as error:
             raise RecordError(
                 f"the predictions of run {record.key} cannot be read from {path}: "
-                f"{error}. Delete {path.with_suffix('.json')} to run it again."
+                f"{error}. {remedy}"
             ) from error
+        expected = record.predictions_sha256
+        if expected is not None and sha256_bytes(data) != expected:
+            raise RecordError(
+                f"the predictions of run {record.key} in {path} were changed after "
+                f"they were written. {remedy}"
+            )
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        # Damaged archives raise whatever their parts raise.
+        except Exception as error:
+            raise RecordError(
+                f"the predictions of run {record.key} cannot be read from {path}: "
+                f"{error}. {remedy}"
+            ) from error
+        check_arrays(record, arrays, str(path))
+        return arrays
 
-    def records(self, *, failed: bool = False) -> Iterator[RunRecord]:
-        """Yield all finished records, and the failed ones if asked, in path order."""
+    def records(
+        self,
+        *,
+        failed: bool = False,
+        on_damage: Callable[[RecordError], None] | None = None,
+    ) -> Iterator[RunRecord]:
+        """Yield all finished records, and the failed ones if asked, in path order.
+
+        Parameters
+        ----------
+        failed : bool, default=False
+            Also yield the last failure of runs that never finished.
+        on_damage : callable, optional
+            Called with the error of each damaged record, which is left out; without
+            it the error is raised.
+        """
         for path in sorted((self.path / "runs").glob("*/*/*.json")):
-            if path.name.endswith(".failed.json") and not failed:
-                continue
-            yield RunRecord.from_json(path.read_text("utf-8"), place=str(path))
+            if path.name.endswith(".failed.json"):
+                finished = path.with_name(path.name.replace(".failed.json", ".json"))
+                if not failed or finished.is_file():
+                    continue
+            try:
+                yield RunRecord.from_json(path.read_bytes(), place=str(path))
+            except RecordError as error:
+                if on_damage is None:
+                    raise
+                on_damage(error)
 
-    def count_test_scoring(self, record: RunRecord) -> None:
+    def count_test_scoring(self, spec: RunSpec) -> None:
         """Append one line to the ledger of test scorings.
 
-        The ledger counts every look at a test split, also of runs whose records are
-        deleted later.
+        A line stands for a run that was started and scores a test split. It is
+        written before the run, so that a run counts however it ends, and also when
+        its record is deleted later.
         """
         line = json.dumps(
             {
-                "task": record.spec.task.name,
-                "data": record.spec.task.data.get("test"),
-                "system": record.spec.system,
-                "key": record.key,
+                "task": spec.task.name,
+                "data": spec.task.data.get("test"),
+                "system": spec.system,
+                "key": spec.key,
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             }
         )
@@ -141,17 +186,28 @@ class RunStore:
         with (self.path / "test_scorings.jsonl").open("ab") as ledger:
             ledger.write(line.encode() + b"\n")
 
-    def test_scorings(self, task: str) -> int:
-        """Return how often the test split of `task` was scored in this store."""
+    def test_scorings(self, task: str, data: str | None = None) -> int:
+        """Return how many runs that score the test split of `task` were started.
+
+        Parameters
+        ----------
+        task : str
+            Name of the task.
+        data : str, optional
+            Hash of the test split; without it all versions of the data count.
+        """
         path = self.path / "test_scorings.jsonl"
         if not path.is_file():
             return 0
         count = 0
         with path.open("rb") as ledger:
-            for line in ledger:
+            for text in ledger:
                 try:
-                    count += json.loads(line).get("task") == task
-                except (json.JSONDecodeError, UnicodeDecodeError):
-                    # A line cut by a crash is not a scoring that anyone saw.
+                    line = json.loads(text)
+                except (ValueError, RecursionError):
+                    # A line cut by a crash is not one that anyone can read.
                     continue
+                if not isinstance(line, dict) or line.get("task") != task:
+                    continue
+                count += data is None or line.get("data") == data
         return count

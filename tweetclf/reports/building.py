@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tweetclf.leaderboard.ranking import Leaderboard, TaskBoard
+from tweetclf.leaderboard.ranking import Entry, Leaderboard, TaskBoard
 from tweetclf.reports.confusion import confusion_figure
 from tweetclf.reports.cost import cost_figure
 from tweetclf.reports.formatting import plural, unique_slugs
@@ -19,7 +19,7 @@ from tweetclf.reports.model import (
     code,
     spans,
 )
-from tweetclf.reports.overall import overall_table, overall_verdict
+from tweetclf.reports.overall import overall_table, overall_verdict, why_none
 from tweetclf.reports.provenance import (
     protocol_sentence,
     provenance_section,
@@ -29,6 +29,7 @@ from tweetclf.reports.ranked import ranked_table
 from tweetclf.reports.remarks import (
     all_records,
     failure_note,
+    reference_note,
     scorings_note,
     skipped_note,
     warning_note,
@@ -46,7 +47,8 @@ def _task_titles(leaderboard: Leaderboard) -> list[str]:
     for board in leaderboard.boards:
         title = board.facts.name
         if names.count(title) > 1:
-            title += f" ({board.split}, version {board.facts.version})"
+            how = "test" if board.split == "test" else "cross-validation"
+            title += f" ({how}, version {board.facts.version})"
         titles.append(title)
     return titles
 
@@ -67,11 +69,11 @@ def _task_facts(board: TaskBoard) -> Spans:
     ]
     sizes = sizes_sentence(board)
     parts.append(f"tweets: {sizes}. " if sizes else "")
-    parts.append(protocol_sentence(board))
+    parts += protocol_sentence(board)
     if board.n_test_scorings is not None:
         parts.append(
-            f" The test split was scored {plural(board.n_test_scorings, 'time')} in "
-            "this store."
+            " Runs that score the test split were started "
+            f"{plural(board.n_test_scorings, 'time')} in this store."
         )
     return spans(*parts)
 
@@ -88,6 +90,7 @@ def _task_section(
         Paragraph(_task_facts(board)),
         ranked_table(board, words, n_resamples, f"{key}--ranking"),
         failure_note(board),
+        reference_note(board, n_resamples),
         scorings_note(board),
         warning_note(board),
     ]
@@ -112,16 +115,17 @@ def _summary(
     if len(leaderboard.boards) < 2:
         return None
     blocks: list[Block] = []
-    table = overall_table(leaderboard)
-    if table is not None:
-        blocks += [Paragraph(overall_verdict(leaderboard), lead=True), table]
-        figure = overall_figure(leaderboard, "summary--intervals") if figures else None
-        if figure is not None:
-            blocks.append(figure)
-    elif not leaderboard.overall:
-        blocks.append(
-            Paragraph(spans("No system finished every task, so there is no mean."))
-        )
+    for split in ("test", "cv"):
+        table = overall_table(leaderboard, split)
+        why = why_none(leaderboard, split)
+        if table is not None:
+            said = overall_verdict(leaderboard, split)
+            blocks += [Paragraph(said, lead=True), table]
+            key = "summary--intervals" if split == "test" else f"summary--{split}"
+            figure = overall_figure(leaderboard, split, key) if figures else None
+            blocks += [figure] if figure is not None else []
+        elif why is not None:
+            blocks.append(Paragraph(spans(why)))
     blocks.append(Heading("Task by task"))
     for board, title in zip(leaderboard.boards, titles, strict=True):
         words = metric_words(board.facts.metric, board.facts.greater_is_better)
@@ -144,6 +148,10 @@ def _meta(leaderboard: Leaderboard) -> tuple[tuple[str, str], ...]:
     if seeds:
         meta.append(("Seeds", ", ".join(map(str, seeds))))
     return tuple(meta)
+
+
+def _base_name(entry: Entry) -> str:
+    return entry.records[0].spec.system if entry.records else entry.system
 
 
 def make_report(
@@ -192,10 +200,12 @@ def make_report(
     if skipped is not None:
         sections.append(Section("not-run", "Not run", (skipped,)))
     sections.append(provenance_section(leaderboard, command))
-    n_systems = len({e.system for board in boards for e in board.entries})
+    # A task with two tables is one task, a system in two variants one system.
+    n_tasks = len({board.facts.name for board in boards})
+    n_systems = len({_base_name(e) for board in boards for e in board.entries})
     n_runs = len(all_records(boards))
     subtitle = (
-        f"{plural(len(boards), 'task')}, {plural(n_systems, 'system')}, "
+        f"{plural(n_tasks, 'task')}, {plural(n_systems, 'system')}, "
         f"{plural(n_runs, 'run')}"
     )
     return Report(

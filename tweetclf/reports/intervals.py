@@ -25,7 +25,7 @@ from tweetclf.reports.formatting import (
     plural,
 )
 from tweetclf.reports.model import Cell, Column, Figure, Row, Table
-from tweetclf.reports.overall import published_means, ranked_boards
+from tweetclf.reports.overall import overall_rows, published_means, ranked_boards
 from tweetclf.reports.wording import MetricWords
 
 __all__ = ["interval_figure", "overall_figure"]
@@ -60,11 +60,12 @@ def interval_figure(
     return _intervals(marks, words, f"{words.short} on {board.facts.name}", key)
 
 
-def overall_figure(leaderboard: Leaderboard, key: str) -> Figure | None:
-    """Draw the mean score of each system over all tasks."""
-    boards = ranked_boards(leaderboard)
-    known = [r for r in leaderboard.overall if finite(r.mean_score) is not None]
-    if not known or len(known) < len(leaderboard.overall):
+def overall_figure(leaderboard: Leaderboard, split: str, key: str) -> Figure | None:
+    """Draw the mean score of each system over all tasks of an evaluation."""
+    boards = ranked_boards(leaderboard, split)
+    rows = overall_rows(leaderboard, split)
+    known = [r for r in rows if finite(r.mean_score) is not None]
+    if not known or len(known) < len(rows):
         return None
     top = max(row.mean_score for row in known)
     marks = [

@@ -27,12 +27,42 @@ from tweetclf.reports.model import Cell, Column, Row, Spans, Table, spans, stron
 from tweetclf.reports.wording import join_names, metric_words
 from tweetclf.tasks.published import PublishedResult
 
-__all__ = ["overall_table", "overall_verdict", "published_means", "ranked_boards"]
+__all__ = [
+    "overall_rows",
+    "overall_table",
+    "overall_verdict",
+    "published_means",
+    "ranked_boards",
+    "why_none",
+]
 
 
-def ranked_boards(leaderboard: Leaderboard) -> list[TaskBoard]:
-    """Return the boards that the table over tasks is about."""
-    return [board for board in leaderboard.boards if board.entries]
+def ranked_boards(leaderboard: Leaderboard, split: str) -> list[TaskBoard]:
+    """Return the boards that the table over tasks of an evaluation is about."""
+    return [b for b in leaderboard.boards if b.entries and b.split == split]
+
+
+def overall_rows(leaderboard: Leaderboard, split: str) -> list[Overall]:
+    """Return the systems that finished every task of an evaluation."""
+    return [row for row in leaderboard.overall if row.split == split]
+
+
+def why_none(leaderboard: Leaderboard, split: str) -> str | None:
+    """Say why there is no table over the tasks of an evaluation, if one is missed."""
+    boards = ranked_boards(leaderboard, split)
+    names = [board.facts.name for board in boards]
+    if len(boards) < 2 or overall_rows(leaderboard, split):
+        return None
+    if len(set(names)) < len(names):
+        return (
+            "A task stands here in several versions of its data, so there is no table "
+            "over tasks."
+        )
+    how = "on test" if split == "test" else "by cross-validation"
+    return (
+        f"No system finished all {len(names)} tasks that were scored {how} in one and "
+        "the same variant, so there is no mean."
+    )
 
 
 def published_means(
@@ -76,9 +106,9 @@ def _best_by_task(
     return best
 
 
-def overall_table(leaderboard: Leaderboard) -> Table | None:
+def overall_table(leaderboard: Leaderboard, split: str) -> Table | None:
     """Return systems by mean rank, with their score on every task."""
-    rows, boards = leaderboard.overall, ranked_boards(leaderboard)
+    rows, boards = overall_rows(leaderboard, split), ranked_boards(leaderboard, split)
     names = [board.facts.name for board in boards]
     # One task on two splits, or in two versions, has no column of its own.
     if not rows or len(set(names)) < len(names):
@@ -87,74 +117,100 @@ def overall_table(leaderboard: Leaderboard) -> Table | None:
     quoted = published_means(boards) if comparable_mean else []
     sources = number_sources(source for _, source, _ in quoted)
     columns = _columns(boards, comparable_mean)
-    best = _best_by_task(rows, boards)
-    top_rank = min(row.mean_rank for row in rows)
     lead = max(rows, key=lambda r: finite(r.mean_score) or float("-inf"))
-    top_mean = lead.mean_score
     domain = track_domain(lead.low, lead.mean_score, lead.high)
-    table_rows: list[Row] = []
-    for row in rows:
-        cells = [
-            Cell(row.system, row.system, row.mean_rank == top_rank),
-            Cell(row.mean_rank, f"{row.mean_rank:.2f}", row.mean_rank == top_rank),
-        ]
-        if comparable_mean:
-            cells += [
-                number(
-                    row.mean_score,
-                    format_score,
-                    "not defined",
-                    bold=row.mean_score == top_mean,
-                ),
-                Cell(
-                    None,
-                    format_interval(row.low, row.high),
-                    track=track(row.low, row.mean_score, row.high, domain),
-                ),
-                number(row.low, format_score, "not defined"),
-                number(row.high, format_score, "not defined"),
-            ]
-        cells += [
-            number(
-                row.scores[task],
-                format_score,
-                "the metric is not defined for these predictions",
-                bold=row.scores[task] == best.get(task),
-            )
-            for task in names
-        ]
-        cells.append(text_cell(""))
-        table_rows.append(Row(tuple(cells)))
-    for system, source, scores in quoted:
-        mean = sum(scores.values()) / len(scores)
-        cells = [
-            Cell(system, system, mark=sources.get(source, "")),
-            missing("published results are not ranked"),
-            Cell(mean, format_score(mean)),
-            Cell(
-                None,
-                DASH,
-                muted=True,
-                tooltip="not published",
-                track=track(None, mean, None, domain),
-            ),
-            missing("not published"),
-            missing("not published"),
-            *(Cell(scores[task], format_score(scores[task])) for task in names),
-            text_cell(source),
-        ]
-        table_rows.append(Row(tuple(cells), "published"))
+    table_rows = _own_rows(rows, boards, domain if comparable_mean else None)
+    table_rows += [
+        _published_row(
+            system, source, [scores[task] for task in names], domain, sources
+        )
+        for system, source, scores in quoted
+    ]
     if not quoted:
         columns = columns[:-1]
         table_rows = [Row(row.cells[:-1], row.kind) for row in table_rows]
+    how = "" if split == "test" else ", cross-validation"
     return Table(
-        "overall",
-        f"Systems over {plural(len(boards), 'task')}, by mean rank",
+        "overall" if split == "test" else f"overall-{split}",
+        f"Systems over {plural(len(boards), 'task')}, by mean rank{how}",
         tuple(columns),
         tuple(table_rows),
-        _notes(leaderboard, boards, comparable_mean, sources if quoted else None),
+        _notes(rows, boards, comparable_mean, sources if quoted else None),
         header_column="system",
     )
+
+
+def _own_rows(
+    rows: Sequence[Overall],
+    boards: Sequence[TaskBoard],
+    domain: tuple[float, float] | None,
+) -> list[Row]:
+    """Return the rows of the systems run here, the best of each column bold."""
+    best = _best_by_task(rows, boards)
+    top_rank = min(row.mean_rank for row in rows)
+    means = [v for row in rows if (v := finite(row.mean_score)) is not None]
+    found = []
+    for row in rows:
+        first = row.mean_rank == top_rank
+        cells = [
+            Cell(row.system, row.system, first),
+            Cell(row.mean_rank, f"{row.mean_rank:.2f}", first),
+        ]
+        if finite(rows[0].mean_score) is not None:
+            cells += _mean_cells(row, row.mean_score == max(means), domain)
+        cells += [
+            number(
+                row.scores[board.facts.name],
+                format_score,
+                "the metric is not defined for these predictions",
+                bold=row.scores[board.facts.name] == best.get(board.facts.name),
+            )
+            for board in boards
+        ]
+        found.append(Row((*cells, text_cell(""))))
+    return found
+
+
+def _mean_cells(
+    row: Overall, best: bool, domain: tuple[float, float] | None
+) -> list[Cell]:
+    return [
+        number(row.mean_score, format_score, "not defined", bold=best),
+        Cell(
+            None,
+            format_interval(row.low, row.high),
+            track=track(row.low, row.mean_score, row.high, domain),
+        ),
+        number(row.low, format_score, "not defined"),
+        number(row.high, format_score, "not defined"),
+    ]
+
+
+def _published_row(
+    system: str,
+    source: str,
+    scores: Sequence[float],
+    domain: tuple[float, float] | None,
+    sources: Mapping[str, str],
+) -> Row:
+    mean = sum(scores) / len(scores)
+    cells = (
+        Cell(system, system, mark=sources.get(source, "")),
+        missing("published results are not ranked"),
+        Cell(mean, format_score(mean)),
+        Cell(
+            None,
+            DASH,
+            muted=True,
+            tooltip="not published",
+            track=track(None, mean, None, domain),
+        ),
+        missing("not published"),
+        missing("not published"),
+        *(Cell(score, format_score(score)) for score in scores),
+        text_cell(source),
+    )
+    return Row(cells, "published")
 
 
 def _columns(boards: Sequence[TaskBoard], comparable_mean: bool) -> list[Column]:
@@ -198,19 +254,20 @@ def _columns(boards: Sequence[TaskBoard], comparable_mean: bool) -> list[Column]
 
 
 def _notes(
-    leaderboard: Leaderboard,
+    rows: Sequence[Overall],
     boards: Sequence[TaskBoard],
     comparable_mean: bool,
     sources: Mapping[str, str] | None,
 ) -> tuple[Spans, ...]:
     everyone = {e.system for board in boards for e in board.entries}
-    partial = sorted(everyone - {row.system for row in leaderboard.overall})
+    partial = sorted(everyone - {row.system for row in rows})
     notes = []
     if comparable_mean:
         notes.append(
             spans(
                 "The mean score is the plain mean of the tasks\u2019 official metrics; "
-                "its interval resamples the tweets of every task. Bold is the best of "
+                "its interval resamples the tweets of every task and holds the seeds "
+                "fixed. Bold is the best of "
                 "the column among the systems run here."
             )
         )
@@ -242,10 +299,10 @@ def _notes(
     return tuple(notes)
 
 
-def overall_verdict(leaderboard: Leaderboard) -> Spans:
+def overall_verdict(leaderboard: Leaderboard, split: str) -> Spans:
     """Say in a sentence who leads over all tasks."""
-    rows = leaderboard.overall
-    n = len(ranked_boards(leaderboard))
+    rows = overall_rows(leaderboard, split)
+    n = len(ranked_boards(leaderboard, split))
     top = [row for row in rows if row.mean_rank == rows[0].mean_rank]
     rank = f"mean rank {rows[0].mean_rank:.2f}"
     if len(top) > 1:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tweetclf.leaderboard.ranking import Leaderboard, TaskBoard
-from tweetclf.leaderboard.records import Protocol, RunRecord
+from tweetclf.leaderboard.records import RunRecord
 from tweetclf.reports.cells import text_cell
 from tweetclf.reports.formatting import format_bytes, format_count, plural
 from tweetclf.reports.model import (
@@ -18,36 +18,70 @@ from tweetclf.reports.model import (
     Paragraph,
     Row,
     Section,
+    Span,
+    Spans,
     Table,
     spans,
 )
 from tweetclf.reports.remarks import all_records
-from tweetclf.reports.wording import join
+from tweetclf.reports.wording import join, join_names
 
 __all__ = ["provenance_section", "protocol_sentence"]
 
 
-def _one_protocol(protocol: Protocol) -> str:
-    if protocol.evaluation == "cv":
-        text = (
-            f"Out-of-fold predictions of {protocol.n_folds}-fold cross-validation over "
-            "all labelled tweets outside test"
-        )
-        if protocol.grid:
-            text += "; settings selected within each fold"
-        return f"{text}."
-    text = "Trained on train"
-    if protocol.grid:
-        text += "; settings selected on dev by the official metric"
-    if protocol.refit_on_dev:
-        text += "; then trained again on train and dev together"
-    return f"{text}; test scored once a run."
+def _whose(board: TaskBoard, picked: Sequence[RunRecord], n_runs: int) -> Spans:
+    """Name the systems of some runs: " of a and b"; nothing if they are all."""
+    if len(picked) == n_runs:
+        return ()
+    names = dict.fromkeys(board.label(run) for run in picked)
+    return spans(" of ", join_names(list(names), most=12))
 
 
-def protocol_sentence(board: TaskBoard) -> str:
-    """Say how the systems of a board were trained and scored."""
-    found = dict.fromkeys(run.spec.protocol for run in all_records([board]))
-    return " Others: ".join(_one_protocol(protocol) for protocol in found)
+def _folds_clause(board: TaskBoard, runs: Sequence[RunRecord]) -> Spans:
+    """Say with how many folds: "5-fold", or "3-fold (a) and 5-fold (b)"."""
+    counts = sorted({run.spec.way.n_folds for run in runs})
+    if len(counts) == 1:
+        return spans(f"{counts[0]}-fold")
+    parts: list[str | Span | Spans] = []
+    for count in counts:
+        names = [board.label(run) for run in runs if run.spec.way.n_folds == count]
+        parts += [
+            " and " if parts else "",
+            f"{count}-fold (",
+            join_names(list(dict.fromkeys(names)), most=12),
+            ")",
+        ]
+    return spans(*parts)
+
+
+def protocol_sentence(board: TaskBoard) -> Spans:
+    """Say how the systems of a board were trained and scored.
+
+    Where they differ, those that something is true of are named.
+    """
+    runs = all_records([board])
+    if not runs:
+        return ()
+    selected = [run for run in runs if run.spec.way.grid]
+    joined = [run for run in runs if run.spec.way.refit_on_dev]
+    folded = board.split == "cv"
+    parts: list[str | Span | Spans] = ["Trained on train"]
+    if folded:
+        parts = [
+            "Out-of-fold predictions of ",
+            _folds_clause(board, runs),
+            " cross-validation over all labelled tweets outside test",
+        ]
+    if selected:
+        how = "within each fold" if folded else "on dev by the official metric"
+        whose = _whose(board, selected, len(runs))
+        parts += ["; settings", whose, f" selected {how}"]
+    if joined:
+        whose = _whose(board, joined, len(runs))
+        models = spans("; the models", whose) if whose else spans("; then")
+        parts += [models, " trained again on train and dev together"]
+    parts.append("." if folded else "; test scored once a run.")
+    return spans(*parts)
 
 
 def _hardware_rows(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:

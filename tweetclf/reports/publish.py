@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tweetclf.exceptions import UnknownNameError
 from tweetclf.leaderboard.ranking import Leaderboard, build_leaderboard
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.records import RunRecord, TaskFacts
     from tweetclf.leaderboard.store import RunStore
 
-__all__ = ["ALL_FORMATS", "publish"]
+__all__ = ["ALL_FORMATS", "choose_formats", "publish", "rank_stored"]
 
 ALL_FORMATS = ("html", "markdown", "latex", "csv", "json")
 DEFAULT_FORMATS = ("html", "json")
@@ -31,6 +31,56 @@ def _published(facts: TaskFacts) -> list[PublishedResult]:
     except UnknownNameError:
         return []
     return list(published_results(facts.name))
+
+
+def choose_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the formats that are asked for; HTML and JSON by default.
+
+    Raises
+    ------
+    ValueError
+        With the known formats, if there is no such one.
+    """
+    chosen = tuple(formats or DEFAULT_FORMATS)
+    if "all" in chosen:
+        return ALL_FORMATS
+    unknown = [name for name in chosen if name not in ALL_FORMATS]
+    if unknown:
+        near = suggest(unknown[0], ALL_FORMATS)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"publish: formats must be of {', '.join(ALL_FORMATS)}. Got "
+            f"{unknown[0]!r} instead.{hint}"
+        )
+    return chosen
+
+
+def rank_stored(
+    records: Iterable[RunRecord], store: RunStore, **options: Any
+) -> Leaderboard:
+    """Rank stored runs, beside published results.
+
+    Parameters
+    ----------
+    records : iterable of RunRecord
+        Runs whose predictions are in `store`.
+    store : RunStore
+        The store.
+    **options
+        Passed on to :func:`tweetclf.leaderboard.build_leaderboard`.
+
+    Returns
+    -------
+    Leaderboard
+        The tables.
+    """
+    return build_leaderboard(
+        records,
+        store.predictions,
+        published=_published,
+        n_test_scorings=store.test_scorings,
+        **options,
+    )
 
 
 def publish(
@@ -76,25 +126,9 @@ def publish(
     """
     from tweetclf.reports import make_report, write_report
 
-    chosen = tuple(formats or DEFAULT_FORMATS)
-    if "all" in chosen:
-        chosen = ALL_FORMATS
-    unknown = [name for name in chosen if name not in ALL_FORMATS]
-    if unknown:
-        near = suggest(unknown[0], ALL_FORMATS)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"publish: formats must be of {', '.join(ALL_FORMATS)}. Got "
-            f"{unknown[0]!r} instead.{hint}"
-        )
-    leaderboard = build_leaderboard(
-        records,
-        store.predictions,
-        title=title,
-        published=_published,
-        n_test_scorings=store.test_scorings,
-        skipped=skipped,
-        n_resamples=n_resamples,
+    chosen = choose_formats(formats)
+    leaderboard = rank_stored(
+        records, store, title=title, skipped=skipped, n_resamples=n_resamples
     )
     report = make_report(leaderboard, command=command)
     return leaderboard, write_report(report, folder, formats=chosen)

@@ -269,14 +269,17 @@ def _table_notes(
             spans(
                 "The interval says how far the score would move on other "
                 f"{_kind(board)} of this sort ({format_count(n_resamples)} bootstrap "
-                f"resamples of the {where_scored(board)}, the same for all systems)."
+                f"resamples of the {where_scored(board)}, the same for all systems). "
+                "The runs and their seeds are held fixed: it says nothing about other "
+                "seeds."
             )
         )
     if tied_entries(board, n_resamples):
         notes.append(
             spans(
                 f"{DAGGER} Cannot be told apart from the best on these "
-                f"{where_scored(board)}: the difference could be chance (paired "
+                f"{where_scored(board)}, for these runs: the difference could be "
+                "chance (paired "
                 "bootstrap, p of at least 0.05 after Holm's adjustment for the number "
                 "of comparisons, "
                 f"{len(board.entries) - 1})."

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tweetclf.leaderboard.ranking import Leaderboard, TaskBoard
+from tweetclf.leaderboard.ranking import Entry, Leaderboard, TaskBoard
 from tweetclf.leaderboard.records import RunRecord
 from tweetclf.reports.formatting import format_count, plural
 from tweetclf.reports.model import Note, Spans, code, name, spans
-from tweetclf.reports.wording import join_names
+from tweetclf.reports.wording import best_entries, join_names, tied_entries
 
-__all__ = ["failure_note", "scorings_note", "skipped_note", "warning_note"]
+__all__ = [
+    "failure_note",
+    "reference_note",
+    "scorings_note",
+    "skipped_note",
+    "warning_note",
+]
+
+REFERENCES = frozenset({"majority", "stratified", "mean"})
+"""Systems that read no text: who is not better than they are has learnt nothing."""
 
 LONGEST = 1200
 """Characters of an error or warning that a report shows."""
@@ -26,9 +35,7 @@ def _cut(message: str) -> str:
     )
 
 
-def _group(
-    board: TaskBoard, pairs: Iterable[tuple[str, str, int]]
-) -> dict[str, dict[str, list[int]]]:
+def _group(pairs: Iterable[tuple[str, str, int]]) -> dict[str, dict[str, list[int]]]:
     """Message -> system -> seeds, in order of appearance."""
     grouped: dict[str, dict[str, list[int]]] = {}
     for message, system, seed in pairs:
@@ -49,12 +56,9 @@ def warning_note(board: TaskBoard) -> Note | None:
     """Return the warnings of finished runs; equal ones are said once."""
     runs = [(e.system, run) for e in board.entries for run in e.records]
     grouped = _group(
-        board,
-        (
-            (message, system, run.spec.seed)
-            for system, run in runs
-            for message in run.warnings
-        ),
+        (message, system, run.spec.seed)
+        for system, run in runs
+        for message in run.warnings
     )
     if not grouped:
         return None
@@ -68,11 +72,8 @@ def warning_note(board: TaskBoard) -> Note | None:
 def failure_note(board: TaskBoard) -> Note | None:
     """Return the failed runs with their errors."""
     grouped = _group(
-        board,
-        (
-            (run.error or "no error was recorded", run.spec.system, run.spec.seed)
-            for run in board.failed
-        ),
+        (run.error or "no error was recorded", board.label(run), run.spec.seed)
+        for run in board.failed
     )
     if not grouped:
         return None
@@ -89,7 +90,7 @@ def failure_note(board: TaskBoard) -> Note | None:
             )
         )
     partly = sorted(
-        {run.spec.system for run in board.failed} & {e.system for e in board.entries}
+        {board.label(run) for run in board.failed} & {e.system for e in board.entries}
     )
     if partly:
         items.append(
@@ -105,7 +106,7 @@ def failure_note(board: TaskBoard) -> Note | None:
 def scorings_note(board: TaskBoard) -> Note | None:
     """Say when the test split was scored more often than the table shows."""
     n = board.n_test_scorings
-    shown = sum(len(e.records) for e in board.entries)
+    shown = len(all_records([board]))
     if n is None or n <= shown:
         return None
     return Note(
@@ -113,12 +114,46 @@ def scorings_note(board: TaskBoard) -> Note | None:
         "The test split was looked at before",
         (
             spans(
-                f"It was scored {plural(n, 'time')} in this store; "
+                f"Runs that score it were started {plural(n, 'time')} in this store; "
                 f"{plural(shown, 'run')} {'is' if shown == 1 else 'are'} shown. The "
                 "more often a test split is scored, the more the best score flatters."
             ),
         ),
     )
+
+
+def reference_note(board: TaskBoard, n_resamples: int) -> Note | None:
+    """Say when systems that read no text are not beaten."""
+    best = best_entries(board)
+    if len(board.entries) < 2 or not best:
+        return None
+
+    def references(entries: Sequence[Entry]) -> list[str]:
+        return [e.system for e in entries if _is_reference(e)]
+
+    leading = references(best)
+    tied = references(tied_entries(board, n_resamples))
+    items = []
+    if leading:
+        said = "leads and reads" if len(leading) == 1 else "lead and read"
+        items.append(spans(join_names(leading), f" {said} no text."))
+    if tied:
+        reads = "reads" if len(tied) == 1 else "read"
+        items.append(
+            spans(
+                join_names(tied),
+                f", which {reads} no text, cannot be told apart from the best.",
+            )
+        )
+    if not items:
+        return None
+    return Note("warning", "A reference system is not beaten", tuple(items))
+
+
+def _is_reference(entry: Entry) -> bool:
+    if entry.records:
+        return entry.records[0].spec.system in REFERENCES
+    return entry.system in REFERENCES
 
 
 def skipped_note(leaderboard: Leaderboard) -> Note | None:

@@ -65,7 +65,7 @@ def published_apart(board: TaskBoard, key: str) -> Table | None:
 
 def _runs(board: TaskBoard) -> list[tuple[str, RunRecord]]:
     finished = [(e.system, run) for e in board.entries for run in e.records]
-    return finished + [(run.spec.system, run) for run in board.failed]
+    return finished + [(board.label(run), run) for run in board.failed]
 
 
 def run_table(board: TaskBoard, key: str) -> Table | None:

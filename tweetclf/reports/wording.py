@@ -183,13 +183,14 @@ def verdict(board: TaskBoard, words: MetricWords, n_resamples: int) -> Spans:
         others = "the other system" if len(below) == 1 else "all other systems"
         return spans(
             head,
-            f"; on these {scored} its lead over {others} is more than chance explains.",
+            f"; for these runs, on these {scored}, its lead over {others} is more than "
+            "chance explains.",
         )
     told = spans(
         head,
         "; ",
         join_names([e.system for e in tied]),
-        f" cannot be told apart from it on these {scored}.",
+        f" cannot be told apart from it, for these runs, on these {scored}.",
     )
     if not below:
         return told

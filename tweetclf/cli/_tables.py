@@ -1,0 +1,145 @@
+"""What the commands that write a report share: folders, files, printed tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tweetclf.cli._output import note, print_json, print_table
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard import Leaderboard, RunRecord, RunStore
+
+__all__ = ["check_folder", "command_line", "write_tables"]
+
+
+def check_folder(option: str, path: str) -> None:
+    """Refuse a folder that cannot be made or written, before anything is run.
+
+    Raises
+    ------
+    OSError
+        Naming the option, the reason and what to do.
+    """
+    place = Path(path).absolute()
+    if option == "--output" and place.suffix and not place.is_dir():
+        # A file name with the ending of a format is allowed, see write_report.
+        place = place.parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        reason = f"{place} is not a folder"
+    elif not os.access(place, os.W_OK | os.X_OK):
+        reason = f"{place} may not be written"
+    else:
+        return
+    raise OSError(f"{option} {path}: {reason}. Choose another folder with {option}.")
+
+
+def _short(argument: str) -> str:
+    """Return an argument without the folders of this machine."""
+    option, equals, value = argument.rpartition("=")
+    if Path(value).is_absolute() and (option.startswith("-") or not equals):
+        return f"{option}{equals}{Path(value).name or value}"
+    return Path(argument).name if Path(argument).is_absolute() else argument
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """Return the command as one would type it; absolute paths by their last part."""
+    return shlex.join(["tweetclf", *map(_short, argv)])
+
+
+def write_tables(
+    args: argparse.Namespace,
+    store: RunStore,
+    records: Iterable[RunRecord],
+    *,
+    title: str,
+    n_resamples: int,
+    skipped: Sequence[tuple[str, str | None, str]] = (),
+    command: str | None = None,
+) -> bool:
+    """Rank stored runs, write the report, print its tables.
+
+    Damaged runs are named and left out.
+
+    Returns
+    -------
+    bool
+        Whether no run was damaged.
+    """
+    from tweetclf.reports import make_report, render, write_report
+    from tweetclf.reports.publish import choose_formats, rank_stored
+
+    damaged: list[Any] = []
+    leaderboard = rank_stored(
+        records,
+        store,
+        title=title,
+        n_resamples=n_resamples,
+        skipped=skipped,
+        on_damage=damaged.append,
+    )
+    for error in damaged:
+        note(f"left out: {error}")
+    if leaderboard.n_resamples > n_resamples:
+        note(
+            f"{leaderboard.n_resamples} resamples instead of {n_resamples}: with "
+            "fewer, no difference between so many systems could be found."
+        )
+    if damaged and not leaderboard.boards:
+        note("no run is left to report.")
+        return False
+    report = make_report(leaderboard, command=command)
+    try:
+        paths = write_report(report, args.output, formats=choose_formats(args.format))
+    except OSError as error:
+        raise OSError(
+            f"--output {args.output} cannot be written: {error}. Choose another folder "
+            "with --output."
+        ) from error
+    if args.json:
+        print_json(json.loads(render(report, "json")))
+        return not damaged
+    print_boards(leaderboard)
+    for path in paths:
+        print(path)
+    return not damaged
+
+
+def print_boards(leaderboard: Leaderboard) -> None:
+    """Print the ranked systems of every task."""
+    for board in leaderboard.boards:
+        how = "test" if board.split == "test" else "cross-validation"
+        print(f"{board.facts.name} ({how}, {board.n_scored} tweets)")
+        print_table(
+            [
+                "#",
+                "system",
+                board.facts.metric.partition("|")[0],
+                "95 % interval",
+                "fit",
+            ],
+            [
+                [
+                    str(entry.rank),
+                    entry.system + (" =" if entry.tied and entry.rank > 1 else ""),
+                    f"{entry.score:.3f}",
+                    f"[{entry.low:.3f}, {entry.high:.3f}]",
+                    f"{entry.mean_cost('fit_seconds'):.1f} s",
+                ]
+                for entry in board.entries
+            ],
+            right=(0, 2, 4),
+        )
+        if any(entry.tied and entry.rank > 1 for entry in board.entries):
+            print(
+                "= not told apart from the best, for these runs (paired bootstrap, "
+                "Holm, 5 %)"
+            )
+        print()
