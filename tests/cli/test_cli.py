@@ -18,6 +18,8 @@ import pytest
 from tweetclf._version import __version__
 from tweetclf.cli import main
 from tweetclf.cli._main import COMMANDS
+from tweetclf.cli._tables import command_line
+from tweetclf.reports import read_json
 
 QUICK = ["--system", "majority", "--system", "tfidf-lr", "--resamples", "200"]
 
@@ -76,6 +78,158 @@ def test_wrong_usage_is_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
 
 
+SAMPLE = ["leaderboard", "--task", "sample-humor", *QUICK]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--jobs", "0"], "at least 1, or -1 for all cores"),
+        (["--jobs", "x"], "must be an integer, got 'x'"),
+        (["--folds", "0"], "must be at least 2, got 0"),
+        (["--folds", "1"], "must be at least 2, got 1"),
+        (["--folds", "-2"], "must be at least 2, got -2"),
+        (["--seeds", "x"], "must be an integer, got 'x'"),
+        (["--resamples", "99"], "must be at least 100, got 99"),
+        (["--backend", "magic"], "invalid choice: 'magic'"),
+        (["--scheduler", "tcp://x:1"], "--scheduler needs --backend dask"),
+        (["--scheduler", "x", "--backend", "loky"], "needs --backend dask"),
+    ],
+)
+def test_wrong_options_are_explained(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*SAMPLE, *options])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_an_internal_error_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise TypeError("no\nsense")
+
+    monkeypatch.setattr("tweetclf.tasks.list_tasks", broken)
+    assert main(["tasks"]) == 1
+    assert capsys.readouterr().err == (
+        "tweetclf tasks: internal error: TypeError: no sense; run again with --debug\n"
+    )
+    with pytest.raises(TypeError):
+        main(["tasks", "--debug"])
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "tasks"])
+def test_an_interrupt_promises_nothing_that_is_not_so(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(args: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"tweetclf.cli.{command}.run", stop)
+    assert main([command]) == 130
+    said = capsys.readouterr().err
+    assert ("finished runs are stored" in said) == (command == "leaderboard")
+
+
+@pytest.mark.parametrize("option", ["--output", "--store"])
+def test_folders_that_cannot_be_used_are_named_before_anything_runs(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([*SAMPLE, option, "file/below"]) == 1
+    said = capsys.readouterr().err
+    assert f"{option} file/below" in said
+    assert f"Choose another folder with {option}" in said
+    assert not Path("runs").exists()
+
+
+def test_repeated_names_are_run_once(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["leaderboard", "--task", "sample-humor", "--task", "sample-humor"]
+    argv += ["--system", "majority", "--system", "majority", "--resamples", "100"]
+    assert main(argv) == 0
+    assert capsys.readouterr().out.count("sample-humor (test") == 1
+    assert len(list(Path("runs").rglob("*.npz"))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'tasks = ["sample-humour"]\nsystems = ["majority"]',
+        'tasks = ["sample-humor"]\nsystems = ["majorty"]',
+    ],
+)
+def test_unknown_names_of_a_definition_name_the_file(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "d.toml").write_text(text)
+    assert main(["leaderboard", "--config", "d.toml"]) == 1
+    said = capsys.readouterr().err
+    assert "d.toml: " in said
+    assert "Did you mean" in said
+
+
+def test_a_damaged_run_does_not_block_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(SAMPLE) == 0
+    (bad,) = (tmp_path / "runs").rglob("runs/*/majority/*.json")
+    bad.write_bytes(b"\xff")
+    capsys.readouterr()
+    assert main(["report", "--resamples", "100"]) == 1
+    printed = capsys.readouterr()
+    assert bad.name in printed.err
+    assert "run it again" in printed.err
+    assert "tfidf-lr" in printed.out
+    assert "majority" not in printed.out
+    (other,) = (tmp_path / "runs").rglob("runs/*/tfidf-lr/*.npz")
+    other.write_bytes(b"")
+    assert main(["report", "--resamples", "100"]) == 1
+    printed = capsys.readouterr()
+    assert "no run is left" in printed.err
+    assert "Traceback" not in printed.err
+    # The leaderboard names the file and says what to do.
+    assert main(SAMPLE) == 1
+    assert "run it again" in capsys.readouterr().err
+
+
+def test_the_command_can_be_typed_again_elsewhere() -> None:
+    line = command_line(
+        ["leaderboard", "--task", "/home/someone/my data.csv", "--title", "A & B"]
+        + ["--store=/tmp/runs", "--text", "a=/b"]
+    )
+    assert line == (
+        "tweetclf leaderboard --task 'my data.csv' --title 'A & B' --store=runs "
+        "--text a=/b"
+    )
+
+
+def test_mixed_protocols_make_one_true_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [*SAMPLE, "--task", "sample-sentiment"]
+    assert main(argv) == 0
+    assert main([*argv, "--grid"]) == 0
+    assert main([*SAMPLE, "--folds", "3"]) == 0
+    capsys.readouterr()
+    # Majority has no grid: it is one run a task, and one of cross-validation.
+    assert len(list((tmp_path / "runs").rglob("majority/*.npz"))) == 3
+    assert main(["report", "--resamples", "100", "--format", "all"]) == 0
+    assert "tfidf-lr (grid)" in capsys.readouterr().out
+    said = (tmp_path / "report" / "report.md").read_text("utf-8")
+    assert "Others:" not in said
+    assert "No system finished" not in said
+    assert "2 tasks, 2 systems, 8 runs" in said
+    assert "has the best mean rank" in said
+    assert "over 2 tasks" in said
+    assert "over 3 tasks" not in said
+    assert re.search(
+        r"settings of .{0,4}tfidf-lr \\?\(grid\\?\).{0,4} selected on dev", said
+    )
+
+
 def test_leaderboard_on_the_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,8 +260,11 @@ def test_report_is_rebuilt_from_the_store(
     }
     capsys.readouterr()
     assert main(["report", "--output", "again", "--resamples", "200"]) == 0
-    again = json.loads((tmp_path / "again" / "report.json").read_text("utf-8"))
-    assert "tfidf-lr" in json.dumps(again)
+    files = [tmp_path / folder / "report.json" for folder in ("report", "again")]
+    made, rebuilt = (read_json(file.read_text("utf-8")) for file in files)
+    assert rebuilt.tables == made.tables
+    assert len(made.tables) == 3
+    assert rebuilt.figures == made.figures
     assert main(["report", "--store", "nowhere"]) == 1
     assert "tweetclf leaderboard" in capsys.readouterr().err
 
@@ -228,6 +385,20 @@ def test_systems_can_be_filtered(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "tfidf-ridge" in printed
     assert "nbsvm" not in printed
+
+
+def test_a_language_has_its_countries(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "--language", "es", "--json"]) == 0
+    found = {task["language"] for task in json.loads(capsys.readouterr().out)}
+    assert {"es", "es-MX"} <= found
+    assert all(language.partition("-")[0] == "es" for language in found)
+    assert main(["tasks", "--language", "ES-mx", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {task["language"] for task in rows} == {"es-MX"}
+    assert main(["tasks", "--language", "tlh"]) == 1
+    printed = capsys.readouterr()
+    assert "no task is like that" in printed.err
+    assert not printed.out
 
 
 def test_one_task_is_described(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,26 @@ def test_shipped_definitions_name_what_exists(path: Path) -> None:
         get_system(system)
 
 
+def test_the_spanish_leaderboard_has_the_tasks_that_its_comment_names() -> None:
+    path = FOLDER / "spanish.toml"
+    definition = read_definition(path)
+    assert definition.tasks == (
+        "hateval-es",
+        "irosva-es",
+        "irosva-cu",
+        "haha-2019",
+        "emoevent-es",
+        "cic-es",
+        "coset",
+        "tass-general",
+        "intertass-mx",
+    )
+    comment = path.read_text("utf-8").split("title")[0]
+    for word in ("hate", "irony", "humour", "emotion", "stance", "topic", "sentiment"):
+        assert word in comment
+    assert "ngram-ensemble" in definition.systems
+
+
 def test_default_runs_on_bundled_tasks() -> None:
     assert all(task_info(task).bundled for task in DEFAULT.tasks)
     assert all(get_system(system) for system in DEFAULT.systems)
@@ -51,6 +71,11 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         ('tasks = ["a"]\nsystems = ["b"]\nseeds = [-1]', "integers from 0"),
         ('tasks = ["a"]\nsystems = ["b"]\nevaluation = "dev"', '"test" or "cv"'),
         ('tasks = ["a"]\nsystems = ["b"]\nn_folds = 1', "at least 2"),
+        ('tasks = ["a"]\nsystems = ["b"]\nn_resamples = 99', "at least 100"),
+        ('tasks = ["a", "a"]\nsystems = ["b"]', "'a' stands twice in 'tasks'"),
+        ('tasks = ["a"]\nsystems = ["b", "b"]', "'b' stands twice in 'systems'"),
+        ('tasks = ["a"]\nsystems = ["b"]\nseeds = [1, 1]', "1 stands twice"),
+        ('tasks = ["a"]\nsystems = ["b"]\nseeds = []', "'seeds' is empty"),
     ],
 )
 def test_errors_name_the_file_and_the_key(

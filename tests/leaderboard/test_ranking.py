@@ -19,6 +19,7 @@ from tweetclf.leaderboard import (
     TaskFacts,
     build_leaderboard,
 )
+from tweetclf.leaderboard.checking import official_score
 from tweetclf.tasks import Metric
 
 GOLD = np.array([0, 0, 0, 0, 1, 1, 1, 1])
@@ -148,6 +149,38 @@ def test_variants_of_a_system_are_told_apart() -> None:
         0
     ]
     assert [e.system for e in board.entries] == ["A", "A (grid)"]
+
+
+def test_many_systems_get_enough_resamples() -> None:
+    facts = _facts("toy")
+    bad = {"y_true": np.tile(GOLD, 10), "y_pred": np.tile(1 - GOLD, 10)}
+    good = {"y_true": np.tile(GOLD, 10), "y_pred": np.tile(GOLD, 10)}
+    facts = replace(facts, sizes={"test": 80})
+    records = [_record(facts, "A", 1.0)]
+    records += [_record(facts, f"bad-{i}", 0.0) for i in range(8)]
+    board = build_leaderboard(
+        records, lambda r: good if r.score else bad, n_resamples=100
+    )
+    assert board.n_resamples == 160
+    assert not any(entry.tied for entry in board.boards[0].entries[1:])
+    with pytest.raises(ValueError, match="n_resamples must be at least 100"):
+        build_leaderboard(records, lambda r: good, n_resamples=99)
+
+
+def test_the_matrix_is_that_of_the_first_entry() -> None:
+    # A seed without a defined score comes last, and is not the leader.
+    facts = _facts("toy")
+    facts = replace(facts, metric_options={**facts.metric_options, "name": "mcc"})
+    constant = {"y_true": GOLD, "y_pred": np.zeros(8, dtype=int)}
+    fine = {"y_true": GOLD, "y_pred": SYSTEMS["A"]}
+    undefined = official_score(_record(facts, "B", 0.0), constant)
+    records = [_record(facts, "B", undefined), _record(facts, "A", 1.0)]
+    board = build_leaderboard(
+        records, lambda r: fine if r.spec.system == "A" else constant
+    ).boards[0]
+    assert board.entries[0].system == "A"
+    assert board.confusion is not None
+    assert board.confusion.tolist() == [[4, 0], [0, 4]]
 
 
 def test_adding_a_task_changes_no_other_number() -> None:

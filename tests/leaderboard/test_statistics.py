@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from tweetclf.leaderboard.statistics import (
+    ALPHA,
     bootstrap_scores,
+    enough_resamples,
     holm,
     paired_p_values,
     percentile_interval,
@@ -76,15 +78,19 @@ def test_group_means_are_bootstrapped_with_their_groups() -> None:
     rng = np.random.default_rng(5)
     gold = rng.normal(size=120)
     groups = np.array(["joy", "fear"])[rng.integers(2, size=120)]
+    # Perfect on joy, reversed on fear: the mean of both is 0 in every resample whose
+    # groups are drawn along, and something else where they are not.
+    predicted = np.where(groups == "joy", gold, -gold)
     metric = get_metric("pearson", by_group=True)
     draws = bootstrap_scores(
-        metric, gold, [gold], groups=groups, n_resamples=50, rng=rng
+        metric, gold, [gold, predicted], groups=groups, n_resamples=50, rng=rng
     )
-    assert_allclose(draws, 1.0)
+    assert_allclose(draws[0], 1.0)
+    assert_allclose(draws[1], 0.0, atol=1e-12)
 
 
 def test_interval_covers_a_binomial_share() -> None:
-    # SciPy's BCa interval of the same accuracy is the independent oracle.
+    # SciPy's percentile interval of the same accuracy is the independent oracle.
     from scipy.stats import bootstrap
 
     rng = np.random.default_rng(0)
@@ -123,6 +129,45 @@ def test_identical_systems_have_p_one_and_worse_ones_a_small_p() -> None:
     p = paired_p_values(draws, observed, 0)
     assert p[0] == p[1] == 1.0
     assert p[2] == pytest.approx(1 / 1000)
+
+
+def test_undefined_resamples_are_no_evidence() -> None:
+    # The second is worse in each of the resamples that have a score, one in ten.
+    draws = np.stack([np.full(1000, 0.9), np.full(1000, np.nan)])
+    draws[1, ::10] = 0.5
+    p = paired_p_values(draws, np.array([0.9, 0.5]), 0)
+    assert p[1] == pytest.approx(901 / 1001)
+    undefined = paired_p_values(draws, np.array([0.9, np.nan]), 0)
+    assert undefined[1] == 1.0
+
+
+def test_the_test_keeps_its_level() -> None:
+    """Two systems that are equally good must rarely be called different."""
+    rng = np.random.default_rng(7)
+    metric = get_metric("macro_f1", labels=LABELS)
+    names = np.array(LABELS)
+    p_values = []
+    for seed in range(400):
+        gold = rng.integers(3, size=150)
+        pair = [_noisy(gold, 0.6, 2 * seed), _noisy(gold, 0.6, 2 * seed + 1)]
+        draws = bootstrap_scores(
+            metric, gold, pair, label_names=LABELS, n_resamples=199, rng=rng
+        )
+        observed = np.array([metric(names[gold], names[p]) for p in pair])
+        p_values.append(paired_p_values(draws, observed, 0)[1])
+    # Of 400 draws at 5 %, 20 are expected; 99.9 % of binomial counts are below 35.
+    rejected = sum(p < 0.05 for p in p_values)
+    assert 6 <= rejected <= 35
+    assert np.mean(np.array(p_values) < 0.5) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("n_systems", [1, 2, 6, 7, 20, 101, 500])
+def test_with_enough_resamples_a_difference_can_be_found(n_systems: int) -> None:
+    n = enough_resamples(100, n_systems)
+    assert n >= 100
+    assert (n_systems - 1) / (n + 1) < ALPHA
+    if n > 100:
+        assert (n_systems - 1) / n >= ALPHA - 1e-12
 
 
 def test_holm_equals_statsmodels() -> None:
