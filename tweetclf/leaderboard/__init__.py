@@ -5,15 +5,10 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.leaderboard.boards import Entry, Leaderboard, Overall, TaskBoard
     from tweetclf.leaderboard.definitions import Definition, read_definition
     from tweetclf.leaderboard.execution import execute_run
-    from tweetclf.leaderboard.ranking import (
-        Entry,
-        Leaderboard,
-        Overall,
-        TaskBoard,
-        build_leaderboard,
-    )
+    from tweetclf.leaderboard.ranking import build_leaderboard
     from tweetclf.leaderboard.records import (
         Cost,
         Protocol,
@@ -35,9 +30,10 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
+    "boards": ("Entry", "Leaderboard", "Overall", "TaskBoard"),
     "definitions": ("Definition", "read_definition"),
     "execution": ("execute_run",),
-    "ranking": ("Entry", "Leaderboard", "Overall", "TaskBoard", "build_leaderboard"),
+    "ranking": ("build_leaderboard",),
     "records": ("Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"),
     "runner": ("LeaderboardRun", "Skipped", "run_leaderboard"),
     "store": ("RunStore",),

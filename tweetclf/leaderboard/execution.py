@@ -375,7 +375,6 @@ def execute_run(
     from threadpoolctl import threadpool_limits
 
     evaluate = {"test": _evaluate_test, "cv": _evaluate_cv}[spec.protocol.evaluation]
-    created = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         # Imports are not part of what a system costs.
         system.build(task, seed=spec.seed)
@@ -387,47 +386,60 @@ def execute_run(
             warnings.simplefilter("always")
             outcome = evaluate(system, task, spec)
             memory = peak()
-        predictions = {
-            "y_true": _encode(outcome.rows.labels, task),
-            "y_pred": _encode(outcome.y_pred, task),
-        }
-        if outcome.folds is not None:
-            predictions["folds"] = outcome.folds
-        if outcome.rows.groups is not None:
-            predictions["groups"] = outcome.rows.groups
+        predictions = _predictions(task, outcome)
     except Exception as error:
-        return (
-            RunRecord(
-                spec,
-                "failed",
-                environment=describe_environment(),
-                error=f"{type(error).__name__}: {error}{_where(error)}",
-                created=created,
-            ),
-            None,
-        )
+        return _failed(spec, error), None
     messages = [f"{w.category.__name__}: {w.message}".split("\n")[0] for w in caught]
-    return (
-        RunRecord(
-            spec,
-            "finished",
-            scores=outcome.scores,
-            fold_scores=tuple(outcome.fold_scores),
-            selected=outcome.selected,
-            candidates=tuple(outcome.tried),
-            cost=Cost(
-                outcome.fit_seconds,
-                outcome.select_seconds,
-                outcome.predict_seconds,
-                len(outcome.rows),
-                memory,
-                outcome.model_bytes,
-            ),
-            environment=describe_environment(),
-            warnings=tuple(
-                _remarks(task, spec, outcome) + list(dict.fromkeys(messages))
-            ),
-            created=created,
+    remarks = (*_remarks(task, spec, outcome), *dict.fromkeys(messages))
+    return _finished(spec, outcome, memory, remarks), predictions
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _predictions(task: Task, outcome: _Outcome) -> dict[str, np.ndarray]:
+    """Return what is stored beside the record."""
+    predictions = {
+        "y_true": _encode(outcome.rows.labels, task),
+        "y_pred": _encode(outcome.y_pred, task),
+    }
+    if outcome.folds is not None:
+        predictions["folds"] = outcome.folds
+    if outcome.rows.groups is not None:
+        predictions["groups"] = outcome.rows.groups
+    return predictions
+
+
+def _failed(spec: RunSpec, error: Exception) -> RunRecord:
+    return RunRecord(
+        spec,
+        "failed",
+        environment=describe_environment(),
+        error=f"{type(error).__name__}: {error}{_where(error)}",
+        created=_now(),
+    )
+
+
+def _finished(
+    spec: RunSpec, outcome: _Outcome, memory: int, remarks: tuple[str, ...]
+) -> RunRecord:
+    return RunRecord(
+        spec,
+        "finished",
+        scores=outcome.scores,
+        fold_scores=tuple(outcome.fold_scores),
+        selected=outcome.selected,
+        candidates=tuple(outcome.tried),
+        cost=Cost(
+            outcome.fit_seconds,
+            outcome.select_seconds,
+            outcome.predict_seconds,
+            len(outcome.rows),
+            memory,
+            outcome.model_bytes,
         ),
-        predictions,
+        environment=describe_environment(),
+        warnings=remarks,
+        created=_now(),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tweetclf.leaderboard.ranking import TaskBoard
 from tweetclf.reports.axes import WIDTH, ink, kinds, limits, locator
@@ -18,6 +19,9 @@ from tweetclf.reports.formatting import (
 from tweetclf.reports.model import Cell, Column, Figure, Row, Table
 from tweetclf.reports.placement import place_labels
 from tweetclf.reports.wording import MetricWords
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["cost_figure"]
 
@@ -56,7 +60,6 @@ def cost_figure(
     board: TaskBoard, words: MetricWords, n_resamples: int, key: str
 ) -> Figure | None:
     """Draw each system's score against the time to train it."""
-    kind_of = kinds(board, n_resamples)
     known = [
         (e.system, max(e.mean_cost("fit_seconds"), 1e-3), e.score)
         for e in board.entries
@@ -66,94 +69,127 @@ def cost_figure(
     if len(known) < 2:
         return None
     points, outside = _framed(known, board)
-    height, size = 330, 11.5
+    kind_of = kinds(board, n_resamples)
+    said = "; ".join(
+        f"{system} {format_score(score)} in {format_seconds(seconds)}"
+        for system, seconds, score in known
+    )
+    title = f"{words.short} against training time on {board.facts.name}"
     with defaults():
-        drawing = Drawing(key, WIDTH, height)
-        axes = drawing.axes(58, 26, 26, 50)
-        logs = [math.log10(seconds) for _, seconds, _ in points]
-        low, high = min(logs), max(logs)
-        pad = max((high - low) * 0.1, 0.15)
-        axes.set_xlim(10 ** (low - pad), 10 ** (high + pad))
-        axes.set_xscale("log")
-        axes.set_ylim(*limits([score for _, _, score in points], 0.1))
-        ticks = _time_ticks(10 ** (low - pad), 10 ** (high + pad))
-        axes.set_xticks([t for t, _ in ticks], [text for _, text in ticks], minor=False)
-        axes.minorticks_off()
-        axes.yaxis.set_major_locator(locator(5))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
-        axes.grid(color=LINE, linewidth=1)
-        axes.set_axisbelow(True)
+        drawing = Drawing(key, WIDTH, HEIGHT)
+        axes = drawing.axes(LEFT, 26, RIGHT, 50)
+        _scales(axes, points)
         for system, seconds, score in points:
-            colour = ink(kind_of[system])
-            axes.plot(
-                [seconds],
-                [score],
-                "o",
-                markersize=9,
-                markerfacecolor=PAPER if kind_of[system] == "tied" else colour,
-                markeredgecolor=colour,
-                markeredgewidth=1.8,
-                clip_on=False,
-            )
-        pixels = [
-            (float(x), float(y))
-            for x, y in axes.transData.transform([(s, v) for _, s, v in points])
-        ]
-        shown = [shorten(system, 22) for system, _, _ in points]
-        sizes = [(display_width(text) * size * 0.56, size * 1.3) for text in shown]
-        places = place_labels(pixels, sizes, (4, 40, WIDTH - 4, height - 22))
-        for (system, _, _), (px, py), place in zip(points, pixels, places, strict=True):
-            if place.leader:
-                axes.plot(
-                    [px, place.x],
-                    [py, place.y],
-                    color=MUTED,
-                    linewidth=0.7,
-                    transform=None,
-                    clip_on=False,
-                    zorder=1,
-                )
-            drawing.label(
-                axes,
-                place.x,
-                place.y,
-                system,
-                width=22,
-                transform=None,
-                ha=place.align,
-                va="center_baseline",
-                fontsize=size,
-                weight="bold" if kind_of[system] == "best" else "normal",
-            )
-        drawing.label(
-            axes,
-            (58 + WIDTH - 26) / 2,
-            12,
-            "time to train, logarithmic",
-            width=60,
-            transform=None,
-            ha="center",
-            va="center_baseline",
-            color=MUTED,
-        )
-        drawing.label(
-            axes,
-            8,
-            height - 12,
-            f"{words.short} ({words.direction})",
-            width=60,
-            transform=None,
-            ha="left",
-            va="center_baseline",
-            color=MUTED,
-        )
-        said = "; ".join(
-            f"{system} {format_score(score)} in {format_seconds(seconds)}"
-            for system, seconds, score in known
-        )
-        title = f"{words.short} against training time on {board.facts.name}"
+            _point(axes, seconds, score, kind_of[system])
+        _names(drawing, axes, points, kind_of)
+        _titles(drawing, axes, words)
         svg = drawing.svg(title, f"Best first: {said}.")
-    data = Table(
+    better = "higher" if words.greater_is_better else "lower"
+    caption = (
+        f"Score against cost: {words.short} and the time of the final training. "
+        f"Further left is cheaper, {better} is better."
+    )
+    if outside:
+        listed = ", ".join(
+            f"{system} ({format_score(score)} in {format_seconds(seconds)})"
+            for system, seconds, score in outside
+        )
+        caption += f" Beyond the frame: {listed}."
+    return Figure(key, svg, f"{title}. {said}.", caption, _data(known, key))
+
+
+HEIGHT, LEFT, RIGHT = 330, 58, 26
+LETTERS = 11.5
+
+
+def _scales(axes: Axes, points: Sequence[Point]) -> None:
+    logs = [math.log10(seconds) for _, seconds, _ in points]
+    low, high = min(logs), max(logs)
+    pad = max((high - low) * 0.1, 0.15)
+    axes.set_xlim(10 ** (low - pad), 10 ** (high + pad))
+    axes.set_xscale("log")
+    axes.set_ylim(*limits([score for _, _, score in points], 0.1))
+    ticks = _time_ticks(10 ** (low - pad), 10 ** (high + pad))
+    axes.set_xticks([t for t, _ in ticks], [text for _, text in ticks], minor=False)
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(locator(5))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
+    axes.grid(color=LINE, linewidth=1)
+    axes.set_axisbelow(True)
+
+
+def _point(axes: Axes, seconds: float, score: float, kind: str) -> None:
+    colour = ink(kind)
+    axes.plot(
+        [seconds],
+        [score],
+        "o",
+        markersize=9,
+        markerfacecolor=PAPER if kind == "tied" else colour,
+        markeredgecolor=colour,
+        markeredgewidth=1.8,
+        clip_on=False,
+    )
+
+
+def _names(
+    drawing: Drawing, axes: Axes, points: Sequence[Point], kind_of: Mapping[str, str]
+) -> None:
+    """Write the names of the points where they hide least."""
+    pixels = [
+        (float(x), float(y))
+        for x, y in axes.transData.transform([(s, v) for _, s, v in points])
+    ]
+    shown = [shorten(system, 22) for system, _, _ in points]
+    sizes = [(display_width(text) * LETTERS * 0.56, LETTERS * 1.3) for text in shown]
+    places = place_labels(pixels, sizes, (4, 40, WIDTH - 4, HEIGHT - 22))
+    for (system, _, _), (px, py), place in zip(points, pixels, places, strict=True):
+        if place.leader:
+            axes.plot(
+                [px, place.x],
+                [py, place.y],
+                color=MUTED,
+                linewidth=0.7,
+                transform=None,
+                clip_on=False,
+                zorder=1,
+            )
+        drawing.label(
+            axes,
+            place.x,
+            place.y,
+            system,
+            width=22,
+            transform=None,
+            ha=place.align,
+            va="center_baseline",
+            fontsize=LETTERS,
+            weight="bold" if kind_of[system] == "best" else "normal",
+        )
+
+
+def _titles(drawing: Drawing, axes: Axes, words: MetricWords) -> None:
+    """Name the axes, time below and score above."""
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    for x, y, text, align in (
+        (middle, 12, "time to train, logarithmic", "center"),
+        (8, HEIGHT - 12, f"{words.short} ({words.direction})", "left"),
+    ):
+        drawing.label(
+            axes,
+            x,
+            y,
+            text,
+            width=60,
+            transform=None,
+            ha=align,
+            va="center_baseline",
+            color=MUTED,
+        )
+
+
+def _data(known: Sequence[Point], key: str) -> Table:
+    return Table(
         f"{key}-data",
         "Numbers of the figure",
         (
@@ -174,15 +210,3 @@ def cost_figure(
         ),
         header_column="system",
     )
-    better = "higher" if words.greater_is_better else "lower"
-    caption = (
-        f"Score against cost: {words.short} and the time of the final training. "
-        f"Further left is cheaper, {better} is better."
-    )
-    if outside:
-        listed = ", ".join(
-            f"{system} ({format_score(score)} in {format_seconds(seconds)})"
-            for system, seconds, score in outside
-        )
-        caption += f" Beyond the frame: {listed}."
-    return Figure(key, svg, f"{title}. {said}.", caption, data)

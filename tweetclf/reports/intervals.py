@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tweetclf.leaderboard.ranking import Leaderboard, TaskBoard
 from tweetclf.reports.axes import WIDTH, ink, kinds, limits, locator, margin
@@ -27,6 +28,9 @@ from tweetclf.reports.formatting import (
 from tweetclf.reports.model import Cell, Column, Figure, Row, Table
 from tweetclf.reports.overall import overall_rows, published_means, ranked_boards
 from tweetclf.reports.wording import MetricWords
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["interval_figure", "overall_figure"]
 
@@ -94,54 +98,21 @@ def _intervals(
         return None
     sign = -1 if words.greater_is_better else 1
     marks = sorted(marks, key=lambda m: (sign * m.score, m.kind == "published", m.name))
-    ends = [v for m in marks for v in (m.low, m.score, m.high) if v is not None]
+    said = "; ".join(
+        f"{m.name} {format_score(m.score)}"
+        + (f" ({format_interval(m.low, m.high)})" if m.low is not None else "")
+        + (" (published)" if m.kind == "published" else "")
+        for m in marks
+    )
     with defaults():
         height = 24 * len(marks) + 62
         drawing = Drawing(key, WIDTH, height)
         left = margin([m.name for m in marks], 24, 12)
         axes = drawing.axes(left, 8, 14, 50)
-        axes.set_xlim(*limits(ends))
-        axes.set_ylim(len(marks) - 0.4, -0.6)
-        axes.grid(axis="x", color=LINE, linewidth=1)
-        axes.set_axisbelow(True)
-        axes.set_yticks([])
-        axes.xaxis.set_major_locator(locator(5))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
-        leader = next((m for m in marks if m.kind == "best"), None)
-        if leader is not None:
-            axes.axvline(leader.score, color=ACCENT, linewidth=1, alpha=0.45, ls=":")
+        _frame(axes, marks)
         for place, mark in enumerate(marks):
-            colour = ink(mark.kind)
-            if mark.low is not None and mark.high is not None:
-                axes.plot(
-                    [mark.low, mark.high],
-                    [place, place],
-                    color=colour,
-                    linewidth=2.2,
-                    solid_capstyle="round",
-                )
-            axes.plot(
-                [mark.score],
-                [place],
-                "D" if mark.kind == "published" else "o",
-                markersize=7 if mark.kind == "published" else 8,
-                markerfacecolor=PAPER if mark.kind in {"tied", "published"} else colour,
-                markeredgecolor=colour,
-                markeredgewidth=1.8,
-                clip_on=False,
-            )
-            drawing.label(
-                axes,
-                -10 / (WIDTH - left - 14),
-                place,
-                mark.name,
-                transform=axes.get_yaxis_transform(),
-                ha="right",
-                va="center_baseline",
-                color=PUBLISHED if mark.kind == "published" else INK,
-                style="italic" if mark.kind == "published" else "normal",
-                weight="bold" if mark.kind == "best" else "normal",
-            )
+            _draw_mark(axes, place, mark)
+            _draw_name(drawing, axes, place, mark, WIDTH - left - 14)
         drawing.label(
             axes,
             0.5,
@@ -153,12 +124,6 @@ def _intervals(
             va="center_baseline",
             color=MUTED,
         )
-        said = "; ".join(
-            f"{m.name} {format_score(m.score)}"
-            + (f" ({format_interval(m.low, m.high)})" if m.low is not None else "")
-            + (" (published)" if m.kind == "published" else "")
-            for m in marks
-        )
         svg = drawing.svg(f"{title} with 95 % intervals", f"Best first: {said}.")
     tied = any(m.kind == "tied" for m in marks)
     quoted = any(m.kind == "published" for m in marks)
@@ -169,6 +134,61 @@ def _intervals(
         + (" Orange diamonds: published results, without interval." if quoted else "")
     )
     return Figure(key, svg, f"{title}. {said}.", caption, _interval_data(marks, key))
+
+
+def _frame(axes: Axes, marks: Sequence[_Mark]) -> None:
+    """Set up the axes, with a line down from the best."""
+    ends = [v for m in marks for v in (m.low, m.score, m.high) if v is not None]
+    axes.set_xlim(*limits(ends))
+    axes.set_ylim(len(marks) - 0.4, -0.6)
+    axes.grid(axis="x", color=LINE, linewidth=1)
+    axes.set_axisbelow(True)
+    axes.set_yticks([])
+    axes.xaxis.set_major_locator(locator(5))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
+    leader = next((m for m in marks if m.kind == "best"), None)
+    if leader is not None:
+        axes.axvline(leader.score, color=ACCENT, linewidth=1, alpha=0.45, ls=":")
+
+
+def _draw_mark(axes: Axes, place: int, mark: _Mark) -> None:
+    colour = ink(mark.kind)
+    if mark.low is not None and mark.high is not None:
+        axes.plot(
+            [mark.low, mark.high],
+            [place, place],
+            color=colour,
+            linewidth=2.2,
+            solid_capstyle="round",
+        )
+    axes.plot(
+        [mark.score],
+        [place],
+        "D" if mark.kind == "published" else "o",
+        markersize=7 if mark.kind == "published" else 8,
+        markerfacecolor=PAPER if mark.kind in {"tied", "published"} else colour,
+        markeredgecolor=colour,
+        markeredgewidth=1.8,
+        clip_on=False,
+    )
+
+
+def _draw_name(
+    drawing: Drawing, axes: Axes, place: int, mark: _Mark, width: float
+) -> None:
+    quoted = mark.kind == "published"
+    drawing.label(
+        axes,
+        -10 / width,
+        place,
+        mark.name,
+        transform=axes.get_yaxis_transform(),
+        ha="right",
+        va="center_baseline",
+        color=PUBLISHED if quoted else INK,
+        style="italic" if quoted else "normal",
+        weight="bold" if mark.kind == "best" else "normal",
+    )
 
 
 def _interval_data(marks: Sequence[_Mark], key: str) -> Table:

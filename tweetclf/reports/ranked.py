@@ -62,6 +62,7 @@ def _columns(board: TaskBoard, words: MetricWords) -> list[Column]:
     better = "descending" if words.greater_is_better else "ascending"
     n_seeds = {len(e.seed_scores) for e in board.entries}
     seeds = f"{n_seeds.pop()} seeds" if len(n_seeds) == 1 else "seeds"
+    spread = f"standard deviation over {seeds}"
     return [
         Column("rank", "Rank", "right", "rank", "ascending"),
         Column("system", "System"),
@@ -76,59 +77,60 @@ def _columns(board: TaskBoard, words: MetricWords) -> list[Column]:
         Column("interval", "95 % interval", "center"),
         Column("low", "Interval low", "right", "score", data_only=True),
         Column("high", "Interval high", "right", "score", data_only=True),
-        Column(
-            "spread",
-            "Seed sd",
-            "right",
-            "score",
-            "ascending",
-            f"standard deviation over {seeds}",
-        ),
-        Column(
-            "fold_spread",
-            "Fold sd",
-            "right",
-            "score",
-            "ascending",
-            "standard deviation over the folds of the first seed",
-        ),
-        Column(
-            "p_best",
-            "p against best",
-            "right",
-            "p",
-            "",
-            "p-value of the difference from the best, adjusted after Holm",
-        ),
-        Column("fit_seconds", "Fit", "right", "seconds", "ascending", "time to train"),
-        Column(
-            "tweets_per_second",
-            "Tweets/s",
-            "right",
-            "rate",
-            "descending",
-            "tweets predicted a second",
-        ),
-        Column(
-            "peak_memory",
-            "Memory",
-            "right",
-            "bytes",
-            "ascending",
-            "growth of the peak memory of the process",
-        ),
-        Column(
-            "model_bytes",
-            "Model",
-            "right",
-            "bytes",
-            "ascending",
-            "size of the pickled model",
-        ),
+        Column("spread", "Seed sd", "right", "score", "ascending", spread),
+        *_TEST_COLUMNS,
+        *_COST_COLUMNS,
         Column("settings", "Selected settings", under="system"),
         Column("remark", "Remark", under="system"),
         Column("reference", "Reference", data_only=True),
     ]
+
+
+_TEST_COLUMNS = (
+    Column(
+        "fold_spread",
+        "Fold sd",
+        "right",
+        "score",
+        "ascending",
+        "standard deviation over the folds of the first seed",
+    ),
+    Column(
+        "p_best",
+        "p against best",
+        "right",
+        "p",
+        "",
+        "p-value of the difference from the best, adjusted after Holm",
+    ),
+)
+_COST_COLUMNS = (
+    Column("fit_seconds", "Fit", "right", "seconds", "ascending", "time to train"),
+    Column(
+        "tweets_per_second",
+        "Tweets/s",
+        "right",
+        "rate",
+        "descending",
+        "tweets predicted a second",
+    ),
+    Column(
+        "peak_memory",
+        "Memory",
+        "right",
+        "bytes",
+        "ascending",
+        "growth of the peak memory of the process",
+    ),
+    Column(
+        "model_bytes",
+        "Model",
+        "right",
+        "bytes",
+        "ascending",
+        "size of the pickled model",
+    ),
+)
 
 
 def fold_spread(entry: Entry) -> float:
