@@ -168,12 +168,14 @@ def test_many_systems_get_enough_resamples() -> None:
 
 
 def test_the_matrix_is_that_of_the_first_entry() -> None:
-    # A seed without a defined score comes last, and is not the leader.
+    # A system without a defined score comes last, and is not the leader.
     facts = _facts("toy")
-    facts = replace(facts, metric_options={**facts.metric_options, "name": "mcc"})
+    options = {**facts.metric_options, "name": "mcc", "zero_division": math.nan}
+    facts = replace(facts, metric_options=options)
     constant = {"y_true": GOLD, "y_pred": np.zeros(8, dtype=int)}
     fine = {"y_true": GOLD, "y_pred": SYSTEMS["A"]}
     undefined = official_score(_record(facts, "B", 0.0), constant)
+    assert math.isnan(undefined)
     records = [_record(facts, "B", undefined), _record(facts, "A", 1.0)]
     board = build_leaderboard(
         records, lambda r: fine if r.spec.system == "A" else constant

@@ -101,6 +101,7 @@ def test_test_and_cross_validation_have_tables_of_their_own() -> None:
     assert keys[:2] == ["overall", "overall-cv"]
     assert len(report.tables[0].rows) == len(report.tables[1].rows) == 2
     assert paragraphs(report).count("over 2 tasks") == 2
+    assert paragraphs(report).count("over 2 tasks by cross-validation") == 1
 
 
 def test_failed_seeds_of_another_variant_are_not_called_missing() -> None:

@@ -302,18 +302,18 @@ def _notes(
 def overall_verdict(leaderboard: Leaderboard, split: str) -> Spans:
     """Say in a sentence who leads over all tasks."""
     rows = overall_rows(leaderboard, split)
-    n = len(ranked_boards(leaderboard, split))
+    over = f"over {plural(len(ranked_boards(leaderboard, split)), 'task')}"
+    if split == "cv":
+        over += " by cross-validation"
     top = [row for row in rows if row.mean_rank == rows[0].mean_rank]
     rank = f"mean rank {rows[0].mean_rank:.2f}"
     if len(top) > 1:
         head = spans(
             join_names([row.system for row in top]),
-            f" share the best {rank} over {plural(n, 'task')}.",
+            f" share the best {rank} {over}.",
         )
     else:
-        head = spans(
-            strong(top[0].system), f" has the best {rank} over {plural(n, 'task')}"
-        )
+        head = spans(strong(top[0].system), f" has the best {rank} {over}")
         if finite(top[0].mean_score) is not None:
             interval = format_interval(top[0].low, top[0].high)
             head = spans(
