@@ -15,10 +15,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "leaderboards"
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_definitions_name_what_exists(path: Path) -> None:
     definition = read_definition(path)
-    for task in definition.tasks:
-        task_info(task)
-    for system in definition.systems:
-        get_system(system)
+    assert [task_info(task).name for task in definition.tasks] == list(definition.tasks)
+    assert [get_system(system).name for system in definition.systems] == list(
+        definition.systems
+    )
 
 
 def test_the_spanish_leaderboard_has_the_tasks_that_its_comment_names() -> None:

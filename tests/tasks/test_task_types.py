@@ -58,8 +58,9 @@ def test_split_and_task_are_frozen():
 
 def test_labels_given_stay_writeable():
     labels = np.array([1.0, 2.0])
-    Split("train", ("a", "b"), labels, ("1", "2"))
+    split = Split("train", ("a", "b"), labels, ("1", "2"))
     labels[0] = 5.0
+    assert split.labels.tolist() == [1.0, 2.0]
 
 
 def test_hash_is_the_documented_one():

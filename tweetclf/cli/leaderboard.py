@@ -132,6 +132,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--text", metavar="COLUMN", help="column of the texts")
     own.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
     own.add_argument("--label", metavar="COLUMN", help="column of the labels")
+    _add_where_arguments(parser)
+    add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
+
+
+def _add_where_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where to run")
     where.add_argument(
         "--data-dir",
@@ -153,7 +158,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="address of the Dask scheduler, with --backend dask",
     )
-    add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
 
 
 def _definition(args: argparse.Namespace) -> Definition:
