@@ -18,7 +18,7 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[embeddings]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[fast,embeddings]"
 	@touch $@
 
 $(VENV)/.developed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
