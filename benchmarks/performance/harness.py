@@ -1,4 +1,4 @@
-"""What a benchmark is, and how it is measured: side by side, interleaved, checked first.
+"""What a benchmark is, and how it is measured: interleaved, after a check.
 
 A benchmark file (``bench_*.py``) holds a list ``BENCHMARKS``. For each of them and
 each size the results of both sides are compared before anything is timed; then both

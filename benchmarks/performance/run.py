@@ -129,7 +129,7 @@ def to_markdown(machine: dict[str, Any], rows: list[dict[str, Any]]) -> str:
             "# Performance",
             "",
             "Written by `make bench`. The ratio is the peer's wall time over ours: the "
-            "median of interleaved rounds, with the least and the largest; the ratio of "
+            "median of interleaved rounds, with least and largest; the ratio of "
             "processor times stands beside it. Both sides gave the same result before "
             "they were timed. Growth is the exponent of time over size (1 is linear), "
             "memory our growth of peak resident memory against the peer's.",
