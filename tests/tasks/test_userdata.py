@@ -137,6 +137,8 @@ def test_named_columns_and_options(tmp_path):
     author = [int(i) // 10 for i in task.train.ids]
     assert set(author).isdisjoint(int(i) // 10 for i in task.test.ids)
     assert set(author).isdisjoint(int(i) // 10 for i in task.dev.ids)
+    for split in task.splits.values():
+        assert split.clusters == tuple(f"u{int(i) // 10}" for i in split.ids)
     metric = get_metric("accuracy")
     assert load_task(path, text="tw", label="klass", metric=metric).metric.labels == (
         "a",
