@@ -128,7 +128,9 @@ def test_threads_of_a_task_come_into_one_fold(
     ids = tuple(map(str, range(240)))
     split = Split("train", texts, gold, ids, clusters=tuple(map(str, thread)))
     metric = get_metric("accuracy", labels=("N", "P"))
-    task = Task("t", "1", "es", "binary", "binary", ("N", "P"), metric, {"train": split})
+    task = Task(
+        "t", "1", "es", "binary", "binary", ("N", "P"), metric, {"train": split}
+    )
     store = RunStore(tmp_path)
     outcome = run_leaderboard(
         [task], toy_systems[1:], store, protocol=Protocol("cv", 4)

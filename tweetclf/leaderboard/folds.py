@@ -41,7 +41,7 @@ def _splitter(n_folds: int, stratified: bool, grouped: bool) -> Any:
 
 
 def rows_together(splits: Sequence[Split]) -> np.ndarray:
-    """Number the rows of all splits by what they must not be parted from.
+    """Give rows that must not be parted one number.
 
     As in the cuts of dev splits, texts that differ in case and white space alone are
     one text. Both relations are followed to their end: if a text stands in two

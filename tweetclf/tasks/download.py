@@ -17,9 +17,9 @@ import numpy as np
 
 from tweetclf.exceptions import ChecksumError, DataError
 from tweetclf.tasks.base import Split
-from tweetclf.tasks.jsonlines import read_jsonl
 from tweetclf.tasks.locations import PACKAGE_DATA, data_folder
 from tweetclf.tasks.registry import TaskInfo, list_tasks, task_info
+from tweetclf.tasks.rows import read_jsonl
 from tweetclf.utils.files import atomic_path
 from tweetclf.utils.progress import track
 

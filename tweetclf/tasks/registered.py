@@ -12,8 +12,8 @@ import numpy as np
 from tweetclf.exceptions import ChecksumError, DataError
 from tweetclf.tasks.base import Split, Task
 from tweetclf.tasks.holdout import cut
-from tweetclf.tasks.jsonlines import read_jsonl
 from tweetclf.tasks.registry import CorpusInfo, TaskInfo
+from tweetclf.tasks.rows import read_jsonl
 
 __all__ = ["LazySplits", "read_corpus", "registered_task"]
 

@@ -66,7 +66,7 @@ def _split(name: str, table: Table, columns: Columns, reader: LabelReader) -> Sp
         else [str(i) for i in range(len(table))]
     )
     clusters = None
-    if columns.group in table.columns:
+    if columns.group is not None and columns.group in table.columns:
         clusters = tuple(map(str, table.columns[columns.group]))
     labels = reader.array(table)
     return Split(name, tuple(texts), labels, tuple(ids), clusters=clusters)
