@@ -50,6 +50,6 @@ class OneVsRestDecisions(ClassifierMixin):
         ndarray of shape (n_samples,)
             Members of `classes_`.
         """
-        scores = self.decision_function(X)  # type: ignore[attr-defined]
+        scores = self.decision_function(X)
         index = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes_[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ _COMPILED: dict[tuple[Any, ...], Callable[[str], Any]] = {}
 _MOST_COMPILED = 256
 
 
-class StatelessTextTransformer(TransformerMixin, BaseEstimator):
+class StatelessTextTransformer(TransformerMixin, BaseEstimator, ABC):
     """Base of transformers whose output depends on their parameters alone."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
@@ -27,9 +28,9 @@ class StatelessTextTransformer(TransformerMixin, BaseEstimator):
         # Not get_params: it reads the signature each time, and this runs for each text.
         return tuple(getattr(self, name) for name in self._parameter_constraints)
 
+    @abstractmethod
     def _compile(self) -> Callable[[str], Any]:
         """Return the function of one text that the options describe."""
-        raise NotImplementedError
 
     def _compiled(self) -> Callable[[str], Any]:
         """Return what `_compile` returns, made once for equal options.
