@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import sparse
-from sklearn.preprocessing import normalize
 
 from tweetclf.features import _arrays, _kernels
 from tweetclf.features._arrays import Rows
 from tweetclf.features._counting import in_threads
-from tweetclf.utils._sklearn import _align_api_if_sparse
 from tweetclf.utils.jit import has_numba
 
-__all__ = ["Ingredient", "Weighting", "weigh"]
+if TYPE_CHECKING:
+    from scipy import sparse
+
+__all__ = ["Ingredient", "Weighting", "weigh", "weighed_arrays"]
 
 _OWN_NORMS = platform.machine().lower() in {"x86_64", "amd64"}
 # Above this, positions need 64 bits; scikit-learn decides likewise.
@@ -113,6 +113,34 @@ def weigh(
     csr_matrix or csr_array of shape (n_rows, n_columns)
         As scikit-learn is set.
     """
+    from scipy import sparse
+    from sklearn.preprocessing import normalize
+
+    from tweetclf.utils._sklearn import _align_api_if_sparse
+
+    n_rows = sum(item.n_rows for item in ingredients)
+    arrays, normalised = weighed_arrays(ingredients, columns, n_columns, weighting)
+    X = sparse.csr_array(arrays, shape=(n_rows, n_columns))
+    if weighting.norm is not None and not normalised:
+        X = normalize(X, norm=weighting.norm, copy=False)
+    return _align_api_if_sparse(X)
+
+
+def weighed_arrays(
+    ingredients: list[Ingredient],
+    columns: np.ndarray | None,
+    n_columns: int,
+    weighting: Weighting,
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], bool]:
+    """Return the arrays of what `weigh` returns, by NumPy and kernels alone.
+
+    Returns
+    -------
+    data, indices, indptr : ndarray
+        The matrix.
+    normalised : bool
+        Whether the rows have the norm of `weighting` already.
+    """
     nnz = sum(item.nnz for item in ingredients)
     n_rows = sum(item.n_rows for item in ingredients)
     # As many as were counted: scikit-learn decides before any is left out.
@@ -133,10 +161,7 @@ def weigh(
         indptr = np.zeros(n_rows + 1, dtype=short)
         np.cumsum(sizes, out=indptr[1:])
         normalised = False
-    X = sparse.csr_array((data, indices, indptr), shape=(n_rows, n_columns))
-    if weighting.norm is not None and not normalised:
-        X = normalize(X, norm=weighting.norm, copy=False)
-    return _align_api_if_sparse(X)
+    return (data, indices, indptr), normalised
 
 
 def _by_arrays(
