@@ -294,8 +294,22 @@ def find_texts(
     texts: Sequence[str],
     *,
     counted: bool = True,
+    compiled: bool = True,
 ) -> list[Rows]:
     """Look up the n-grams of texts.
+
+    Parameters
+    ----------
+    vocabulary : NgramVocabulary
+        The known n-grams.
+    reader : Reader
+        What reads the texts.
+    texts : sequence of str
+        The texts.
+    counted : bool, default=True
+        Whether to count how often an n-gram occurs in a text.
+    compiled : bool, default=True
+        Whether kernels may be used.
 
     Returns
     -------
@@ -304,7 +318,8 @@ def find_texts(
         if `counted` is false.
     """
     chunks = cut(texts, reader)
-    if not has_numba() or (len(chunks) == 1 and _is_small(texts, reader)):
+    small = len(chunks) == 1 and _is_small(texts, reader)
+    if small or not (compiled and has_numba()):
         rows = [vocabulary.rows_of(reader, texts[a:b]) for a, b in chunks]
         return rows if counted else [(i, _NO_COUNTS, p) for i, _, p in rows]
     slots = vocabulary.slots()

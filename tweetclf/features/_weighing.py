@@ -131,8 +131,17 @@ def weighed_arrays(
     columns: np.ndarray | None,
     n_columns: int,
     weighting: Weighting,
+    *,
+    compiled: bool = True,
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], bool]:
     """Return the arrays of what `weigh` returns, by NumPy and kernels alone.
+
+    Parameters
+    ----------
+    ingredients, columns, n_columns, weighting
+        As of `weigh`.
+    compiled : bool, default=True
+        Whether kernels may be used.
 
     Returns
     -------
@@ -146,7 +155,7 @@ def weighed_arrays(
     # As many as were counted: scikit-learn decides before any is left out.
     n_counted = sum(len(item.rows[0]) for item in ingredients)
     short = np.int32 if n_counted <= _MOST_SHORT else np.int64
-    if has_numba() and nnz > _SMALL:
+    if compiled and has_numba() and nnz > _SMALL:
         data = np.empty(nnz, dtype=weighting.dtype)
         indices = np.empty(nnz, dtype=short)
         indptr = np.zeros(n_rows + 1, dtype=short)

@@ -17,7 +17,15 @@ from tweetclf.exceptions import ModelFormatError, TweetclfWarning
 from tweetclf.utils.files import atomic_directory, sha256_bytes, sha256_file
 from tweetclf.utils.tensors import read_tensors, write_tensors
 
-__all__ = ["FORMAT_VERSION", "ModelInfo", "load", "model_info", "save"]
+__all__ = [
+    "FORMAT_VERSION",
+    "ModelInfo",
+    "StoredModel",
+    "load",
+    "model_info",
+    "open_model",
+    "save",
+]
 
 FORMAT = "tweetclf-model"
 FORMAT_VERSION = 1
@@ -175,17 +183,45 @@ def load(path: str | os.PathLike[str]) -> Any:
     TweetclfWarning
         If the model was saved with another version of scikit-learn.
     """
-    from tweetclf.persistence.decode import Decoder
+    return open_model(path).decode()
 
+
+@dataclass(frozen=True, eq=False)
+class StoredModel:
+    """A model directory, read and checked, from which nothing is built yet.
+
+    Parameters
+    ----------
+    folder : Path
+        The directory.
+    manifest : dict
+        Its manifest.
+    arrays : dict of str to ndarray
+        Its arrays.
+    """
+
+    folder: Path
+    manifest: dict[str, Any] = field(repr=False)
+    arrays: dict[str, Any] = field(repr=False)
+
+    def decode(self) -> Any:
+        """Build the estimator; see :func:`load`."""
+        from tweetclf.persistence.decode import Decoder
+
+        _warn_about_versions(self.folder, self.manifest["versions"])
+        try:
+            return Decoder(self.arrays).decode_model(self.manifest["estimator"])
+        except ModelFormatError as error:
+            raise ModelFormatError(f"{self.folder / MANIFEST}: {error}.") from error
+
+
+def open_model(path: str | os.PathLike[str]) -> StoredModel:
+    """Read a model directory and compare its checksums; see :func:`load`."""
     folder = _folder(path)
     manifest = _read_manifest(folder)
     _check_file(folder, manifest)
     arrays, _ = read_tensors(folder / ARRAYS)
-    _warn_about_versions(folder, manifest["versions"])
-    try:
-        return Decoder(arrays).decode_model(manifest["estimator"])
-    except ModelFormatError as error:
-        raise ModelFormatError(f"{folder / MANIFEST}: {error}.") from error
+    return StoredModel(folder, manifest, arrays)
 
 
 def model_info(path: str | os.PathLike[str]) -> ModelInfo:
@@ -333,5 +369,5 @@ def _warn_about_versions(folder: Path, versions: Mapping[str, str]) -> None:
             f"{folder} was saved with {name} {saved}; this is {here}. Predictions may "
             "differ: compare them, or fit again.",
             TweetclfWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
