@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -40,6 +39,8 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 def print_json(document: Any) -> None:
     """Print `document` as indented JSON."""
+    import json
+
     json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
 

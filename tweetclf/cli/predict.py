@@ -106,10 +106,10 @@ def _target(path: str | None) -> Iterator[IO[str]]:
 
 def _label(args: argparse.Namespace) -> Iterator[int]:
     """Yield the number of rows labelled so far."""
-    from tweetclf.persistence import load
-    from tweetclf.persistence.labelling import label_stream, takes_pairs
+    from tweetclf.persistence import load_predictor
+    from tweetclf.persistence.labelling import label_stream
 
-    model = load(args.model)
+    model = load_predictor(args.model)
     format = _format(args)
     with (
         _source(args.input, format, args.encoding) as source,
@@ -123,7 +123,7 @@ def _label(args: argparse.Namespace) -> Iterator[int]:
             text=args.text,
             text_b=args.text_b,
             proba=args.proba,
-            pair=takes_pairs(model),
+            pair=model.takes_pairs,
             encoding=args.encoding,
             quoted=not args.no_quotes,
             name="standard input" if args.input == "-" else args.input,

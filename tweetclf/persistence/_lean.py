@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tweetclf.features._lookup import NgramLookup, UnknownOptionError
 from tweetclf.persistence._parts import Part
 
 __all__ = ["KINDS", "LeanModel", "NotLeanError", "build"]
 
-Array = NDArray[Any]
+Array = np.ndarray
 
 
 class NotLeanError(Exception):

@@ -8,7 +8,6 @@ import platform
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -256,6 +255,8 @@ def model_info(path: str | os.PathLike[str]) -> ModelInfo:
 
 
 def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
     packages = ("scikit-learn", "numpy", "scipy")
     return {
         "tweetclf": __version__,
@@ -362,6 +363,8 @@ def _check_file(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _warn_about_versions(folder: Path, versions: Mapping[str, str]) -> None:
+    from importlib.metadata import version
+
     name = "scikit-learn"
     saved, here = versions.get(name), version(name)
     if saved != here:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features._packing import TooWideError
@@ -15,6 +13,9 @@ from tweetclf.persistence._lean import KINDS, LeanModel, NotLeanError, build
 from tweetclf.persistence._parts import PartDecoder, types_in
 from tweetclf.persistence.model import StoredModel, open_model
 from tweetclf.utils.validation import check_texts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Predictor", "load_predictor"]
 
