@@ -153,7 +153,7 @@ class NgramLookup:
         )
         items = [Ingredient(part, None, None, len(part[0])) for part in found]
         (data, indices, indptr), normalised = weighed_arrays(
-            items, None, self.n_columns, weighting, compiled=compiled
+            items, None, weighting, compiled=compiled
         )
         if weighting.norm is not None and not normalised:
             norms = _arrays.row_norms(data, indptr, {"l1": 1, "l2": 2}[weighting.norm])

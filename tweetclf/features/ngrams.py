@@ -148,14 +148,16 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         )
 
     def _count_parts(
-        self, texts: Any, *, counted: bool, kept: bool = True
+        self, texts: Any, *, counted: bool, totals: bool = False, kept: bool = True
     ) -> tuple[list[Part], Any, list[np.ndarray | None]]:
         """Count texts; return their parts and all n-grams, by new ids for each part."""
         analyze = self.build_analyzer()
         reader = self._reader()
         if reader is not None:
             try:
-                parts = count_texts(reader, texts, counted=counted, kept=kept)
+                parts = count_texts(
+                    reader, texts, counted=counted, totals=totals, kept=kept
+                )
                 return parts, *merge_grams([part.grams for part in parts])
             except (TooWideError, UnreadableError):
                 pass
@@ -286,7 +288,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         n_texts : int
             Number of texts.
         """
-        kept = kept_grams(df, df if self.binary else tf, n_texts, self)
+        kept = kept_grams(df, None if self.binary else tf, n_texts, self)
         self.vocabulary_ = grams.vocabulary(kept, numbers)
         self._learn_idf(df[kept], n_texts)
         columns = np.full(len(numbers), -1, dtype=np.int32)
@@ -304,7 +306,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         """Return in how many rows each column of the vocabulary occurs."""
         df = np.zeros(len(self.vocabulary_), dtype=np.int64)
         for part in found:
-            df += tally(part, len(df))[0]
+            df += tally(part[0], len(df))
         return df
 
     def _matrix(self, ingredients: list[Ingredient], columns: np.ndarray | None) -> Any:
@@ -329,7 +331,12 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             self._learn_idf(self._df_of(found), n_texts)
             items = [Ingredient(part, None, None, len(part[0])) for part in found]
             return self._matrix(items, None)
-        parts, grams, own = self._count_parts(texts, counted=not self.binary, kept=rows)
+        parts, grams, own = self._count_parts(
+            texts,
+            counted=not self.binary and (rows or self._needs_totals()),
+            totals=self._needs_totals(),
+            kept=rows,
+        )
         n_texts = sum(part.n_texts for part in parts)
         columns = self._learn(grams, grams.first, grams.df, grams.tf, n_texts)
         if not rows:
@@ -340,10 +347,16 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             part = parts.pop(0)
             if numbers is None:
                 numbers = np.arange(len(part.grams.first), dtype=np.int32)
-            nnz = part.grams.df[columns[numbers[part.grams.first]] >= 0].sum()
+            if len(self.vocabulary_) < len(columns):
+                numbers = np.where(columns[numbers] < 0, -1, numbers)
+            nnz = part.grams.df[numbers[part.grams.first] >= 0].sum()
             items.append(Ingredient(part.rows, None, numbers, int(nnz)))
             del part
         return self._matrix(items, columns)
+
+    def _needs_totals(self) -> bool:
+        """Tell whether term frequencies decide which n-grams are kept."""
+        return self.max_features is not None and not self.binary
 
     def _is_odd(self) -> bool:
         """Tell whether the type of weights is scikit-learn's business."""
@@ -477,7 +490,10 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             self._stream = df, n_texts
             self._learn_idf(df, n_texts)
             return self
-        parts, grams, _ = self._count_parts(texts, counted=not self.binary, kept=False)
+        totals = self._needs_totals()
+        parts, grams, _ = self._count_parts(
+            texts, counted=totals, totals=totals, kept=False
+        )
         n_texts = sum(part.n_texts for part in parts)
         if stream is not None:
             grams, n_texts = merge_any(stream[0], grams), stream[1] + n_texts
@@ -548,7 +564,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         if chosen is None:
             chosen = np.arange(len(counts))
         require_texts(chosen, caller=type(self).__name__)
-        numbers, df, tf = counts.of_rows(chosen)
+        numbers, df, tf = counts.of_rows(chosen, totals=self._needs_totals())
         if self.fixed_vocabulary_:
             column_of = self._columns_of(counts)
             totals = np.zeros(len(self.vocabulary_), dtype=np.int64)
@@ -559,12 +575,14 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             return self._matrix([item], None)
         first = counts.grams.first
         with self._explained(chosen):
+            often = None if tf is None else tf[first]
             columns = self._learn(
-                counts.grams, numbers[first], df[first], tf[first], len(chosen)
+                counts.grams, numbers[first], df[first], often, len(chosen)
             )
         column_of = np.where(numbers < 0, -1, columns[numbers])
         self._matched = weakref.ref(counts), self.vocabulary_, column_of
         nnz = int(df[column_of >= 0].sum())
+        numbers[column_of < 0] = -1
         return self._matrix([Ingredient(counts.rows, chosen, numbers, nnz)], columns)
 
     def transform_counts(self, counts: NgramCounts, rows: Any = None) -> Any:
