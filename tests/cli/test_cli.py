@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import csv
 import io
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tweetclf._version import __version__
-from tweetclf.cli import main
+from tweetclf.cli import doctor, main
 from tweetclf.cli._main import COMMANDS
 from tweetclf.cli._tables import command_line
 from tweetclf.reports import read_json
@@ -287,6 +288,15 @@ def test_json_is_nothing_but_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nbsvm" in {row["name"] for row in json.loads(capsys.readouterr().out)}
     assert main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["packages"]["numpy"]
+
+
+def test_doctor_knows_every_requirement() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
+    required = setup["options"]["install_requires"].split("\n")
+    assert {line.split()[0] for line in required if line} == set(doctor.CORE)
+    extras = set(setup["options.extras_require"]) - {"dev", "all"}
+    assert extras == set(doctor.EXTRAS)
 
 
 def test_errors_have_no_traceback_unless_asked(

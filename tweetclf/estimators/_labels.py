@@ -24,6 +24,7 @@ __all__ = [
     "read_texts",
     "refuse_missing",
     "require_texts",
+    "require_two_classes",
 ]
 
 
@@ -50,6 +51,16 @@ def require_texts(n_texts: int, *, caller: str) -> None:
     """Refuse to predict for no texts, as all estimators do: see docs/estimators.md."""
     if n_texts == 0:
         raise DataError(f"{caller} got 0 texts; pass at least one.")
+
+
+def require_two_classes(classes: NDArray[Any], *, caller: str) -> int:
+    """Refuse to tell apart fewer than two classes; return how many there are."""
+    if len(classes) < 2:
+        raise DataError(
+            f"{caller} needs at least 2 classes; y holds {len(classes)} class: "
+            f"{classes.tolist()}."
+        )
+    return len(classes)
 
 
 def _is_missing(value: Any) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, count
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -298,14 +299,20 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _index(self, tokens: Sequence[Sequence[str]]) -> _Tokens:
         if self.newline_token:
             tokens = [[*text, _NEWLINE] for text in tokens]
-        row: dict[str, int] = {}
-        lengths = np.fromiter(map(len, tokens), np.int64, count=len(tokens))
+        indptr = np.zeros(len(tokens) + 1, dtype=np.int64)
+        np.cumsum(np.fromiter(map(len, tokens), np.int64), out=indptr[1:])
+        # A word that is not there yet gets the next number; no Python code runs for
+        # a token, and looking them up is what takes the time.
+        row: defaultdict[str, int] = defaultdict(count().__next__)
         ids = np.fromiter(
-            (row.setdefault(t, len(row)) for t in chain.from_iterable(tokens)),
-            np.int64,
-            count=int(lengths.sum()),
+            map(row.__getitem__, chain.from_iterable(tokens)),
+            np.int32,
+            count=int(indptr[-1]),
         )
-        return _Tokens(list(row), ids, np.concatenate([[0], np.cumsum(lengths)]))
+        # One width for both, or SciPy makes copies.
+        if indptr[-1] > np.iinfo(np.int32).max:
+            return _Tokens(list(row), ids.astype(np.int64), indptr)
+        return _Tokens(list(row), ids, indptr.astype(np.int32))
 
     def _count(self, tokens: _Tokens) -> None:
         if self.weighting == "mean":
@@ -347,14 +354,19 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _divisor(
         self, tokens: _Tokens, weights: np.ndarray, has_vector: Any
     ) -> np.ndarray:
-        lengths = np.diff(tokens.indptr)
         if self.divide_by == "tokens":
-            return lengths
-        share = has_vector.astype(np.float64)
-        if self.divide_by == "weights":
-            share *= weights
-        row = np.repeat(np.arange(len(lengths)), lengths)
-        return np.bincount(row, weights=share[tokens.ids], minlength=len(lengths))
+            return np.diff(tokens.indptr)
+        if self.divide_by == "nonzero":
+            before = np.zeros(len(tokens.ids) + 1, dtype=tokens.indptr.dtype)
+            np.cumsum(has_vector[tokens.ids], out=before[1:])
+            return np.diff(before[tokens.indptr])
+        share = has_vector * weights.astype(np.float64)
+        member = sparse.csr_array(
+            (np.ones(len(tokens.ids)), tokens.ids, tokens.indptr),
+            shape=(len(tokens.indptr) - 1, len(share)),
+        )
+        divisor: np.ndarray = member @ share
+        return divisor
 
     def _remove_component(self, embedding: np.ndarray) -> np.ndarray:
         if self.component_ is None:

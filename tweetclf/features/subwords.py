@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["subword_hashes"]
+from tweetclf.utils.jit import has_numba, jit
+
+__all__ = ["add_vectors", "encode_words", "subword_hashes"]
 
 _FNV_OFFSET = np.uint32(2166136261)
 _FNV_PRIME = np.uint32(16777619)
@@ -19,6 +21,13 @@ def _encode(word: str) -> bytes:
         return word.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a lone surrogate, as broken emoji leave it
         return word.encode("utf-8", "surrogatepass")
+
+
+def encode_words(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bytes of words between ``<`` and ``>``, and where each one ends."""
+    marked = [b"" if word == _EOS else b"<" + _encode(word) + b">" for word in words]
+    lengths = np.fromiter(map(len, marked), dtype=np.int64, count=len(words))
+    return np.frombuffer(b"".join(marked), dtype=np.uint8), np.cumsum(lengths)
 
 
 def subword_hashes(
@@ -50,15 +59,14 @@ def subword_hashes(
     n-grams of all words grow together, one byte at a time, so the cost is `maxn`
     (times the bytes of a character) array operations, whatever the number of words.
     """
-    marked = [b"" if word == _EOS else b"<" + _encode(word) + b">" for word in words]
+    data, ends = encode_words(words)
     counts = np.zeros(len(words), dtype=np.int64)
-    data = np.frombuffer(b"".join(marked), dtype=np.uint8)
     # Characters start at every byte that is no UTF-8 continuation byte (10xxxxxx).
     starts = np.flatnonzero((data & 0xC0) != 0x80)
     sizes = np.diff(starts, append=len(data))
     signed = data.view(np.int8).astype(np.int32).view(np.uint32)
 
-    n_bytes = np.fromiter(map(len, marked), dtype=np.int64, count=len(words))
+    n_bytes = np.diff(ends, prepend=0)
     word_of_char = np.repeat(np.arange(len(words)), n_bytes)[starts]
     ends_of_word = np.cumsum(np.bincount(word_of_char, minlength=len(words)))
     first_char = np.flatnonzero(np.diff(word_of_char, prepend=-1))
@@ -92,3 +100,84 @@ def subword_hashes(
         word_of_char, weights=present.sum(axis=1), minlength=len(words)
     ).astype(np.int64)
     return hashes[present], counts
+
+
+def add_vectors(
+    words: Sequence[str],
+    rows: np.ndarray,
+    matrix: np.ndarray,
+    *,
+    bucket: int,
+    minn: int,
+    maxn: int,
+) -> np.ndarray | None:
+    """Return the mean of the rows of each word and of its n-grams.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The words.
+    rows : ndarray of int64, shape (n_words,)
+        The own row of each word; -1 for none.
+    matrix : ndarray of float32
+        Rows of words, then of the buckets.
+    bucket, minn, maxn : int
+        Number of buckets, shortest and longest n-gram.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_words, dim), or None
+        The vectors: rows are added in fastText's order, the own one first. None where
+        Numba is missing.
+    """
+    if not has_numba():
+        return None
+    data, ends = encode_words(words)
+    result = np.zeros((len(words), matrix.shape[1]), dtype=np.float32)
+    # A plain view: a memory map is a type of its own to Numba.
+    plain = matrix.view(np.ndarray)
+    _add_vectors(data, ends, rows, plain, bucket, max(minn, 1), maxn, result)
+    return result
+
+
+@jit(cache=True, nogil=True)
+def _add_vectors(data, ends, rows, matrix, bucket, minn, maxn, result):  # type: ignore[no-untyped-def]
+    """Hash each n-gram and add its row; nothing is stored in between."""
+    first_bucket = matrix.shape[0] - bucket
+    begin = 0
+    for word in range(len(ends)):
+        end = ends[word]
+        total = result[word]
+        added = 0
+        if rows[word] >= 0:
+            added = 1
+            own = matrix[rows[word]]
+            for d in range(len(total)):
+                total[d] += own[d]
+        for start in range(begin, end):
+            if data[start] & 0xC0 == 0x80:
+                continue  # Within a character.
+            state = np.uint32(2166136261)
+            at = start
+            for n in range(1, maxn + 1):
+                if at == end:
+                    break
+                while True:
+                    # A signed char: bytes from 0x80 on flip the upper bits as well.
+                    byte = np.uint32(data[at])
+                    if byte >= 0x80:
+                        byte |= np.uint32(0xFFFFFF00)
+                    state = np.uint32((state ^ byte) * np.uint32(16777619))
+                    at += 1
+                    if at == end or data[at] & 0xC0 != 0x80:
+                        break
+                if n < minn or (n == 1 and (start == begin or at == end)):
+                    continue
+                added += 1
+                gram = matrix[first_bucket + state % np.uint32(bucket)]
+                for d in range(len(total)):
+                    total[d] += gram[d]
+        scale = np.float32(1.0 / max(added, 1))
+        for d in range(len(total)):
+            total[d] *= scale
+        begin = end

@@ -16,7 +16,7 @@ from tweetclf.features._files import from_gensim, read_any, read_own, write_own
 from tweetclf.features._raw import RawVectors
 from tweetclf.features._tokens import tokenize_corpus
 from tweetclf.features._train import Settings, automatic_bucket, train
-from tweetclf.features.subwords import subword_hashes
+from tweetclf.features.subwords import add_vectors, subword_hashes
 from tweetclf.utils._sklearn import Interval, StrOptions, validate_params
 from tweetclf.utils.optional import import_optional
 
@@ -206,6 +206,19 @@ class WordVectors:
             result = np.zeros((len(rows), self.dim), dtype=np.float32)
             result[known] = self.matrix[rows[known]]
             return result
+        compiled = add_vectors(
+            words,
+            rows,
+            self.matrix,
+            bucket=self.bucket,
+            minn=self.minn,
+            maxn=self.maxn,
+        )
+        return self._sum_rows(words, rows) if compiled is None else compiled
+
+    def _sum_rows(self, words: Sequence[str], rows: np.ndarray) -> np.ndarray:
+        """Do what `add_vectors` does, by NumPy alone and with the same bits."""
+        known = rows >= 0
         hashes, n_subwords = subword_hashes(words, self.minn, self.maxn)
         n_rows = n_subwords + known
         indptr = np.concatenate([[0], np.cumsum(n_rows)])

@@ -23,9 +23,8 @@ from tweetclf.leaderboard.environment import (
     model_bytes,
     peak_memory,
 )
-from tweetclf.leaderboard.folds import make_folds
+from tweetclf.leaderboard.folds import make_folds, rows_together
 from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
-from tweetclf.tasks.holdout import text_keys
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
@@ -251,10 +250,7 @@ def _inner_dev(rows: _Rows, together: np.ndarray) -> tuple[_Rows, _Rows]:
 def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     splits = [task.splits[name] for name in ("train", "dev") if name in task.splits]
     rows = _Rows.join(*map(_rows, splits))
-    # As in the cuts of dev splits, texts that differ in case alone are one text.
-    texts = [key for split in splits for key in text_keys(split)]
-    known = {text: number for number, text in enumerate(texts)}
-    together = np.array([known[text] for text in texts])
+    together = rows_together(splits)
     y_pred: np.ndarray | None = None
     folds = np.empty(len(rows), dtype=np.int16)
     fold_scores, tried = [], []

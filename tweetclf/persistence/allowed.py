@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from tweetclf.exceptions import ModelFormatError
 
@@ -191,6 +190,8 @@ def _check_vocabulary(state: dict[str, Any]) -> None:
 
 def _check_support_vectors(state: dict[str, Any]) -> None:
     # libsvm is C++ and trusts these shapes.
+    from scipy import sparse
+
     if "support_vectors_" not in state:
         return
     vectors, dual = state["support_vectors_"], state["_dual_coef_"]

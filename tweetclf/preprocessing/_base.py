@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,30 +20,40 @@ _COMPILED: dict[tuple[Any, ...], Callable[[str], Any]] = {}
 _MOST_COMPILED = 256
 
 
-class StatelessTextTransformer(TransformerMixin, BaseEstimator):
+@cache
+def _options_of(cls: type[StatelessTextTransformer]) -> Callable[[Any], Any]:
+    """Return what reads all options of an object at once.
+
+    Not get_params: it reads the signature each time, and this runs for each text.
+    """
+    return attrgetter(*cls._parameter_constraints)
+
+
+class StatelessTextTransformer(TransformerMixin, BaseEstimator, ABC):
     """Base of transformers whose output depends on their parameters alone."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
 
     def _key(self) -> tuple[Any, ...]:
         """Return all that decides the output, as something that can be hashed."""
-        # Not get_params: it reads the signature each time, and this runs for each text.
-        return tuple(getattr(self, name) for name in self._parameter_constraints)
+        options: tuple[Any, ...] = _options_of(type(self))(self)
+        return options
 
+    @abstractmethod
     def _compile(self) -> Callable[[str], Any]:
         """Return the function of one text that the options describe."""
-        raise NotImplementedError
 
     def _compiled(self) -> Callable[[str], Any]:
         """Return what `_compile` returns, made once for equal options.
 
         Nothing compiled is stored in the estimator: it could not be saved.
         """
-        key = (type(self), *self._key())
+        key = (type(self), self._key())
         try:
             function = _COMPILED.get(key)
         except TypeError:  # An option that cannot be hashed is of a wrong type.
             self._validate_params()
+            self._compile()  # Perhaps one of the normaliser within.
             raise
         if function is None:
             self._validate_params()

@@ -30,9 +30,14 @@ _EMOTICON = "|".join(
         r"¯\\_\(ツ\)_/¯",
     )
 )
+_MARKS = ',!?…"'
 # Replacement tokens in brackets, ours and those of others: <url>, [USER].
 _MARKUP = r"<[A-Za-z_/]{1,32}>|\[[A-Z]{2,32}\]"
 _TAGS = re.compile(r"[#＃]+[^#＃]+")
+
+
+def _marks_are_free(literals: tuple[str, ...]) -> bool:
+    return not any(mark in literal for literal in literals for mark in _MARKS + ".")
 
 
 def _tweet_pattern(literals: tuple[str, ...]) -> str:
@@ -41,7 +46,15 @@ def _tweet_pattern(literals: tuple[str, ...]) -> str:
     word = rf"[{chars}]++(?:['’\u200c-][{chars}]++)*+(?:@[sS]?(?![\w@]))?"
     # First the plain word before a blank, which most tokens are and nothing below
     # would read otherwise.
-    alternatives = [r"[^\W\d_]++(?=\s|\Z)", patterns.URL, patterns.EMAIL]
+    alternatives = [r"[^\W\d_]++(?=\s|\Z)"]
+    if _marks_are_free(literals):
+        # Then the word before a mark that neither an address nor a word goes on with,
+        # and that mark.
+        alternatives += [
+            rf"[^\W\d_]++(?=[{_MARKS}]|\.++(?:\s|\Z))",
+            rf"[{_MARKS}.](?=\s|\Z)",
+        ]
+    alternatives += [patterns.URL, patterns.EMAIL]
     if literals:
         alternatives.append(patterns.literal_pattern(literals))
     alternatives += [
@@ -79,7 +92,15 @@ def make_scanner(
         return re.compile(rf"[{marks}]|[^{marks}\s]+").findall
     findall = re.compile(_tweet_pattern(literals)).findall
 
+    ends = frozenset(_MARKS + "." if _marks_are_free(literals) else "")
+
     def scan(text: str) -> list[str]:
+        # What the first alternatives of the pattern say of a word, and of a word with
+        # a mark.
+        if text.isalpha():
+            return [text]
+        if text[-1:] in ends and text[:-1].isalpha():
+            return [text[:-1], text[-1]]
         tokens: list[str] = findall(text)
         if "#" not in text and "＃" not in text:
             return tokens

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from tweetclf.preprocessing import patterns
 from tweetclf.preprocessing._entities import unescape_all
+from tweetclf.preprocessing._pieces import ByPieces
 
-__all__ = ["Options", "compile_steps"]
+__all__ = ["Options", "compile_steps", "settle"]
 
 Step = Callable[[str], str]
 
@@ -81,18 +82,102 @@ def compile_steps(options: Options) -> Step:
         steps.append(_shorten(r"(.)", options.max_run))
     scan = _entities_and_rest(options)
 
+    def once(text: str) -> tuple[str, bool]:
+        for step in steps:
+            text = step(text)
+        return scan(text)
+
     def run(text: str) -> str:
         for _ in range(_MOST_PASSES):
-            for step in steps:
-                text = step(text)
-            found, again = scan(text)
+            found, again = once(text)
             if not again or found == text:
                 text = found
                 break
             text = found
         return _collapse_spaces(text) if options.whitespace else text
 
-    return run
+    if not _reads_no_blanks(options):
+        return run
+    is_plain = re.compile(_plain_piece(options)).fullmatch
+    longest = 0 if options.max_run is None else options.max_run
+    run_in = re.compile(rf"(.)\1{{{longest}}}" if longest else "(?!)").search
+    find_common = _COMMON.fullmatch
+    # What becomes of the commonest addresses and of handles.
+    # What becomes of them, if no replacement token looks like another one of them.
+    common: dict[str | None, str | None] = {}
+    replacements = {"url": options.urls, "handle": options.handles}
+    alike = filter(None, map(find_common, options.tokens()))
+    if all(match[0] == replacements[match.lastgroup or ""] for match in alike):
+        examples = {"url": "https://t.co/a1", "handle": "@pepe"}
+        common = {
+            name: settle(once, examples[name])
+            for name, token in replacements.items()
+            if token is not None
+        }
+
+    def piece(text: str) -> str | None:
+        if is_plain(text) and not run_in(text):
+            return text
+        if (match := find_common(text)) and match.lastgroup in common:
+            return common[match.lastgroup]
+        return settle(once, text)
+
+    return ByPieces(piece, run, _collapse_spaces if options.whitespace else None)
+
+
+def _reads_no_blanks(options: Options) -> bool:
+    """Tell whether what happens to a text happens to its pieces between spaces.
+
+    All patterns are made of characters that are no spaces, look no further than the
+    next space, and no space composes with a mark or decides about the lower case of
+    its neighbours. These are the exceptions.
+    """
+    return (
+        options.max_word_run is None
+        and (options.max_run is None or options.run_scope != "everything")
+        and not any(" " in token for token in options.tokens())
+    )
+
+
+# Pieces that are nothing but a URL or a handle, whatever the options are.
+_COMMON = re.compile(
+    "(?P<url>https?://t[.]co/[A-Za-z0-9]++)|(?P<handle>@[A-Za-z0-9_]++)"
+)
+
+
+def _plain_piece(options: Options) -> str:
+    """Return a pattern of pieces that are left as they are, as most are.
+
+    Printable characters up to U+02FF, which all normal forms but NFKC leave alone, and
+    no sign of anything that some step looks for.
+    """
+    if (
+        options.lowercase
+        or options.accents != "keep"
+        or options.unicode_form == "NFKC"
+        or options.laughter is not None
+    ):
+        return r"(?!)"
+    digits = "" if options.numbers is None else "0-9"
+    most = rf"[^\x00-\x20\x7f-\xa0@&#.:{digits}\u0300-\U0010ffff]*+"
+    return rf"{most}(?:(?:\.(?![\w-])|:(?![:/])){most})*+"
+
+
+def settle(once: Callable[[str], tuple[str, bool]], piece: str) -> str | None:
+    """Apply a pass until nothing changes any more, or return None.
+
+    A text takes as many passes as the worst of its pieces, so that what happens to a
+    piece is known without the others only if further passes leave it alone.
+    """
+    text = piece
+    for _ in range(_MOST_PASSES):
+        found, again = once(text)
+        if found == text:
+            return found
+        text = found
+        if not again:
+            break
+    return text if once(text)[0] == text else None
 
 
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
@@ -117,7 +202,10 @@ _NEWLINE = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 def _newlines(token: str) -> Step:
     token = f" {token.strip()} " if token.strip() else " "
-    return lambda text: _NEWLINE.sub(lambda match: token, text)
+    # No line end is printable, and asking is cheaper.
+    return lambda text: (
+        text if text.isprintable() else _NEWLINE.sub(lambda match: token, text)
+    )
 
 
 _SPACES = re.compile(r"[^\S\n]*\n[^\S\n]*|[^\S\n]+")
@@ -315,8 +403,11 @@ def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
     if plain is None and all(token is None for token in replacements.values()):
         return lambda text: (text, False)
     scan = re.compile("|".join(alternatives)).finditer
+    hint = re.compile(_hint(options)).search
 
     def step(text: str) -> tuple[str, bool]:
+        if not hint(text):
+            return text, False
         pieces: list[str] = []
         end = 0
         again = False
@@ -342,6 +433,23 @@ def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
         return "".join(pieces), again
 
     return step
+
+
+def _hint(options: Options) -> str:
+    """Return a pattern that is found wherever the scan would change something."""
+    if options.laughter is not None or options.max_word_run is not None:
+        return ""
+    # Signs of an entity, a handle, a hashtag or an address, of a URL with a scheme,
+    # of one without.
+    signs = [r"[@＠&#＃]", ":[:/]", r"\.[\w-]"]
+    if options.numbers is not None:
+        signs.append(r"\d")
+    if options.emoji == "mask":
+        signs.append(r"[^\x00-\x7f]")
+    if options.max_run is not None and options.run_scope != "everything":
+        unit = _LETTER if options.run_scope == "letters" else _SYMBOL
+        signs.append(rf"{unit}\1{{{options.max_run}}}")
+    return "|".join(signs)
 
 
 _TAG_HEAD = re.compile("[#＃]+")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tweetclf.preprocessing.words import word_key
 
-__all__ = ["MARK", "is_word", "mark_negation"]
+__all__ = ["MARK", "is_word", "mark_from", "mark_negation"]
 
 MARK = "NOT_"
 
@@ -56,9 +56,36 @@ def mark_negation(
     >>> mark_negation("no me gusta nada , eh".split(), {"no", "nada"})
     ['no', 'NOT_me', 'NOT_gusta', 'nada', ',', 'eh']
     """
+    keys = frozenset(map(word_key, cues))
+    return mark_from(tokens, keys, scope, barriers, 0)[0]
+
+
+def mark_from(
+    tokens: Iterable[str],
+    keys: frozenset[str],
+    scope: int,
+    barriers: Collection[str],
+    left: int,
+) -> tuple[list[str], int]:
+    """Do what `mark_negation` does, in a text that has begun before.
+
+    Parameters
+    ----------
+    tokens : iterable of str
+        The next tokens of the text.
+    keys : frozenset of str
+        Negation cues, as `word_key` gives them.
+    scope, barriers
+        As in `mark_negation`.
+    left : int
+        How many words the scope of an earlier cue still takes.
+
+    Returns
+    -------
+    list of str, int
+        The tokens, and how many words are left then.
+    """
     marked: list[str] = []
-    keys = {word_key(cue) for cue in cues}
-    left = 0
     for token in tokens:
         if word_key(token) in keys:
             left = scope
@@ -68,4 +95,4 @@ def mark_negation(
             left -= 1
             token = MARK + token
         marked.append(token)
-    return marked
+    return marked, left

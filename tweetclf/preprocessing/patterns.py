@@ -133,7 +133,9 @@ def emoji_pattern() -> str:
     one = f"(?:[{base}]|[{text_first}](?=\ufe0f)){dressed}{tags}"
     # No emoji has more than four parts; longer chains are not one.
     joined = f"(?:\u200d[{base}{text_first}]{dressed}){{0,8}}+"
-    return f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[#*0-9]\ufe0f?\u20e3|{one}{joined})"
+    # A first look, since a class of so many ranges takes its time to say no.
+    first = "(?=[#*0-9©®\u203c-\u303d\u3297-\u3299\U0001f000-\U0001ffff])"
+    return f"{first}(?:[\U0001f1e6-\U0001f1ff]{{2}}|[#*0-9]\ufe0f?\u20e3|{one}{joined})"
 
 
 def _syllables(consonant: str, vowels: str) -> str:

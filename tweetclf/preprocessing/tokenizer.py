@@ -8,9 +8,10 @@ from typing import Any
 
 from tweetclf.exceptions import UnknownNameError
 from tweetclf.preprocessing import lemmas
-from tweetclf.preprocessing._base import StatelessTextTransformer
+from tweetclf.preprocessing._base import StatelessTextTransformer, TextNormalizer
+from tweetclf.preprocessing._pipeline import Change, Pipeline, changed
 from tweetclf.preprocessing._scan import SCHEMES, make_scanner
-from tweetclf.preprocessing.negation import MARK, is_word, mark_negation
+from tweetclf.preprocessing.negation import MARK, is_word
 from tweetclf.preprocessing.words import negation_cues as cues_of
 from tweetclf.preprocessing.words import stop_words as stop_words_of
 from tweetclf.preprocessing.words import word_key
@@ -18,8 +19,6 @@ from tweetclf.utils._sklearn import HasMethods, Interval, StrOptions
 from tweetclf.utils.validation import check_texts
 
 __all__ = ["TweetTokenizer"]
-
-Step = Callable[[list[str]], list[str]]
 
 # Atalaya's code drops the tokens that start with one of these.
 _PUNCTUATION = frozenset("!(),.…-:;?¿¡\"'`´^*+=_%")
@@ -176,8 +175,7 @@ class TweetTokenizer(StatelessTextTransformer):
     def __call__(self, text: str) -> list[str]:
         """Return the tokens of one text."""
         self._check_one(text)
-        normalize, tokenize = self._normalize(), self._compiled()
-        tokens: list[str] = tokenize(normalize(text) if normalize else text)
+        tokens: list[str] = self._function()(text)
         return tokens
 
     def transform(self, X: Any) -> list[list[str]]:
@@ -194,8 +192,17 @@ class TweetTokenizer(StatelessTextTransformer):
             Tokens of each text, in order.
         """
         texts = check_texts(X, caller=type(self).__name__)
-        normalize, tokenize = self._normalize(), self._compiled()
-        return [tokenize(normalize(text) if normalize else text) for text in texts]
+        return list(map(self._function(), texts))
+
+    def _function(self) -> Callable[[str], list[str]]:
+        """Return the function of a text, with the normaliser, whosever it is."""
+        tokenize = self._compiled()
+        normalizer = self.normalizer
+        if normalizer is None or isinstance(normalizer, str) or _is_ours(normalizer):
+            return tokenize
+        if hasattr(normalizer, "normalize"):
+            return lambda text: tokenize(normalizer.normalize(text))
+        return lambda text: tokenize(str(normalizer.transform([text])[0]))
 
     def _resolved_normalizer(self) -> Any:
         if not isinstance(self.normalizer, str):
@@ -203,15 +210,6 @@ class TweetTokenizer(StatelessTextTransformer):
         from tweetclf.preprocessing.profiles import get_profile
 
         return get_profile(self.normalizer).make_normalizer()
-
-    def _normalize(self) -> Callable[[str], str] | None:
-        normalizer = self._resolved_normalizer()
-        if normalizer is None:
-            return None
-        if hasattr(normalizer, "normalize"):
-            one: Callable[[str], str] = normalizer.normalize
-            return one
-        return lambda text: str(normalizer.transform([text])[0])
 
     def _literals(self) -> tuple[str, ...]:
         """Return the replacement tokens of the normaliser, which stay whole."""
@@ -221,52 +219,96 @@ class TweetTokenizer(StatelessTextTransformer):
         return ()
 
     def _key(self) -> tuple[Any, ...]:
-        _, *options = super()._key()
+        normalizer, *options = super()._key()
+        if _is_ours(normalizer):
+            # Not the object, whose options may change.
+            normalizer = (type(normalizer), normalizer._key())
+        elif normalizer is not None and not isinstance(normalizer, str):
+            normalizer = self._literals()
         return (
-            self._literals(),
+            normalizer,
             *(tuple(v) if isinstance(v, list | set) else v for v in options),
         )
 
     def _compile(self) -> Callable[[str], list[str]]:
+        normalizer = self._resolved_normalizer()
         literals = frozenset(self._literals())
-        scan = make_scanner(self.scheme, self._literals())
         cues = self._cues()
-        steps: list[Step] = []
+        before, tag = self._before(literals, cues)
+        return Pipeline(
+            # That of someone else is not part of the key; `_function` applies it.
+            normalize=normalizer._compiled() if _is_ours(normalizer) else None,
+            scan=make_scanner(self.scheme, self._literals()),
+            before=tuple(before),
+            tag=tag,
+            cues=cues if self.negation else frozenset(),
+            scope=self.negation_scope,
+            literals=literals,
+            after=tuple(self._after(literals)),
+            collapse=frozenset(self.collapse),
+        ).compiled()
+
+    def _before(
+        self, literals: frozenset[str], cues: frozenset[str]
+    ) -> tuple[list[Change], Callable[[list[str]], list[str]] | None]:
+        """Return what is done before negation, by token and, if so, by text."""
+        changes: list[Change] = []
         if not self.keep_hashtags:
-            steps.append(_keep_if(lambda token: not _is_hashtag(token)))
+            changes.append(_drop_if(_is_hashtag))
         if not self.keep_numbers:
-            steps.append(_keep_if(lambda token: not token[0].isdigit()))
+            changes.append(_drop_if(lambda token: token[0].isdigit()))
+        lower = _unless(literals.__contains__, str.lower)
         if self.lowercase:
-            steps.append(_each(str.lower, lambda token: token not in literals))
-        if self.lemmatizer is not None:
-            steps.append(self._lemmatize(literals, cues))
-            if self.lowercase:
-                # Dictionaries capitalise names: europa -> Europa.
-                steps.append(_each(str.lower, lambda token: token not in literals))
+            changes.append(lower)
+        lemmatized: list[Change] = []
+        if self.lemmatizer is not None and self.lowercase:
+            # Dictionaries capitalise names: europa -> Europa.
+            lemmatized.append(lower)
         if self.stop_words is not None:
             stop = self._stop_words() - cues if self.negation else self._stop_words()
-            steps.append(_keep_if(lambda token: word_key(token) not in stop))
-        if self.negation:
-            scope = self.negation_scope
-            steps.append(
-                lambda tokens: mark_negation(
-                    tokens, cues, scope=scope, barriers=literals
-                )
+            lemmatized.append(_drop_if(lambda token: word_key(token) in stop))
+
+        def is_kept(token: str) -> bool:
+            return token in literals or word_key(token) in cues or not is_word(token)
+
+        language, folder = self.language, self.treetagger_dir
+        if self.lemmatizer == "treetagger":
+
+            def tag(tokens: list[str]) -> list[str]:
+                found = lemmas.tree_tagger_lemmas(tokens, language, folder)
+                lemmas_or_tokens = [
+                    lemma
+                    for token, own in zip(tokens, found, strict=True)
+                    for lemma in ((token,) if is_kept(token) else own)
+                ]
+                return changed(lemmas_or_tokens, tuple(lemmatized))
+
+            return changes, tag
+        if self.lemmatizer == "simplemma":
+            lemmas.check_simplemma(language)
+            changes.append(
+                _unless(is_kept, lambda token: lemmas.simple_lemma(token, language))
             )
+        return changes + lemmatized, None
+
+    def _after(self, literals: frozenset[str]) -> list[Change]:
+        """Return what is done after negation, by token."""
+        changes: list[Change] = []
         if not self.keep_punctuation:
-            steps.append(_keep_if(lambda token: token[0] not in _PUNCTUATION))
+            changes.append(_drop_if(lambda token: token[0] in _PUNCTUATION))
         if self.stem:
-            steps.append(self._stems(literals))
-        if self.collapse:
-            steps.append(_collapse(frozenset(self.collapse)))
+            language = self.language
+            lemmas.stemmer(language)
 
-        def run(text: str) -> list[str]:
-            tokens = scan(text)
-            for step in steps:
-                tokens = step(tokens)
-            return tokens
+            def stem(token: str) -> str:
+                if token.startswith(MARK):
+                    return MARK + lemmas.stem(token[len(MARK) :], language)
+                return lemmas.stem(token, language)
 
-        return run
+            changes.append(
+                _unless(lambda token: token in literals or not is_word(token), stem)
+            )
+        return changes
 
     def _cues(self) -> frozenset[str]:
         if self.negation_cues is not None:
@@ -286,58 +328,22 @@ class TweetTokenizer(StatelessTextTransformer):
             return stop
         return frozenset(map(word_key, self.stop_words or ()))
 
-    def _lemmatize(self, literals: frozenset[str], cues: frozenset[str]) -> Step:
-        language, folder = self.language, self.treetagger_dir
 
-        def is_kept(token: str) -> bool:
-            return token in literals or word_key(token) in cues or not is_word(token)
-
-        if self.lemmatizer == "simplemma":
-            lemmas.check_simplemma(language)
-            return _each(
-                lambda token: lemmas.simple_lemma(token, language),
-                lambda token: not is_kept(token),
-            )
-
-        def by_tree_tagger(tokens: list[str]) -> list[str]:
-            found = lemmas.tree_tagger_lemmas(tokens, language, folder)
-            return [
-                lemma
-                for token, own in zip(tokens, found, strict=True)
-                for lemma in ((token,) if is_kept(token) else own)
-            ]
-
-        return by_tree_tagger
-
-    def _stems(self, literals: frozenset[str]) -> Step:
-        language = self.language
-        lemmas.stemmer(language)
-
-        def stem(token: str) -> str:
-            if token.startswith(MARK):
-                return MARK + lemmas.stem(token[len(MARK) :], language)
-            return lemmas.stem(token, language)
-
-        return _each(stem, lambda token: is_word(token) and token not in literals)
+def _is_ours(normalizer: Any) -> bool:
+    """Tell whether an object normalises as its options say, and not otherwise."""
+    return (
+        isinstance(normalizer, TextNormalizer)
+        and type(normalizer).normalize is TextNormalizer.normalize
+    )
 
 
 def _is_hashtag(token: str) -> bool:
     return len(token) > 1 and token[0] in "#＃" and token[1] not in "\ufe0f\u20e3"
 
 
-def _keep_if(condition: Callable[[str], bool]) -> Step:
-    return lambda tokens: [token for token in tokens if condition(token)]
+def _drop_if(condition: Callable[[str], bool]) -> Change:
+    return lambda token: None if condition(token) else token
 
 
-def _each(change: Callable[[str], str], condition: Callable[[str], bool]) -> Step:
-    return lambda tokens: [
-        change(token) if condition(token) else token for token in tokens
-    ]
-
-
-def _collapse(which: frozenset[str]) -> Step:
-    return lambda tokens: [
-        token
-        for i, token in enumerate(tokens)
-        if token not in which or i == 0 or tokens[i - 1] != token
-    ]
+def _unless(condition: Callable[[str], bool], change: Callable[[str], str]) -> Change:
+    return lambda token: token if condition(token) else change(token)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tweetclf.preprocessing._base import TextNormalizer
 from tweetclf.preprocessing._entities import unescape_once
+from tweetclf.preprocessing._pieces import ByPieces
 from tweetclf.preprocessing.normalizer import TweetNormalizer
 from tweetclf.utils._sklearn import StrOptions
 
@@ -28,30 +29,52 @@ def _strip(text: str, strip_rt: str | None) -> str:
     return text.replace("RT", " ") if strip_rt == "substring" else text
 
 
+def _single_blanks(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _released(strip_rt: str | None) -> Callable[[str], str]:
-    def run(text: str) -> str:
+    def once(text: str) -> str:
         text = _RELEASED_URL.sub("url", text)
         text = _RELEASED_HANDLE.sub("user", text)
-        text = unescape_once(_strip(text, strip_rt))
-        return " ".join(text.replace("…", " ").split())
+        return unescape_once(_strip(text, strip_rt)).replace("…", " ")
 
-    return run
+    # No pattern and no entity reaches beyond a space.
+    return ByPieces(once, lambda text: _single_blanks(once(text)), _single_blanks)
 
 
 def _safe(strip_rt: str | None) -> Callable[[str], str]:
-    normalizer = TweetNormalizer(unicode_form=None, urls="url", handles="user")
+    normalize = TweetNormalizer(
+        unicode_form=None, urls="url", handles="user"
+    )._compiled()
+    assert isinstance(normalize, ByPieces)
+
+    def strip(text: str) -> str:
+        return _strip(text, strip_rt).replace("…", " ")
 
     def run(text: str) -> str:
         # What is glued to a mark (RT@pepe) shows once the mark is gone. One pass does
         # for real tweets; the bound keeps the time linear.
         for _ in range(_MOST_PASSES):
-            before = normalizer.normalize(text)
-            text = _strip(before, strip_rt).replace("…", " ")
+            before = normalize(text)
+            text = strip(before)
             if text == before:
                 break
-        return " ".join(text.split())
+        return _single_blanks(text)
 
-    return run
+    def piece(text: str) -> str | None:
+        # As `run`; what it ends with is left alone by both steps, so that it does not
+        # matter if other pieces of the text take more passes.
+        for _ in range(_MOST_PASSES):
+            before = normalize.piece(text)
+            if before is None:
+                return None
+            text = strip(before)
+            if text == before:
+                return text
+        return None
+
+    return ByPieces(piece, run, _single_blanks)
 
 
 class TwilbertNormalizer(TextNormalizer):
