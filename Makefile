@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Half of the suite waits for subprocesses; one worker a core is right.
 WORKERS ?= auto
 
-.PHONY: help install dev leaderboard test test-slow lint format clean
+.PHONY: help install dev leaderboard test test-slow bench lint format clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test: $(VENV)/.developed
 ## make test-slow    the tests marked slow
 test-slow: $(VENV)/.developed
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests
+
+## make bench        measure speed and memory beside the peers, write benchmarks/performance/results
+bench: $(VENV)/.developed
+	$(BIN)/python benchmarks/performance/run.py
 
 ## make lint         ruff and mypy
 lint: $(VENV)/.developed
