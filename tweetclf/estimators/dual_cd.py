@@ -20,6 +20,7 @@ Every sum runs in the order of liblinear's, so that every rounding is the same.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import Any
 
@@ -36,7 +37,10 @@ from sklearn.utils.validation import validate_data
 from tweetclf.utils._sklearn import _check_sample_weight, _fit_context
 from tweetclf.utils.jit import has_numba, jit
 
-__all__ = ["fit_linear_svc", "runs_compiled"]
+__all__ = ["LIBLINEAR", "CompiledLinearSVC", "fit_linear_svc", "runs_compiled"]
+
+LIBLINEAR = threading.Lock()
+"""Held while liblinear works: its generator is one for the whole process."""
 
 # The period of the generator's recurrence and its middle word: MT19937.
 _N = 624
@@ -66,7 +70,9 @@ def runs_compiled(model: LinearSVC, shape: tuple[int, int]) -> bool:
     >>> runs_compiled(LinearSVC(dual=False), (10, 100))
     False
     """
-    if not has_numba() or type(model) is not LinearSVC or model.verbose:
+    if not has_numba() or model.verbose:
+        return False
+    if type(model) not in (LinearSVC, CompiledLinearSVC):
         return False
     if model.penalty != "l2" or model.multi_class != "ovr":
         return False
@@ -123,8 +129,43 @@ def fit_linear_svc(
     """
     readable = sparse.issparse(X) and X.format == "csr" and X.dtype == np.float64
     if not (readable and X.nnz and runs_compiled(model, X.shape)):
-        return model.fit(X, y, sample_weight)
+        return _fit_by_liblinear(model, X, y, sample_weight)
     return _fit(model, X, y, sample_weight)
+
+
+class CompiledLinearSVC(LinearSVC):
+    """scikit-learn's ``LinearSVC``, fitted by :func:`fit_linear_svc`.
+
+    Parameters, attributes and results are those of
+    :class:`sklearn.svm.LinearSVC`; the search puts it in its place for the time of the
+    search.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> CompiledLinearSVC:
+        """Fit as :func:`fit_linear_svc` does.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training matrix.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        CompiledLinearSVC
+            This object.
+        """
+        fit_linear_svc(self, X, y, sample_weight)
+        return self
+
+
+def _fit_by_liblinear(model: LinearSVC, X: Any, y: Any, sample_weight: Any) -> Any:
+    fit = LinearSVC.fit if type(model) is CompiledLinearSVC else type(model).fit
+    with LIBLINEAR:
+        return fit(model, X, y, sample_weight)
 
 
 @_fit_context(prefer_skip_nested_validation=True)
@@ -145,7 +186,7 @@ def _fit(model: LinearSVC, X: Any, y: Any, sample_weight: Any) -> LinearSVC:
     no_scale = model.fit_intercept and model.intercept_scaling <= 0
     if len(classes) < 2 or no_scale or len(np.unique(codes[kept])) < len(classes):
         # Its errors, and its way with classes that weigh nothing, are its own.
-        return model.fit(X, y, sample_weight)
+        return _fit_by_liblinear(model, X, y, sample_weight)
     class_weight = compute_class_weight(
         model.class_weight, classes=classes, y=labels, sample_weight=weight
     )

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tweetclf.estimators._labels import check_labels, require_texts
 from tweetclf.estimators._seeds import inner_seed
+from tweetclf.estimators.dual_cd import LIBLINEAR, fit_linear_svc
 from tweetclf.estimators.liblinear import normalise_one_vs_rest
 from tweetclf.exceptions import DataError
 from tweetclf.features import NBLogCountRatio, NgramTfidfVectorizer
@@ -346,7 +347,7 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         for ratio, k in zip(self.log_count_ratio_, positives, strict=True):
             positive = codes == k
             learner = self._make_learner(seed)
-            learner.fit(_scale(X, ratio), positive, sample_weight=weight * class_weight)
+            self._fit_learner(learner, _scale(X, ratio), positive, weight * class_weight)
             weights = learner.coef_[0]
             # Without an intercept LinearSVC has a number here, not an array.
             bias = 0.0 if self.intercept == "none" else learner.intercept_[0]
@@ -358,6 +359,15 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
             intercept.append(bias)
         self.coef_ = np.array(coef)
         self.intercept_ = np.array(intercept)
+
+    def _fit_learner(
+        self, learner: Any, X: Any, positive: Any, weight: NDArray[np.float64]
+    ) -> None:
+        if self.learner == "svm":
+            fit_linear_svc(learner, X, positive, weight)
+            return
+        with LIBLINEAR:
+            learner.fit(X, positive, sample_weight=weight)
 
     def _make_learner(self, seed: int) -> Any:
         options = {
