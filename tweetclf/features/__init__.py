@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.features.counts import NgramCounts
     from tweetclf.features.nb import NBLogCountRatio
     from tweetclf.features.ngrams import NgramTfidfVectorizer
     from tweetclf.features.pairs import PairFeatures
@@ -15,6 +16,7 @@ __getattr__, __dir__, _names = attach(
     __name__,
     {
         "NBLogCountRatio": "tweetclf.features.nb",
+        "NgramCounts": "tweetclf.features.counts",
         "NgramTfidfVectorizer": "tweetclf.features.ngrams",
         "PairFeatures": "tweetclf.features.pairs",
         "SIFVectorizer": "tweetclf.features.sif",
@@ -24,6 +26,7 @@ __getattr__, __dir__, _names = attach(
 
 __all__ = [
     "NBLogCountRatio",
+    "NgramCounts",
     "NgramTfidfVectorizer",
     "PairFeatures",
     "SIFVectorizer",

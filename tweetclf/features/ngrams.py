@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import warnings
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
-from sklearn.feature_extraction.text import TfidfVectorizer
+import numpy as np
+from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.exceptions import DataError
-from tweetclf.features._tokens import require_texts
-from tweetclf.utils._sklearn import InvalidParameterError
+from tweetclf.features._arrays import Rows
+from tweetclf.features._counting import (
+    Part,
+    count_texts,
+    find_texts,
+    merge_grams,
+    tally,
+)
+from tweetclf.features._learning import idf_of, kept_grams
+from tweetclf.features._packing import TooWideError
+from tweetclf.features._reading import Reader, UnreadableError
+from tweetclf.features._tokens import require_texts, tokenize
+from tweetclf.features._vocabulary import NgramVocabulary
+from tweetclf.features._weighing import Ingredient, Weighting, weigh
+from tweetclf.features.counts import (
+    NgramCounts,
+    count_by_dict,
+    find_by_dict,
+    merge_any,
+    parameter_key,
+)
+from tweetclf.utils._sklearn import InvalidParameterError, _fit_context
 from tweetclf.utils.validation import check_texts
 
 __all__ = ["NgramTfidfVectorizer"]
@@ -22,8 +46,9 @@ class NgramTfidfVectorizer(TfidfVectorizer):
     """Turn texts into a sparse matrix of n-gram TF-IDF weights.
 
     A drop-in for scikit-learn's ``TfidfVectorizer``: the same parameters, the same
-    vocabulary and the same matrix. It reads any column of texts (list, NumPy,
-    pandas, polars, pyarrow) and names the index of an item that is not a text.
+    vocabulary and, bit for bit, the same matrix, 10 to 30 times sooner and in less
+    memory. It reads any column of texts (list, NumPy, pandas, polars, pyarrow) and
+    names the index of an item that is not a text.
 
     Parameters
     ----------
@@ -36,8 +61,9 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
 
     Attributes
     ----------
-    vocabulary_ : dict
-        Column index of each n-gram; columns are in code point order.
+    vocabulary_ : Mapping
+        Column index of each n-gram; columns are in code point order. It equals the
+        dict that scikit-learn makes, but holds n-grams as integers.
     fixed_vocabulary_ : bool
         Whether the vocabulary was given.
     idf_ : ndarray of shape (n_features,)
@@ -46,11 +72,20 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
     See Also
     --------
     NBLogCountRatio : Scale n-grams by how well they tell the classes apart.
+    NgramCounts : What `count` returns, for many fits on rows of one corpus.
 
     Notes
     -----
     With ``smooth_idf`` an n-gram in ``df`` of ``n`` texts weighs
     ``log((1 + n) / (1 + df)) + 1``; rows then have unit `norm`.
+
+    An n-gram is packed exactly into one or two 64-bit integers and counted by kernels
+    that Numba compiles (extra ``fast``), in as many threads as ``TWEETCLF_THREADS``,
+    else ``OMP_NUM_THREADS``, else the number of processors says; without Numba, NumPy
+    counts them. What does not fit is counted by a dictionary, at scikit-learn's speed
+    and with the same result: callable analyzers, ``input`` other than "content",
+    n-grams too wide for two integers (ten characters of an alphabet of 2,000, 18 of
+    one of 100), tokens that are no strings or hold control characters.
 
     Examples
     --------
@@ -63,12 +98,98 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
     (2, 4)
     """
 
+    # What was learnt so far by `partial_fit`: n-grams, document frequencies, texts.
+    _stream: tuple[Any, int] | None = None
+    # Made when needed and left out of pickles: a dict's n-grams as integers; the
+    # column of each n-gram of the counts last fitted on.
+    _packed: tuple[Any, int, NgramVocabulary | None] | None = None
+    _matched: tuple[Any, Any, np.ndarray] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in ("_packed", "_matched")}
+
+    # Reading
+
     def _texts(self, raw_documents: Any) -> Any:
         # Files and file names are scikit-learn's business.
         if self.input != "content":
+            if isinstance(raw_documents, str):
+                raise ValueError(
+                    "Iterable over raw text documents expected, string object received."
+                )
             return raw_documents
         caller = type(self).__name__
         return require_texts(check_texts(raw_documents, caller=caller), caller=caller)
+
+    def _reader(self) -> Reader | None:
+        """Return what reads texts for the engine, or None if it cannot."""
+        low, high = self.ngram_range
+        if (
+            self.input != "content"
+            or callable(self.analyzer)
+            or not (isinstance(low, Integral) and isinstance(high, Integral))
+            or low < 1
+        ):
+            return None
+        preprocess: Any = str.lower if self.lowercase else None
+        if self.preprocessor is not None or self.strip_accents:
+            preprocess = self.build_preprocessor()
+        if self.analyzer != "word":
+            return Reader(self.analyzer, int(low), int(high), preprocess=preprocess)
+        tokenizer = self.build_tokenizer()
+        return Reader(
+            "word",
+            int(low),
+            int(high),
+            preprocess=preprocess,
+            tokenize=lambda texts: tokenize(tokenizer, texts),
+            stop_words=frozenset(self.get_stop_words() or ()),
+        )
+
+    def _count_parts(
+        self, texts: Any, *, counted: bool, kept: bool = True
+    ) -> tuple[list[Part], Any, list[np.ndarray | None]]:
+        """Count texts; return their parts and all n-grams, by new ids for each part."""
+        analyze = self.build_analyzer()
+        reader = self._reader()
+        if reader is not None:
+            try:
+                parts = count_texts(reader, texts, counted=counted, kept=kept)
+                return parts, *merge_grams([part.grams for part in parts])
+            except (TooWideError, UnreadableError):
+                pass
+        part = count_by_dict(analyze, texts)
+        return [part], part.grams, [None]
+
+    def _known(self, reader: Reader | None) -> NgramVocabulary | None:
+        """Return the vocabulary as the engine can look it up, or None."""
+        vocabulary = self.vocabulary_
+        if reader is None or isinstance(vocabulary, NgramVocabulary):
+            return vocabulary if reader is not None else None
+        size = len(vocabulary)
+        if self._packed is None or (
+            self._packed[0] is not vocabulary or self._packed[1] != size
+        ):
+            packed = None
+            with contextlib.suppress(TooWideError):
+                packed = NgramVocabulary.of_terms(vocabulary, reader)
+            self._packed = vocabulary, size, packed
+        return self._packed[2]
+
+    def _find_parts(self, texts: Any) -> list[Rows]:
+        """Look up the n-grams of texts."""
+        reader = self._reader()
+        known = self._known(reader)
+        if reader is not None and known is not None:
+            if self.stop_words is not None:
+                self.build_analyzer()  # It warns of odd ones.
+            with contextlib.suppress(UnreadableError):
+                return find_texts(known, reader, texts, counted=not self.binary)
+        vocabulary = self.vocabulary_
+        if isinstance(vocabulary, NgramVocabulary):
+            vocabulary = vocabulary.to_dict()
+        return [find_by_dict(self.build_analyzer(), texts, vocabulary)]
 
     def _no_ngrams(self, size: str) -> str:
         """Return the message for texts that hold not a single n-gram."""
@@ -88,7 +209,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             f"{where}: they are blank or nothing of them is kept. {fix}."
         )
 
-    @contextmanager
+    @contextlib.contextmanager
     def _explained(self, texts: Any) -> Iterator[None]:
         """Say why no n-gram is left, of how many texts.
 
@@ -111,6 +232,126 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
                 f"give more texts. ({error})"
             ) from error
 
+    # Learning
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _begin(self) -> None:
+        """Check the parameters and forget what was learnt, as scikit-learn does."""
+        self._check_params()
+        self._stream = None
+        self._tfidf = TfidfTransformer(
+            norm=self.norm,
+            use_idf=self.use_idf,
+            smooth_idf=self.smooth_idf,
+            sublinear_tf=self.sublinear_tf,
+        )
+        self._validate_ngram_range()
+        self._warn_for_unused_params()
+        self._validate_vocabulary()
+        if self.fixed_vocabulary_ and self.lowercase:
+            for term in self.vocabulary:
+                if any(map(str.isupper, term)):
+                    warnings.warn(
+                        "Upper case characters found in vocabulary while 'lowercase' "
+                        "is True. These entries will not be matched with any documents",
+                        stacklevel=4,
+                    )
+                    break
+
+    def _float(self) -> np.dtype:
+        """Return the type of weights: scikit-learn takes integers to float64."""
+        dtype = np.dtype(self.dtype)
+        return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
+
+    def _weighting(self) -> Weighting:
+        # As fitted, like scikit-learn: not as set since then.
+        tfidf = self._tfidf
+        idf = getattr(tfidf, "idf_", None)
+        return Weighting(
+            self._float(), self.binary, tfidf.sublinear_tf, tfidf.norm, idf
+        )
+
+    def _learn(
+        self, grams: Any, numbers: np.ndarray, df: np.ndarray, tf: Any, n_texts: int
+    ) -> np.ndarray:
+        """Choose the columns, and return the column of each number or -1.
+
+        Parameters
+        ----------
+        grams : Grams or ListedGrams
+            All n-grams.
+        numbers, df, tf : ndarray
+            Of each of them: its number in the order of first occurrence, in how many
+            texts it occurs (0: in none of these), and how often in all.
+        n_texts : int
+            Number of texts.
+        """
+        kept = kept_grams(df, df if self.binary else tf, n_texts, self)
+        self.vocabulary_ = grams.vocabulary(kept, numbers)
+        self._learn_idf(df[kept], n_texts)
+        columns = np.full(len(numbers), -1, dtype=np.int32)
+        columns[numbers[kept]] = np.arange(len(kept), dtype=np.int32)
+        return columns
+
+    def _learn_idf(self, df: np.ndarray, n_texts: int) -> None:
+        self._tfidf.n_features_in_ = len(df)
+        if self.use_idf:
+            self._tfidf.idf_ = idf_of(
+                df, n_texts, smooth=self.smooth_idf, dtype=self._float()
+            )
+
+    def _df_of(self, found: list[Rows]) -> np.ndarray:
+        """Return in how many rows each column of the vocabulary occurs."""
+        df = np.zeros(len(self.vocabulary_), dtype=np.int64)
+        for part in found:
+            df += tally(part, len(df))[0]
+        return df
+
+    def _matrix(self, ingredients: list[Ingredient], columns: np.ndarray | None) -> Any:
+        """Weigh counted rows; with weights of another type, scikit-learn does."""
+        n_columns = len(self.vocabulary_)
+        weighting = self._weighting()
+        idf = weighting.idf
+        if idf is None or (
+            getattr(idf, "shape", None) == (n_columns,) and idf.dtype == weighting.dtype
+        ):
+            return weigh(ingredients, columns, n_columns, weighting)
+        raw = weighting._replace(idf=None, norm=None, sublinear=False)
+        X = weigh(ingredients, columns, n_columns, raw)
+        return self._tfidf.transform(X, copy=False)
+
+    def _fit(self, texts: Any, *, rows: bool) -> Any:
+        """Learn from texts; return their matrix if `rows`."""
+        self._begin()
+        if self.fixed_vocabulary_:
+            found = self._find_parts(texts)
+            n_texts = sum(len(part[2]) - 1 for part in found)
+            self._learn_idf(self._df_of(found), n_texts)
+            items = [Ingredient(part, None, None, len(part[0])) for part in found]
+            return self._matrix(items, None)
+        parts, grams, own = self._count_parts(texts, counted=not self.binary, kept=rows)
+        n_texts = sum(part.n_texts for part in parts)
+        columns = self._learn(grams, grams.first, grams.df, grams.tf, n_texts)
+        if not rows:
+            return None
+        items = []
+        for numbers in own:
+            # Nothing but the ingredient holds on to the rows: they are freed early.
+            part = parts.pop(0)
+            if numbers is None:
+                numbers = np.arange(len(part.grams.first), dtype=np.int32)
+            nnz = part.grams.df[columns[numbers[part.grams.first]] >= 0].sum()
+            items.append(Ingredient(part.rows, None, numbers, int(nnz)))
+            del part
+        return self._matrix(items, columns)
+
+    def _is_odd(self) -> bool:
+        """Tell whether the type of weights is scikit-learn's business."""
+        dtype = np.dtype(self.dtype)
+        return dtype not in (np.float32, np.float64, np.int32, np.int64)
+
+    # scikit-learn's methods
+
     def fit(self, raw_documents: Any, y: Any = None) -> NgramTfidfVectorizer:
         """Learn the vocabulary and the document frequencies.
 
@@ -128,7 +369,10 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         """
         texts = self._texts(raw_documents)
         with self._explained(texts):
-            return super().fit(texts, y)
+            if self._is_odd():
+                return super().fit(texts, y)
+            self._fit(texts, rows=False)
+        return self
 
     def fit_transform(self, raw_documents: Any, y: Any = None) -> Any:
         """Learn the vocabulary and return the training matrix.
@@ -147,7 +391,9 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         """
         texts = self._texts(raw_documents)
         with self._explained(texts):
-            return super().fit_transform(texts, y)
+            if self._is_odd():
+                return super().fit_transform(texts, y)
+            return self._fit(texts, rows=True)
 
     def transform(self, raw_documents: Any) -> Any:
         """Return the matrix of new texts over the learnt vocabulary.
@@ -168,4 +414,192 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             If there is no text: scikit-learn's learners take no matrix without rows.
         """
         check_is_fitted(self)
-        return super().transform(self._texts(raw_documents))
+        texts = self._texts(raw_documents)
+        if self._is_odd():
+            return super().transform(texts)
+        self._check_vocabulary()
+        found = self._find_parts(texts)
+        items = [Ingredient(part, None, None, len(part[0])) for part in found]
+        del found
+        return self._matrix(items, None)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the n-grams in the order of the columns.
+
+        Parameters
+        ----------
+        input_features : None
+            Not used.
+
+        Returns
+        -------
+        ndarray of str
+            The n-grams.
+        """
+        self._check_vocabulary()
+        if isinstance(self.vocabulary_, NgramVocabulary):
+            return np.asarray(self.vocabulary_.terms(), dtype=object)
+        return super().get_feature_names_out(input_features)
+
+    # Corpora larger than memory
+
+    def partial_fit(self, raw_documents: Any, y: Any = None) -> NgramTfidfVectorizer:
+        """Learn from some more texts of a corpus that is too large for memory.
+
+        After all chunks, the vectorizer is what `fit` on all texts at once makes it;
+        the matrix of each chunk then comes from `transform`. What is kept between
+        calls grows with the number of different n-grams, not of texts. `min_df`,
+        `max_df` and `max_features` are applied to all texts so far, after each call;
+        `fit` and `fit_transform` start anew.
+
+        Parameters
+        ----------
+        raw_documents : sequence of str of length n_samples
+            The next texts.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        NgramTfidfVectorizer
+            This object.
+        """
+        texts = self._texts(raw_documents)
+        stream = self._stream
+        if stream is None:
+            self._begin()
+        if self.fixed_vocabulary_:
+            found = self._find_parts(texts)
+            n_texts = sum(len(part[2]) - 1 for part in found)
+            df = self._df_of(found)
+            if stream is not None:
+                df, n_texts = stream[0] + df, stream[1] + n_texts
+            self._stream = df, n_texts
+            self._learn_idf(df, n_texts)
+            return self
+        parts, grams, _ = self._count_parts(texts, counted=not self.binary, kept=False)
+        n_texts = sum(part.n_texts for part in parts)
+        if stream is not None:
+            grams, n_texts = merge_any(stream[0], grams), stream[1] + n_texts
+        self._stream = grams, n_texts
+        with self._explained(range(n_texts)):
+            self._learn(grams, grams.first, grams.df, grams.tf, n_texts)
+        return self
+
+    # Many fits on the rows of one corpus
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def count(self, texts: Any) -> NgramCounts:
+        """Count the n-grams of texts, for many fits on rows of them.
+
+        Only the parameters that decide what the n-grams of a text are matter here:
+        `analyzer`, `ngram_range`, `lowercase`, `strip_accents`, `preprocessor`,
+        `tokenizer`, `token_pattern`, `stop_words` (and, for files, `input`,
+        `encoding` and `decode_error`).
+
+        Parameters
+        ----------
+        texts : sequence of str
+            All texts.
+
+        Returns
+        -------
+        NgramCounts
+            The counts.
+        """
+        texts = self._texts(texts)
+        self._validate_ngram_range()
+        return NgramCounts.of_parts(
+            *self._count_parts(texts, counted=True), parameter_key(self)
+        )
+
+    def _check_counts(self, counts: NgramCounts) -> None:
+        key = parameter_key(self)
+        if counts.key != key:
+            names = [
+                f"{mine[0]}={theirs[1]!r}, not {mine[1]!r}"
+                for mine, theirs in zip(key, counts.key, strict=False)
+                if mine != theirs
+            ]
+            raise DataError(
+                f"{type(self).__name__}: these counts were made with other parameters "
+                f"({'; '.join(names)}). Call count of a vectorizer with the same."
+            )
+
+    def fit_transform_counts(self, counts: NgramCounts, rows: Any = None) -> Any:
+        """Learn from counted texts and return their matrix.
+
+        Parameters
+        ----------
+        counts : NgramCounts
+            What `count` returned, of this vectorizer or one that reads texts alike.
+        rows : array of int, optional
+            Which of the texts, in which order; all by default.
+
+        Returns
+        -------
+        sparse matrix of shape (n_rows, n_features)
+            Bit for bit what ``fit_transform([texts[i] for i in rows])`` returns; the
+            attributes are the same, too.
+        """
+        self._check_counts(counts)
+        self._begin()
+        chosen = counts.check_rows(rows)
+        if chosen is None:
+            chosen = np.arange(len(counts))
+        require_texts(chosen, caller=type(self).__name__)
+        numbers, df, tf = counts.of_rows(chosen)
+        if self.fixed_vocabulary_:
+            column_of = self._columns_of(counts)
+            totals = np.zeros(len(self.vocabulary_), dtype=np.int64)
+            totals[column_of[column_of >= 0]] = df[column_of >= 0]
+            self._learn_idf(totals, len(chosen))
+            nnz = int(totals.sum())
+            item = Ingredient(counts.rows, chosen, column_of, nnz)
+            return self._matrix([item], None)
+        first = counts.grams.first
+        with self._explained(chosen):
+            columns = self._learn(
+                counts.grams, numbers[first], df[first], tf[first], len(chosen)
+            )
+        column_of = np.where(numbers < 0, -1, columns[numbers])
+        self._matched = weakref.ref(counts), self.vocabulary_, column_of
+        nnz = int(df[column_of >= 0].sum())
+        return self._matrix([Ingredient(counts.rows, chosen, numbers, nnz)], columns)
+
+    def transform_counts(self, counts: NgramCounts, rows: Any = None) -> Any:
+        """Return the matrix of counted texts over the learnt vocabulary.
+
+        Parameters
+        ----------
+        counts : NgramCounts
+            What `count` returned, of this vectorizer or one that reads texts alike.
+        rows : array of int, optional
+            Which of the texts, in which order; all by default.
+
+        Returns
+        -------
+        sparse matrix of shape (n_rows, n_features)
+            Bit for bit what ``transform([texts[i] for i in rows])`` returns.
+        """
+        check_is_fitted(self)
+        self._check_counts(counts)
+        chosen = counts.check_rows(rows)
+        if chosen is None:
+            chosen = np.arange(len(counts))
+        require_texts(chosen, caller=type(self).__name__)
+        column_of = self._columns_of(counts)
+        nnz = counts.count_known(chosen, column_of)
+        item = Ingredient(counts.rows, chosen, column_of, nnz)
+        return self._matrix([item], None)
+
+    def _columns_of(self, counts: NgramCounts) -> np.ndarray:
+        """Return the column of each id of the counts, or -1."""
+        vocabulary = self.vocabulary_
+        if self._matched is not None:
+            of, learnt, column_of = self._matched
+            if of() is counts and learnt is vocabulary:
+                return column_of
+        column_of = counts.match(vocabulary, self._known(self._reader()))
+        self._matched = weakref.ref(counts), vocabulary, column_of
+        return column_of
