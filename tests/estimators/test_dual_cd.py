@@ -189,9 +189,9 @@ def test_threads_get_what_they_would_get_alone():
     alone = [LinearSVC(C=C, random_state=0, tol=1e-6).fit(X, y).coef_ for C in costs]
     with ThreadPoolExecutor(4) as pool:
         together = pool.map(
-            lambda C: fit_linear_svc(
-                LinearSVC(C=C, random_state=0, tol=1e-6), X, y
-            ).coef_,
+            lambda C: (
+                fit_linear_svc(LinearSVC(C=C, random_state=0, tol=1e-6), X, y).coef_
+            ),
             costs,
         )
         for ours, theirs in zip(together, alone, strict=True):

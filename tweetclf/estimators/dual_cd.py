@@ -226,7 +226,8 @@ def _one_vs_rest(
     bias = float(model.intercept_scaling) if model.fit_intercept else 0.0
     raw = np.empty((len(positives), X.shape[1] + (bias > 0)), order="F")
     # numpy seeds this state as the C++ library does.
-    state = np.append(np.random.RandomState(seed).get_state()[1], np.uint32(_N))
+    words: Any = np.random.RandomState(seed).get_state()
+    state = np.append(words[1], np.uint32(_N))
     w = np.empty(raw.shape[1])
     n_iter = 0
     for place, positive in enumerate(positives):

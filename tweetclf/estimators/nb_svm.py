@@ -347,7 +347,9 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         for ratio, k in zip(self.log_count_ratio_, positives, strict=True):
             positive = codes == k
             learner = self._make_learner(seed)
-            self._fit_learner(learner, _scale(X, ratio), positive, weight * class_weight)
+            self._fit_learner(
+                learner, _scale(X, ratio), positive, weight * class_weight
+            )
             weights = learner.coef_[0]
             # Without an intercept LinearSVC has a number here, not an array.
             bias = 0.0 if self.intercept == "none" else learner.intercept_[0]

@@ -29,10 +29,11 @@ from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
 from tweetclf.tasks.holdout import text_keys
 
 if TYPE_CHECKING:
+    from tweetclf.leaderboard.fold_cache import FoldCache
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Metric, Task
 
-__all__ = ["GroupedModel", "execute_run"]
+__all__ = ["GroupedModel", "execute_run", "forget_features"]
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,23 @@ def _better(score: float, best: float, metric: Metric) -> bool:
     return score > best if metric.greater_is_better else score < best
 
 
+_CACHES: list[FoldCache] = []
+
+
+def _features_of(corpus: list[Any]) -> FoldCache:
+    """Return the features of a task; the process keeps those of the last one."""
+    from tweetclf.leaderboard.fold_cache import FoldCache
+
+    if not _CACHES or _CACHES[0].texts != corpus:
+        _CACHES[:] = [FoldCache(corpus)]
+    return _CACHES[0]
+
+
+def forget_features() -> None:
+    """Free the memory of features that were kept for the next system of a task."""
+    _CACHES.clear()
+
+
 def _select(
     system: System, task: Task, seed: int, train: _Rows, dev: _Rows, corpus: list[Any]
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
@@ -149,7 +167,9 @@ def _select(
     Of settings with the same score the first one is kept. Features are computed once
     for all settings of all systems.
     """
-    cache = shared_cache(corpus)
+    from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
+
+    cache = _features_of(corpus)
 
     def attempt(params: dict[str, Any]) -> dict[str, Any]:
         make = _make(system, task, seed, params)
@@ -278,9 +298,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         train, dev = rows.take(inside), None
         if spec.protocol.grid and spec.grid:
             train, dev = _inner_dev(train, together[inside])
-        fitted, tried_here, seconds = _train(
-            system, task, spec, train, dev, rows.texts
-        )
+        fitted, tried_here, seconds = _train(system, task, spec, train, dev, rows.texts)
         tried += [{"fold": number, **trial} for trial in tried_here]
         held_out = rows.take(outside)
         start = time.perf_counter()

@@ -22,9 +22,19 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from tweetclf.features import NgramTfidfVectorizer
 from tweetclf.features.counts import NgramCounts, parameter_key
 
-__all__ = ["FoldCache", "forget_shared_cache", "shared_cache"]
+__all__ = ["FoldCache"]
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType)
+_PLAIN = (
+    type(None),
+    bool,
+    int,
+    complex,
+    str,
+    bytes,
+    type,
+    FunctionType,
+    BuiltinFunctionType,
+)
 
 
 class _Origin(NamedTuple):
@@ -161,7 +171,7 @@ class FoldCache:
         if whole:
             result, fitted = self._fit(transformer, X, y)
             self._trace(result, key, whole)
-            return result, fitted
+            return _Whole(result) if type(result) is list else result, fitted
         result, fitted = self._remembered(key, lambda: self._fit(transformer, X, y))
         self._trace(result, key, whole)
         return _handed_out(result), _Remembering(self, key, fitted)
@@ -217,7 +227,8 @@ class FoldCache:
 
     def _trace(self, result: Any, key: Any, whole: bool) -> None:
         """Note where a matrix came from, for the step that is fitted on it."""
-        if isinstance(result, np.ndarray) or sparse.issparse(result):
+        traceable = isinstance(result, np.ndarray) or sparse.issparse(result)
+        if traceable or (whole and type(result).__weakrefoffset__):
             with self._lock:
                 self._origins[id(result)] = _Origin(weakref.ref(result), key, whole)
                 dead = [i for i, o in self._origins.items() if o.result() is None]
@@ -233,7 +244,7 @@ class FoldCache:
         texts = _as_texts(X)
         if texts is None:
             return ("content", type(X), joblib.hash(X)), False
-        whole = bool(texts) and len(texts) == len(self.texts) and texts == self.texts
+        whole = isinstance(X, _Whole) or (bool(texts) and texts == self.texts)
         return ("texts", _digest(texts)), whole
 
     # How it is computed
@@ -282,6 +293,10 @@ class FoldCache:
     def _counts(self, vectorizer: NgramTfidfVectorizer) -> Any:
         key = ("counts", parameter_key(vectorizer))
         return self._remembered(key, lambda: clone(vectorizer).count(self.texts))
+
+
+class _Whole(list[str]):
+    """Texts made of all texts, so that the next step knows that this is no fold."""
 
 
 class _Remembering:
@@ -349,7 +364,11 @@ def _arrays(value: Any, depth: int = 2) -> list[np.ndarray]:
     if sparse.issparse(value):
         parts = ("data", "indices", "indptr", "row", "col")
         return [getattr(value, part) for part in parts if hasattr(value, part)]
-    items = value if isinstance(value, list | tuple) else getattr(value, "__dict__", {}).values()
+    items = (
+        value
+        if isinstance(value, list | tuple)
+        else getattr(value, "__dict__", {}).values()
+    )
     return [array for item in items if depth for array in _arrays(item, depth - 1)]
 
 
@@ -413,7 +432,7 @@ def _identity(value: Any) -> Any:
     """Return a key that is equal for equal parameters and for nothing else."""
     if isinstance(value, float):
         return float, value.hex()
-    if isinstance(value, _PLAIN) or isinstance(value, BuiltinFunctionType):
+    if isinstance(value, _PLAIN):
         return type(value), value
     if isinstance(value, list | tuple):
         return type(value), tuple(_identity(item) for item in value)
@@ -424,7 +443,10 @@ def _identity(value: Any) -> Any:
         return "fitted", value._key
     cls = type(value)
     own_clone = getattr(cls, "__sklearn_clone__", None)
-    if isinstance(value, BaseEstimator) and own_clone is BaseEstimator.__sklearn_clone__:
+    if (
+        isinstance(value, BaseEstimator)
+        and own_clone is BaseEstimator.__sklearn_clone__
+    ):
         state = value.get_params(deep=False)
         # Clones keep these, too.
         for name in ("_sklearn_output_config", "_metadata_request"):
@@ -450,27 +472,3 @@ def _attach(token: str, texts: list[str], max_bytes: int) -> FoldCache:
         found._start()
         _ATTACHED[:] = [found]
     return found
-
-
-_SHARED: list[FoldCache] = []
-
-
-def shared_cache(texts: Sequence[Any], max_bytes: int = 2**30) -> FoldCache:
-    """Return the cache of these texts; the process keeps that of the last ones.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        All texts of a task.
-    max_bytes : int, default=2**30
-        As in :class:`FoldCache`, if there is none yet.
-    """
-    corpus = _as_texts(texts) or []
-    if not _SHARED or _SHARED[0].texts != corpus:
-        _SHARED[:] = [FoldCache(corpus, max_bytes=max_bytes)]
-    return _SHARED[0]
-
-
-def forget_shared_cache() -> None:
-    """Free the memory of :func:`shared_cache`."""
-    _SHARED.clear()

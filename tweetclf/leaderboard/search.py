@@ -73,6 +73,8 @@ n_splits_, refit_time_, multimetric_, classes_, n_features_in_, feature_names_in
     {'svm__C': 0.1}
     """
 
+    estimator: Any
+
     def __init__(
         self,
         estimator: Any,
