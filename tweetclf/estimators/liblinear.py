@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tweetclf.estimators._decisions import OneVsRestDecisions, normalise_one_vs_rest
 from tweetclf.estimators._labels import refuse_missing, require_two_classes
 from tweetclf.estimators._seeds import inner_seed
+from tweetclf.estimators.dual_cd import LIBLINEAR
 from tweetclf.utils._sklearn import (
     Interval,
     StrOptions,
@@ -146,18 +147,20 @@ class OneVsRestLogisticRegression(OneVsRestDecisions, BaseEstimator):
         seed = inner_seed(self.random_state)
         positives = range(1, 2) if n_classes == 2 else range(n_classes)
         rest = class_weight[0] if n_classes == 2 else 1.0
-        fits = [
-            LogisticRegression(
-                C=self.C,
-                solver="liblinear",
-                dual=self.dual,
-                class_weight={0: rest, 1: class_weight[k]},
-                max_iter=self.max_iter,
-                tol=self.tol,
-                random_state=seed,
-            ).fit(X, (y == self.classes_[k]).astype(np.int8), sample_weight=weight)
-            for k in positives
-        ]
+        # liblinear shuffles with one generator for the whole process.
+        with LIBLINEAR:
+            fits = [
+                LogisticRegression(
+                    C=self.C,
+                    solver="liblinear",
+                    dual=self.dual,
+                    class_weight={0: rest, 1: class_weight[k]},
+                    max_iter=self.max_iter,
+                    tol=self.tol,
+                    random_state=seed,
+                ).fit(X, (y == self.classes_[k]).astype(np.int8), sample_weight=weight)
+                for k in positives
+            ]
         self.coef_ = np.vstack([fit.coef_ for fit in fits])
         self.intercept_ = np.concatenate([fit.intercept_ for fit in fits])
         self.n_iter_ = np.concatenate([fit.n_iter_ for fit in fits])

@@ -23,6 +23,7 @@ from tweetclf.estimators._labels import (
     require_two_classes,
 )
 from tweetclf.estimators._seeds import inner_seed
+from tweetclf.estimators.dual_cd import LIBLINEAR, fit_linear_svc
 from tweetclf.features import NBLogCountRatio, NgramTfidfVectorizer
 from tweetclf.utils._sklearn import (
     HasMethods,
@@ -344,7 +345,9 @@ class NBSVMClassifier(OneVsRestDecisions, BaseEstimator):
         for ratio, k in zip(self.log_count_ratio_, positives, strict=True):
             positive = codes == k
             learner = self._make_learner(seed)
-            learner.fit(_scale(X, ratio), positive, sample_weight=weight * class_weight)
+            self._fit_learner(
+                learner, _scale(X, ratio), positive, weight * class_weight
+            )
             weights = learner.coef_[0]
             # Without an intercept LinearSVC has a number here, not an array.
             bias = 0.0 if self.intercept == "none" else learner.intercept_[0]
@@ -356,6 +359,15 @@ class NBSVMClassifier(OneVsRestDecisions, BaseEstimator):
             intercept.append(bias)
         self.coef_ = np.array(coef)
         self.intercept_ = np.array(intercept)
+
+    def _fit_learner(
+        self, learner: Any, X: Any, positive: Any, weight: NDArray[np.float64]
+    ) -> None:
+        if self.learner == "svm":
+            fit_linear_svc(learner, X, positive, weight)
+            return
+        with LIBLINEAR:
+            learner.fit(X, positive, sample_weight=weight)
 
     def _make_learner(self, seed: int) -> Any:
         options = {

@@ -10,6 +10,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +28,11 @@ from tweetclf.leaderboard.folds import make_folds, rows_together
 from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
 
 if TYPE_CHECKING:
+    from tweetclf.leaderboard.fold_cache import FoldCache
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Metric, Task
 
-__all__ = ["GroupedModel", "execute_run"]
+__all__ = ["GroupedModel", "execute_run", "forget_features"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,6 @@ class _Fitted:
     model: GroupedModel
     seconds: float
     params: dict[str, Any] | None
-    score: float
 
 
 def _score(metric: Metric, rows: _Rows, predicted: np.ndarray) -> float:
@@ -124,20 +125,14 @@ def _score(metric: Metric, rows: _Rows, predicted: np.ndarray) -> float:
     return float(metric(rows.labels, predicted, groups=groups))
 
 
-def _fit(
-    system: System,
-    task: Task,
-    seed: int,
-    params: dict[str, Any] | None,
-    train: _Rows,
-) -> tuple[GroupedModel, float]:
+def _make(
+    system: System, task: Task, seed: int, params: dict[str, Any] | None
+) -> Callable[[], Any]:
     def make() -> Any:
         estimator = system.build(task, seed=seed)
         return estimator.set_params(**params) if params else estimator
 
-    start = time.perf_counter()
-    model = GroupedModel(make).fit(train)
-    return model, time.perf_counter() - start
+    return make
 
 
 def _better(score: float, best: float, metric: Metric) -> bool:
@@ -146,50 +141,88 @@ def _better(score: float, best: float, metric: Metric) -> bool:
     return score > best if metric.greater_is_better else score < best
 
 
-def _select(
-    system: System, task: Task, seed: int, train: _Rows, dev: _Rows
-) -> tuple[_Fitted, list[dict[str, Any]]]:
-    """Fit every setting of the grid on train; keep the best on dev.
+_CACHES: list[FoldCache] = []
 
-    Of settings with the same score the first one is kept.
+
+def _features_of(corpus: list[Any]) -> FoldCache:
+    """Return the features of a task; the process keeps those of the last one."""
+    from tweetclf.leaderboard.fold_cache import FoldCache
+
+    if not _CACHES or _CACHES[0].texts != corpus:
+        _CACHES[:] = [FoldCache(corpus)]
+    return _CACHES[0]
+
+
+def forget_features() -> None:
+    """Free the memory of features that were kept for the next system of a task."""
+    _CACHES.clear()
+
+
+def _select(
+    system: System, task: Task, seed: int, train: _Rows, dev: _Rows, corpus: list[Any]
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Fit every setting of the grid on train; return the best on dev, and all.
+
+    Of settings with the same score the first one is kept. Features are computed once
+    for all settings of all systems.
     """
-    best: _Fitted | None = None
-    tried = []
-    for params in system.candidates(task):
-        model, seconds = _fit(system, task, seed, params, train)
+    from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
+
+    cache = _features_of(corpus)
+
+    def attempt(params: dict[str, Any]) -> dict[str, Any]:
+        make = _make(system, task, seed, params)
+        start = time.perf_counter()
+        model = GroupedModel(lambda: prepared(make(), cache)).fit(train)
+        seconds = time.perf_counter() - start
         score = _score(task.metric, dev, model.predict(dev))
-        tried.append({"params": params, "score": score, "fit_seconds": seconds})
-        if best is None or _better(score, best.score, task.metric):
-            best = _Fitted(model, seconds, params, score)
-    assert best is not None
-    return best, tried
+        return {"params": params, "score": score, "fit_seconds": seconds}
+
+    candidates = list(system.candidates(task))
+    n_threads = 1
+    if runs_in_threads(system.build(task, seed=seed), system.grid):
+        n_threads = min(threads(), len(candidates))
+    if n_threads > 1:
+        with ThreadPoolExecutor(n_threads) as pool:
+            tried = list(pool.map(attempt, candidates))
+    else:
+        tried = [attempt(params) for params in candidates]
+    best = tried[0]
+    for trial in tried[1:]:
+        if _better(trial["score"], best["score"], task.metric):
+            best = trial
+    return best["params"], tried
 
 
 def _train(
-    system: System, task: Task, spec: RunSpec, train: _Rows, dev: _Rows | None
+    system: System,
+    task: Task,
+    spec: RunSpec,
+    train: _Rows,
+    dev: _Rows | None,
+    corpus: list[Any] | None = None,
 ) -> tuple[_Fitted, list[dict[str, Any]], float]:
-    """Select if asked, then return the final model, what was tried and the time."""
+    """Select if asked, then return the final model, what was tried and the time.
+
+    The final model is fitted by itself, without what the selection has computed, so
+    that its time is what fitting this system costs.
+    """
     start = time.perf_counter()
+    params: dict[str, Any] | None = None
     tried: list[dict[str, Any]] = []
-    fitted: _Fitted | None = None
     if spec.protocol.grid and spec.grid:
         if dev is None:
             raise DataError(
                 f"task {task.name!r} has no dev split to select hyper-parameters on."
             )
-        fitted, tried = _select(system, task, spec.seed, train, dev)
-    select_seconds = time.perf_counter() - start if tried else 0.0
-    params = fitted.params if fitted else None
+        corpus = corpus or [*train.texts, *dev.texts]
+        params, tried = _select(system, task, spec.seed, train, dev, corpus)
+    selected = time.perf_counter()
     if spec.protocol.refit_on_dev and dev is not None:
-        joined = _Rows.join(train, dev)
-        model, seconds = _fit(system, task, spec.seed, params, joined)
-        fitted = _Fitted(model, seconds, params, math.nan)
-    elif fitted is None:
-        model, seconds = _fit(system, task, spec.seed, None, train)
-        fitted = _Fitted(model, seconds, None, math.nan)
-    else:
-        select_seconds -= fitted.seconds
-    return fitted, tried, select_seconds
+        train = _Rows.join(train, dev)
+    model = GroupedModel(_make(system, task, spec.seed, params)).fit(train)
+    seconds = time.perf_counter() - selected
+    return _Fitted(model, seconds, params), tried, selected - start if tried else 0.0
 
 
 @dataclass
@@ -261,7 +294,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         train, dev = rows.take(inside), None
         if spec.protocol.grid and spec.grid:
             train, dev = _inner_dev(train, together[inside])
-        fitted, tried_here, seconds = _train(system, task, spec, train, dev)
+        fitted, tried_here, seconds = _train(system, task, spec, train, dev, rows.texts)
         tried += [{"fold": number, **trial} for trial in tried_here]
         held_out = rows.take(outside)
         start = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError, MissingDependencyError
-from tweetclf.leaderboard.execution import execute_run
+from tweetclf.leaderboard.execution import execute_run, forget_features
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
 from tweetclf.leaderboard.systems import System
 
@@ -308,5 +308,6 @@ def run_leaderboard(
         done += 1
         if on_record:
             on_record(stored, done, position)
+    forget_features()
     outcome.records = [found[place] for place in sorted(found)]
     return outcome

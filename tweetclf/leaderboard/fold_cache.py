@@ -1,0 +1,474 @@
+"""Features of folds, computed once: a ``memory`` for scikit-learn's pipelines."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import threading
+import uuid
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from tweetclf.features import NgramTfidfVectorizer
+from tweetclf.features.counts import NgramCounts, parameter_key
+
+__all__ = ["FoldCache"]
+
+_PLAIN = (
+    type(None),
+    bool,
+    int,
+    complex,
+    str,
+    bytes,
+    type,
+    FunctionType,
+    BuiltinFunctionType,
+)
+
+
+class _Origin(NamedTuple):
+    """Where a result of the cache came from."""
+
+    result: Any  # a weak reference
+    key: Any
+    whole: bool
+
+
+class FoldCache:
+    """Remember the features of every fold; count n-grams once for all folds.
+
+    Give it to a pipeline as its ``memory`` and every search over that pipeline, such
+    as scikit-learn's ``GridSearchCV``, fits each feature step once a fold and a
+    setting of that step, instead of once a cell of the grid. What a fold is
+    validated on is transformed once, too. The matrices are the same bits as without
+    it, so no score changes.
+
+    Parameters
+    ----------
+    texts : sequence of str, default=()
+        All texts of the search. N-grams of :class:`NgramTfidfVectorizer` are counted
+        once in all of them; document frequencies, vocabulary and weights of a fold
+        are then computed from its rows of the counts.
+    max_bytes : int, default=2**30
+        Most memory of the counts and matrices that are kept, in bytes; those used
+        longest ago are dropped and computed again when they are needed.
+
+    Notes
+    -----
+    A result is found by the content of all that made it: the class and all
+    parameters of the transformer, nested ones too, the texts or the earlier result it
+    was fitted on, and y. Functions are told apart by identity. A transformer that
+    cannot be described so, and results that are neither arrays, sparse matrices nor
+    lists of str, are computed anew each time.
+
+    Matrices are shared, so they are read-only. Fits on all of `texts`, such as the
+    final one of ``GridSearchCV``, give plain transformers; within folds, a thin
+    wrapper stands around them that remembers what they transformed. Set the memory of
+    a final pipeline to None before saving it, as a pickle holds the texts otherwise.
+
+    It may be used by many threads. Processes (``n_jobs`` with joblib's default
+    backend) fill one of their own each.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from tweetclf.estimators import char_svm
+    >>> from tweetclf.leaderboard import FoldCache
+    >>> texts = ["jaja que risa", "que triste dia", "jajaja", "triste"] * 3
+    >>> pipeline = char_svm().set_params(memory=FoldCache(texts))
+    >>> search = GridSearchCV(pipeline, {"svm__C": [0.1, 1.0]}, cv=3)
+    >>> search.fit(texts, ["P", "N"] * 6).best_score_
+    np.float64(1.0)
+    """
+
+    def __init__(self, texts: Sequence[Any] = (), *, max_bytes: int = 2**30) -> None:
+        self.texts = _as_texts(texts) or []
+        self.max_bytes = max_bytes
+        self._token = uuid.uuid4().hex
+        self._start()
+
+    def _start(self) -> None:
+        self._row = {text: row for row, text in enumerate(self.texts)}
+        self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+        self._n_bytes = 0
+        self._origins: dict[int, _Origin] = {}
+        self._lock = threading.RLock()
+        self._locks: dict[Any, threading.RLock] = {}
+        _LIVE[self._token] = self
+
+    def __repr__(self) -> str:
+        return f"FoldCache(of {len(self.texts)} texts)"
+
+    # scikit-learn clones pipelines with all they hold; all clones share one cache.
+    def __sklearn_clone__(self) -> FoldCache:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> FoldCache:
+        return self
+
+    def __reduce__(self) -> Any:
+        return _attach, (self._token, self.texts, self.max_bytes)
+
+    def cache(self, func: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """Return `func` with a memory, as a pipeline asks for it.
+
+        Parameters
+        ----------
+        func : callable
+            What scikit-learn's pipeline fits a transformer with; any other function is
+            returned as it is.
+        **options
+            Not used.
+        """
+        if not getattr(func, "__name__", "").startswith("_fit_transform_one"):
+            return func
+
+        def fit_transform(
+            transformer: Any, X: Any, y: Any = None, weight: Any = None, **rest: Any
+        ) -> tuple[Any, Any]:
+            routed = rest.get("params") or {}
+            if weight is not None or any(routed.values()):
+                return func(transformer, X, y, weight, **rest)
+            return self.fit_transform(transformer, X, y)
+
+        return fit_transform
+
+    def fit_transform(self, transformer: Any, X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Fit a transformer, or find it fitted; return the result and the transformer.
+
+        Parameters
+        ----------
+        transformer : transformer
+            Unfitted; it may be fitted in place.
+        X : sequence of str, array or sparse matrix
+            What it is fitted on.
+        y : array, optional
+            Labels.
+
+        Returns
+        -------
+        result, fitted : tuple
+            As of ``fit_transform``.
+        """
+        try:
+            of, whole = self._input_key(X)
+            settings = _identity(transformer), get_config()["transform_output"]
+            key = ("fit", settings, of, joblib.hash(y))
+            hash(key)
+        except Exception:  # what cannot be described is not remembered
+            return _fit_plainly(transformer, X, y)
+        if whole:
+            result, fitted = self._fit(transformer, X, y)
+            self._trace(result, key, whole)
+            return _Whole(result) if type(result) is list else result, fitted
+        result, fitted = self._remembered(key, lambda: self._fit(transformer, X, y))
+        self._trace(result, key, whole)
+        return _handed_out(result), _Remembering(self, key, fitted)
+
+    def transform(self, fitted: Any, key: Any, X: Any) -> Any:
+        """Return ``fitted.transform(X)``, computed or found.
+
+        Parameters
+        ----------
+        fitted : transformer
+            A fitted transformer.
+        key : tuple
+            What names it.
+        X : sequence of str, array or sparse matrix
+            What to transform.
+        """
+        try:
+            of, whole = self._input_key(X)
+        except Exception:
+            return fitted.transform(X)
+        result = self._remembered(
+            ("transform", key, of), lambda: self._transform(fitted, X)
+        )
+        self._trace(result, ("transform", key, of), whole)
+        return _handed_out(result)
+
+    # What is remembered
+
+    def _remembered(self, key: Any, compute: Callable[[], Any]) -> Any:
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.RLock())
+        # Of several threads that need the same one computes it.
+        with lock:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key][0]
+            value = compute()
+            _freeze(value)
+            self._keep(key, value)
+            return value
+
+    def _keep(self, key: Any, value: Any) -> None:
+        size = _n_bytes(value)
+        if size > self.max_bytes or not _is_shareable(value):
+            return
+        with self._lock:
+            self._kept[key] = (value, size)
+            self._n_bytes += size
+            while self._n_bytes > self.max_bytes:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self._n_bytes -= dropped
+
+    def _trace(self, result: Any, key: Any, whole: bool) -> None:
+        """Note where a matrix came from, for the step that is fitted on it."""
+        traceable = isinstance(result, np.ndarray) or sparse.issparse(result)
+        if traceable or (whole and type(result).__weakrefoffset__):
+            with self._lock:
+                self._origins[id(result)] = _Origin(weakref.ref(result), key, whole)
+                dead = [i for i, o in self._origins.items() if o.result() is None]
+                for i in dead:
+                    del self._origins[i]
+
+    def _input_key(self, X: Any) -> tuple[Any, bool]:
+        """Return what names an input, and whether it is (made of) all texts."""
+        with self._lock:
+            origin = self._origins.get(id(X))
+        if origin is not None and origin.result() is X:
+            return origin.key, origin.whole
+        texts = _as_texts(X)
+        if texts is None:
+            return ("content", type(X), joblib.hash(X)), False
+        whole = isinstance(X, _Whole) or (bool(texts) and texts == self.texts)
+        return ("texts", _digest(texts)), whole
+
+    # How it is computed
+
+    def _fit(self, transformer: Any, X: Any, y: Any) -> tuple[Any, Any]:
+        if type(transformer) is FeatureUnion and _is_simple(transformer):
+            return self._fit_union(transformer, X, y)
+        if type(transformer) is Pipeline and transformer.memory is None:
+            transformer.memory = self
+            result, fitted = _fit_plainly(transformer, X, y)
+            fitted.memory = None
+            return result, fitted
+        rows = self._rows(transformer, X)
+        if rows is None:
+            return _fit_plainly(transformer, X, y)
+        counts = self._counts(transformer)
+        return transformer.fit_transform_counts(counts, rows), transformer
+
+    def _fit_union(self, union: FeatureUnion, X: Any, y: Any) -> tuple[Any, Any]:
+        blocks, steps = [], []
+        for name, part in union.transformer_list:
+            block, fitted = self.fit_transform(clone(part), X, y)
+            blocks.append(block)
+            steps.append((name, fitted))
+        union.transformer_list = steps
+        if any(sparse.issparse(block) for block in blocks):
+            return sparse.hstack(blocks).tocsr(), union
+        return np.hstack(blocks), union
+
+    def _transform(self, fitted: Any, X: Any) -> Any:
+        rows = self._rows(fitted, X)
+        if rows is None:
+            return fitted.transform(X)
+        return fitted.transform_counts(self._counts(fitted), rows)
+
+    def _rows(self, transformer: Any, X: Any) -> np.ndarray | None:
+        """Return where the texts stand in the corpus; None if counts do not help."""
+        if type(transformer) is not NgramTfidfVectorizer:
+            return None
+        texts = _as_texts(X)
+        if not texts or transformer.input != "content":
+            return None
+        rows = [self._row.get(text, -1) for text in texts]
+        return None if min(rows) < 0 else np.array(rows)
+
+    def _counts(self, vectorizer: NgramTfidfVectorizer) -> Any:
+        key = ("counts", parameter_key(vectorizer))
+        return self._remembered(key, lambda: clone(vectorizer).count(self.texts))
+
+
+class _Whole(list[str]):
+    """Texts made of all texts, so that the next step knows that this is no fold."""
+
+
+class _Remembering:
+    """A fitted transformer that remembers what it transformed.
+
+    Copies and pickles of it are the transformer itself.
+    """
+
+    def __init__(self, cache: FoldCache, key: Any, fitted: Any) -> None:
+        self._cache = cache
+        self._key = key
+        self._fitted = fitted
+
+    def transform(self, X: Any, **params: Any) -> Any:
+        """Return the result, computed or found."""
+        if params:
+            return self._fitted.transform(X, **params)
+        return self._cache.transform(self._fitted, self._key, X)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_cache", "_key", "_fitted"):
+            raise AttributeError(name)
+        return getattr(self._fitted, name)
+
+    def __repr__(self) -> str:
+        return repr(self._fitted)
+
+    def __sklearn_clone__(self) -> Any:
+        return clone(self._fitted)
+
+    def __reduce__(self) -> Any:
+        return _itself, (self._fitted,)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _is_simple(union: FeatureUnion) -> bool:
+    """Tell whether a union does nothing but put its blocks side by side."""
+    parts = [part for _, part in union.transformer_list]
+    return (
+        not union.transformer_weights
+        and not getattr(union, "_sklearn_output_config", None)
+        and bool(parts)
+        and not any(isinstance(part, str) or part is None for part in parts)
+    )
+
+
+def _fit_plainly(transformer: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    if hasattr(transformer, "fit_transform"):
+        return transformer.fit_transform(X, y), transformer
+    return transformer.fit(X, y).transform(X), transformer
+
+
+def _handed_out(result: Any) -> Any:
+    """Return a result that may be used freely: lists are copied."""
+    return list(result) if isinstance(result, list) else result
+
+
+def _arrays(value: Any, depth: int = 2) -> list[np.ndarray]:
+    """Return the arrays that make up a result or a fitted transformer."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if sparse.issparse(value):
+        parts = ("data", "indices", "indptr", "row", "col")
+        return [getattr(value, part) for part in parts if hasattr(value, part)]
+    items = (
+        value
+        if isinstance(value, list | tuple)
+        else getattr(value, "__dict__", {}).values()
+    )
+    return [array for item in items if depth for array in _arrays(item, depth - 1)]
+
+
+def _result(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _is_shareable(value: Any) -> bool:
+    """Tell whether a result can be handed out many times without being changed."""
+    result = _result(value)
+    if isinstance(result, list):
+        return _as_texts(result) is not None
+    return isinstance(result, np.ndarray | NgramCounts) or sparse.issparse(result)
+
+
+def _freeze(value: Any) -> None:
+    result = _result(value)
+    if isinstance(result, np.ndarray) or sparse.issparse(result):
+        for array in _arrays(result):
+            array.flags.writeable = False
+
+
+def _n_bytes(value: Any) -> int:
+    result = _result(value)
+    texts = sum(50 + 4 * len(text) for text in result) if type(result) is list else 0
+    return texts + sum(array.nbytes for array in _arrays(value, depth=3))
+
+
+def _as_texts(X: Any) -> list[str] | None:
+    """Return a column of texts as a list, or None if it is something else."""
+    if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OU"):
+        return None
+    if sparse.issparse(X) or isinstance(X, str | bytes) or hasattr(X, "columns"):
+        return None
+    texts = list(X)
+    return texts if all(isinstance(text, str) for text in texts) else None
+
+
+def _digest(texts: list[str]) -> str:
+    """Return a hash of the content of texts; lengths keep them apart."""
+    lengths = np.fromiter(map(len, texts), np.int64, count=len(texts))
+    digest = hashlib.blake2b(lengths.tobytes(), digest_size=20)
+    digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+class _Is:
+    """A key that stands for one object, which it keeps alive."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Is) and other.value is self.value
+
+
+def _identity(value: Any) -> Any:
+    """Return a key that is equal for equal parameters and for nothing else."""
+    if isinstance(value, float):
+        return float, value.hex()
+    if isinstance(value, _PLAIN):
+        return type(value), value
+    if isinstance(value, list | tuple):
+        return type(value), tuple(_identity(item) for item in value)
+    if isinstance(value, dict):
+        items = value.items()
+        return type(value), tuple((_identity(k), _identity(v)) for k, v in items)
+    if isinstance(value, _Remembering):
+        return "fitted", value._key
+    cls = type(value)
+    own_clone = getattr(cls, "__sklearn_clone__", None)
+    if (
+        isinstance(value, BaseEstimator)
+        and own_clone is BaseEstimator.__sklearn_clone__
+    ):
+        state = value.get_params(deep=False)
+        # Clones keep these, too.
+        for name in ("_sklearn_output_config", "_metadata_request"):
+            state[name] = getattr(value, name, None)
+        return cls, tuple((name, _identity(state[name])) for name in sorted(state))
+    if hasattr(cls, "__deepcopy__") and copy.deepcopy(value) is value:
+        # It does not change, by its own account; large vectors are such.
+        return _Is(value)
+    return cls, joblib.hash(value)
+
+
+_LIVE: weakref.WeakValueDictionary[str, FoldCache] = weakref.WeakValueDictionary()
+# A worker process keeps the cache of the search it works for between its tasks.
+_ATTACHED: list[FoldCache] = []
+
+
+def _attach(token: str, texts: list[str], max_bytes: int) -> FoldCache:
+    """Return the cache of this process that belongs to a pickled one."""
+    found = _LIVE.get(token)
+    if found is None:
+        found = FoldCache.__new__(FoldCache)
+        found.texts, found.max_bytes, found._token = texts, max_bytes, token
+        found._start()
+        _ATTACHED[:] = [found]
+    return found
