@@ -28,6 +28,7 @@ from tweetclf.estimators import (
     char_svm,
     haha_nbsvm,
     nbsvm,
+    ngram_ensemble,
     tfidf_lr,
 )
 from tweetclf.estimators.dual_cd import CompiledLinearSVC
@@ -314,7 +315,10 @@ def test_labels_and_texts_are_part_of_the_key(texts: list[str]) -> None:
     second, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), 1 - y)
     assert (first != second).nnz
     again, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), y)
-    assert again is first
+    assert (again != first).nnz == 0
+    kept, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), y, shared=True)
+    found, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), y, shared=True)
+    assert kept is found
     a, _ = cache.fit_transform(_words(), ["ab", "c d"])
     b, _ = cache.fit_transform(_words(), ["ab c", "d"])
     assert a is not b
@@ -337,9 +341,14 @@ def test_memory_stays_below_the_bound(texts: list[str], labels: np.ndarray) -> N
 
 def test_shared_matrices_cannot_be_changed(texts: list[str]) -> None:
     cache = FoldCache(texts)
-    X, _ = cache.fit_transform(_words(), texts[:20])
+    X, _ = cache.fit_transform(_words(), texts[:20], shared=True)
     with pytest.raises(ValueError, match="read-only"):
         X.data[0] = 1.0
+    # What is handed out as a copy may be: SciPy sorts indices in place.
+    copied, _ = cache.fit_transform(_words(), texts[:20])
+    copied.sort_indices()
+    copied.data[:] = 0.0
+    assert X.data.all()
 
 
 def test_errors_of_cells_are_recorded_as_scikit_learn_does(
@@ -438,3 +447,25 @@ def test_selection_of_the_leaderboard_is_that_of_plain_fits(
     model = system.build(task).set_params(**chosen)
     model.fit(list(train.texts), train.labels)
     assert record.score == task.metric(test.labels, model.predict(list(test.texts)))
+
+
+def test_a_search_over_weights_fits_each_member_once(monkeypatch) -> None:
+    fitted = []
+    fit = OneVsRestClassifier.fit
+    monkeypatch.setattr(
+        OneVsRestClassifier,
+        "fit",
+        lambda self, X, y: fitted.append(X.shape) or fit(self, X, y),
+    )
+    task = load_task("sample-sentiment")
+    weights = [(1, 1, 0, 0, 0), (1, 0, 0, 0, 0), (1, 1, 0, 0, 0), (0, 1, 0, 0, 0)]
+    grid = {"vote__estimator__weights": weights}
+    folds = [(np.arange(0, 200), np.arange(200, 300))]
+    texts, labels = list(task.train.texts)[:300], np.asarray(task.train.labels)[:300]
+    options = {"scoring": "f1_macro", "cv": folds, "refit": False}
+    ours = CachedGridSearchCV(ngram_ensemble(), grid, **options).fit(texts, labels)
+    assert len(fitted) == 2
+    plain = GridSearchCV(ngram_ensemble(), grid, **options).fit(texts, labels)
+    assert len(fitted) == 2 + 6
+    key = "split0_test_score"
+    assert ours.cv_results_[key].tolist() == plain.cv_results_[key].tolist()

@@ -19,6 +19,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from tweetclf.estimators.voting import fit_member
 from tweetclf.features import NgramTfidfVectorizer
 from tweetclf.features.counts import NgramCounts, parameter_key
 
@@ -35,6 +36,12 @@ _PLAIN = (
     FunctionType,
     BuiltinFunctionType,
 )
+
+
+class _Member(NamedTuple):
+    """A fitted member of a vote."""
+
+    fitted: Any
 
 
 class _Origin(NamedTuple):
@@ -72,7 +79,8 @@ class FoldCache:
     cannot be described so, and results that are neither arrays, sparse matrices nor
     lists of str, are computed anew each time.
 
-    Matrices are shared, so they are read-only. Fits on all of `texts`, such as the
+    Matrices that are kept are never handed out themselves, but copies of them, so that
+    a step may write on its input. Fits on all of `texts`, such as the
     final one of ``GridSearchCV``, give plain transformers; within folds, a thin
     wrapper stands around them that remembers what they transformed. Set the memory of
     a final pipeline to None before saving it, as a pickle holds the texts otherwise.
@@ -131,6 +139,18 @@ class FoldCache:
         **options
             Not used.
         """
+        return self._cached(func, shared=False)
+
+    def sharing(self) -> Any:
+        """Return a memory for pipelines of which no step writes on its input.
+
+        Their matrices are handed out without a copy, read-only.
+        """
+        return _Sharing(self)
+
+    def _cached(self, func: Callable[..., Any], shared: bool) -> Callable[..., Any]:
+        if func is fit_member:
+            return self.fit_member
         if not getattr(func, "__name__", "").startswith("_fit_transform_one"):
             return func
 
@@ -140,11 +160,13 @@ class FoldCache:
             routed = rest.get("params") or {}
             if weight is not None or any(routed.values()):
                 return func(transformer, X, y, weight, **rest)
-            return self.fit_transform(transformer, X, y)
+            return self.fit_transform(transformer, X, y, shared=shared)
 
         return fit_transform
 
-    def fit_transform(self, transformer: Any, X: Any, y: Any = None) -> tuple[Any, Any]:
+    def fit_transform(
+        self, transformer: Any, X: Any, y: Any = None, *, shared: bool = False
+    ) -> tuple[Any, Any]:
         """Fit a transformer, or find it fitted; return the result and the transformer.
 
         Parameters
@@ -155,6 +177,8 @@ class FoldCache:
             What it is fitted on.
         y : array, optional
             Labels.
+        shared : bool, default=False
+            Return what is kept itself, read-only, in place of a copy.
 
         Returns
         -------
@@ -173,10 +197,35 @@ class FoldCache:
             self._trace(result, key, whole)
             return _Whole(result) if type(result) is list else result, fitted
         result, fitted = self._remembered(key, lambda: self._fit(transformer, X, y))
+        result = _handed_out(result, shared)
         self._trace(result, key, whole)
-        return _handed_out(result), _Remembering(self, key, fitted)
+        return result, _Remembering(self, key, fitted, shared)
 
-    def transform(self, fitted: Any, key: Any, X: Any) -> Any:
+    def fit_member(self, member: Any, X: Any, y: Any) -> Any:
+        """Fit a member of a vote, or find it fitted.
+
+        Parameters
+        ----------
+        member : estimator
+            Unfitted; it may be fitted in place.
+        X : sequence of str, array or sparse matrix
+            What it is fitted on.
+        y : array
+            Labels.
+
+        Returns
+        -------
+        estimator
+            The fitted member. It is shared, and must not be changed.
+        """
+        try:
+            key = ("member", _identity(member), self._input_key(X)[0], joblib.hash(y))
+            hash(key)
+        except Exception:  # what cannot be described is not remembered
+            return member.fit(X, y)
+        return self._remembered(key, lambda: _Member(member.fit(X, y))).fitted
+
+    def transform(self, fitted: Any, key: Any, X: Any, *, shared: bool = False) -> Any:
         """Return ``fitted.transform(X)``, computed or found.
 
         Parameters
@@ -187,6 +236,8 @@ class FoldCache:
             What names it.
         X : sequence of str, array or sparse matrix
             What to transform.
+        shared : bool, default=False
+            Return what is kept itself, read-only, in place of a copy.
         """
         try:
             of, whole = self._input_key(X)
@@ -195,8 +246,9 @@ class FoldCache:
         result = self._remembered(
             ("transform", key, of), lambda: self._transform(fitted, X)
         )
+        result = _handed_out(result, shared)
         self._trace(result, ("transform", key, of), whole)
-        return _handed_out(result)
+        return result
 
     # What is remembered
 
@@ -266,7 +318,7 @@ class FoldCache:
     def _fit_union(self, union: FeatureUnion, X: Any, y: Any) -> tuple[Any, Any]:
         blocks, steps = [], []
         for name, part in union.transformer_list:
-            block, fitted = self.fit_transform(clone(part), X, y)
+            block, fitted = self.fit_transform(clone(part), X, y, shared=True)
             blocks.append(block)
             steps.append((name, fitted))
         union.transformer_list = steps
@@ -299,25 +351,43 @@ class _Whole(list[str]):
     """Texts made of all texts, so that the next step knows that this is no fold."""
 
 
+class _Sharing:
+    """A cache as the memory of pipelines that write on no matrix."""
+
+    def __init__(self, cache: FoldCache) -> None:
+        self._cache = cache
+
+    def __sklearn_clone__(self) -> _Sharing:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> _Sharing:
+        return self
+
+    def cache(self, func: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """Return `func` with a memory, as a pipeline asks for it."""
+        return self._cache._cached(func, shared=True)
+
+
 class _Remembering:
     """A fitted transformer that remembers what it transformed.
 
     Copies and pickles of it are the transformer itself.
     """
 
-    def __init__(self, cache: FoldCache, key: Any, fitted: Any) -> None:
+    def __init__(self, cache: FoldCache, key: Any, fitted: Any, shared: bool) -> None:
         self._cache = cache
         self._key = key
         self._fitted = fitted
+        self._shared = shared
 
     def transform(self, X: Any, **params: Any) -> Any:
         """Return the result, computed or found."""
         if params:
             return self._fitted.transform(X, **params)
-        return self._cache.transform(self._fitted, self._key, X)
+        return self._cache.transform(self._fitted, self._key, X, shared=self._shared)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("_cache", "_key", "_fitted"):
+        if name in ("_cache", "_key", "_fitted", "_shared"):
             raise AttributeError(name)
         return getattr(self._fitted, name)
 
@@ -352,18 +422,26 @@ def _fit_plainly(transformer: Any, X: Any, y: Any) -> tuple[Any, Any]:
     return transformer.fit(X, y).transform(X), transformer
 
 
-def _handed_out(result: Any) -> Any:
-    """Return a result that may be used freely: lists are copied."""
-    return list(result) if isinstance(result, list) else result
+def _handed_out(result: Any, shared: bool) -> Any:
+    """Return a result that may be used freely, or the one that is kept.
+
+    Plain pipelines hand over matrices that the next step may write on, and SciPy
+    sorts the indices of a matrix in place where a step looks for its smallest value.
+    """
+    if isinstance(result, list):
+        return list(result)
+    return result if shared else result.copy()
 
 
 def _arrays(value: Any, depth: int = 2) -> list[np.ndarray]:
-    """Return the arrays that make up a result or a fitted transformer."""
+    """Return the arrays that make up a result or a fitted estimator."""
     if isinstance(value, np.ndarray):
         return [value]
     if sparse.issparse(value):
         parts = ("data", "indices", "indptr", "row", "col")
         return [getattr(value, part) for part in parts if hasattr(value, part)]
+    if isinstance(value, FoldCache):
+        return []
     items = (
         value
         if isinstance(value, list | tuple)
@@ -378,6 +456,8 @@ def _result(value: Any) -> Any:
 
 def _is_shareable(value: Any) -> bool:
     """Tell whether a result can be handed out many times without being changed."""
+    if isinstance(value, _Member):
+        return True
     result = _result(value)
     if isinstance(result, list):
         return _as_texts(result) is not None
@@ -392,6 +472,9 @@ def _freeze(value: Any) -> None:
 
 
 def _n_bytes(value: Any) -> int:
+    if isinstance(value, _Member):
+        arrays = {id(array): array for array in _arrays(value, depth=12)}
+        return sum(array.nbytes for array in arrays.values())
     result = _result(value)
     texts = sum(50 + 4 * len(text) for text in result) if type(result) is list else 0
     return texts + sum(array.nbytes for array in _arrays(value, depth=3))

@@ -18,7 +18,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
-from tweetclf.estimators import NBSVMClassifier, OneVsRestLogisticRegression
+from tweetclf.estimators import (
+    NBSVMClassifier,
+    OneVsRestLogisticRegression,
+    SoftVotingClassifier,
+)
 from tweetclf.estimators.dual_cd import CompiledLinearSVC
 from tweetclf.leaderboard.fold_cache import FoldCache
 
@@ -26,6 +30,8 @@ __all__ = ["CachedGridSearchCV", "FoldCache", "prepared", "runs_in_threads", "th
 
 # Solvers of LogisticRegression that share no state between threads.
 _REENTRANT = ("lbfgs", "newton-cg", "newton-cholesky")
+# Learners that leave the matrix they are fitted on as it is.
+_READERS = (LinearSVC, LogisticRegression, OneVsRestLogisticRegression, NBSVMClassifier)
 
 
 class CachedGridSearchCV(GridSearchCV):
@@ -154,13 +160,24 @@ def prepared(estimator: Any, cache: FoldCache) -> Any:
     if not isinstance(estimator, Pipeline) or not estimator.steps:
         return estimator
     if estimator.memory is None:
-        estimator.memory = cache
+        estimator.memory = cache.sharing() if _write_on_nothing(estimator) else cache
+    for part in estimator.get_params(deep=True).values():
+        if type(part) is SoftVotingClassifier and part.memory is None:
+            part.memory = cache
     name, learner = estimator.steps[-1]
     if type(learner) is LinearSVC:
         estimator.steps[-1] = (name, _compiled(learner))
     elif type(learner) is OneVsRestClassifier and type(learner.estimator) is LinearSVC:
         learner.estimator = _compiled(learner.estimator)
     return estimator
+
+
+def _write_on_nothing(pipeline: Pipeline) -> bool:
+    """Tell whether no step behind the first writes on the matrix it gets."""
+    learner = pipeline.steps[-1][1]
+    if type(learner) is OneVsRestClassifier:
+        learner = learner.estimator
+    return len(pipeline.steps) == 2 and type(learner) in _READERS
 
 
 def _compiled(learner: LinearSVC) -> CompiledLinearSVC:
@@ -176,10 +193,13 @@ def _restore(fitted: Pipeline, original: Pipeline) -> None:
     for found in (
         learner,
         getattr(learner, "estimator", None),
+        getattr(learner, "estimator_", None),
         *getattr(learner, "estimators_", ()),
     ):
         if type(found) is CompiledLinearSVC:
             found.__class__ = LinearSVC
+        if type(found) is SoftVotingClassifier:
+            found.memory = None
 
 
 def runs_in_threads(
