@@ -34,8 +34,6 @@ def _corpus(n: int) -> Corpus:
     return Corpus(tokens, vectors, dict(zip(known, vectors.matrix, strict=True)))
 
 
-
-
 class _FromTokens(SIFVectorizer):
     """Takes token lists where texts are expected."""
 

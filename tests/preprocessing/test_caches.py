@@ -28,7 +28,11 @@ TOKENIZERS = {
     "english": get_profile("atalaya-sentiment").make_tokenizer(language="en"),
     "no lemmas": get_profile("atalaya-sentiment").make_tokenizer(lemmatizer=None),
     "no normaliser": TweetTokenizer(
-        lowercase=True, stem=True, negation=True, negation_scope=1, stop_words="language"
+        lowercase=True,
+        stem=True,
+        negation=True,
+        negation_scope=1,
+        stop_words="language",
     ),
     "dropping": TweetTokenizer(
         normalizer=TweetNormalizer(urls="", handles="", numbers="0", laughter="jaja"),

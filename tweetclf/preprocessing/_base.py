@@ -35,7 +35,7 @@ class StatelessTextTransformer(TransformerMixin, BaseEstimator):
 
     def _key(self) -> tuple[Any, ...]:
         """Return all that decides the output, as something that can be hashed."""
-        options: tuple[Any, ...] = _options_of(type(self))(self)
+        options: tuple[Any, ...] = _options_of(type(self))(self)  # type: ignore[arg-type]
         return options
 
     def _compile(self) -> Callable[[str], Any]:

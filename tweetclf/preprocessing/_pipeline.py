@@ -77,9 +77,7 @@ class Pipeline:
     def _marked(self, tokens: Iterable[str], left: int) -> tuple[list[str], int]:
         """Mark negation, `left` words of a scope being left; apply what comes after."""
         if self.cues:
-            tokens, left = mark_from(
-                tokens, self.cues, self.scope, self.literals, left
-            )
+            tokens, left = mark_from(tokens, self.cues, self.scope, self.literals, left)
         return changed(tokens, self.after), left
 
     def _collapsed(self, tokens: list[str]) -> list[str]:
