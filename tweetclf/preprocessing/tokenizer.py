@@ -232,12 +232,13 @@ class TweetTokenizer(StatelessTextTransformer):
 
     def _compile(self) -> Callable[[str], list[str]]:
         normalizer = self._resolved_normalizer()
+        # That of someone else is not part of the key; `_function` applies it.
+        normalize = normalizer._compiled() if _is_ours(normalizer) else None
         literals = frozenset(self._literals())
         cues = self._cues()
         before, tag = self._before(literals, cues)
         return Pipeline(
-            # That of someone else is not part of the key; `_function` applies it.
-            normalize=normalizer._compiled() if _is_ours(normalizer) else None,
+            normalize=normalize,
             scan=make_scanner(self.scheme, self._literals()),
             before=tuple(before),
             tag=tag,
