@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import chain, count
+from itertools import chain, count, repeat
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from tweetclf.features._average import sum_rows, which_are_nonzero
 from tweetclf.features._files import MissingFileError, find_vectors
 from tweetclf.features._tokens import require_texts, tokenize
 from tweetclf.features.vectors import WordVectors
@@ -33,9 +34,12 @@ _NEWLINE = "\n"
 
 
 class _Tokens(NamedTuple):
-    """Tokens of many texts as ids; the ids of text i are ids[indptr[i]:indptr[i+1]]."""
+    """Tokens of many texts as ids; the ids of text i are ids[indptr[i]:indptr[i+1]].
 
-    words: list[str]
+    The keys of `words` are in the order of their ids.
+    """
+
+    words: dict[str, int]
     ids: np.ndarray
     indptr: np.ndarray
 
@@ -311,45 +315,45 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         )
         # One width for both, or SciPy makes copies.
         if indptr[-1] > np.iinfo(np.int32).max:
-            return _Tokens(list(row), ids.astype(np.int64), indptr)
-        return _Tokens(list(row), ids, indptr.astype(np.int32))
+            return _Tokens(dict(row), ids.astype(np.int64), indptr)
+        return _Tokens(dict(row), ids, indptr.astype(np.int32))
 
     def _count(self, tokens: _Tokens) -> None:
         if self.weighting == "mean":
             self.vocabulary_: dict[str, int] = {}
             self.probabilities_ = np.empty(0)
             return
-        self.vocabulary_ = {word: row for row, word in enumerate(tokens.words)}
+        self.vocabulary_ = tokens.words
         counts = np.bincount(tokens.ids, minlength=len(tokens.words))
         n_texts = len(tokens.indptr) - 1
         total = len(tokens.ids) if self.per == "token" else n_texts
         self.probabilities_ = counts / max(total, 1)
 
-    def _weights(self, words: list[str]) -> np.ndarray:
+    def _weights(self, words: dict[str, int]) -> np.ndarray:
         if self.weighting == "mean":
             return np.ones(len(words), dtype=np.float32)
-        get = self.vocabulary_.get
-        rows = np.fromiter((get(w, -1) for w in words), np.int64, count=len(words))
-        # The last value, which row -1 finds, is that of unseen tokens.
-        p = np.append(self.probabilities_, 0.0)[rows]
+        p = self.probabilities_
+        if words is not self.vocabulary_:
+            get = self.vocabulary_.get
+            rows = np.fromiter(map(get, words, repeat(-1)), np.int64, count=len(words))
+            # The last value, which row -1 finds, is that of unseen tokens.
+            p = np.append(p, 0.0)[rows]
         return (self.a / (self.a + p)).astype(np.float32)
 
     def _average(self, tokens: _Tokens) -> np.ndarray:
         """Return the weighted averages, before any component is removed."""
-        vectors = self.word_vectors_.vectors(tokens.words)
-        if self.normalize_words:
-            norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-            vectors = vectors / np.where(norms > 0, norms, 1)
         weights = self._weights(tokens.words)
-        shape = (len(tokens.indptr) - 1, len(tokens.words))
-        # Entries stay in the order of the tokens: the sum of a row is the same bits
-        # whatever the other rows are.
-        member = sparse.csr_array(
-            (weights[tokens.ids], tokens.ids, tokens.indptr), shape=shape
-        )
-        divisor = self._divisor(tokens, weights, np.any(vectors, axis=1))
-        total = member @ vectors
-        return total / np.where(divisor > 0, divisor, 1).astype(np.float32)[:, None]
+        words = list(tokens.words)
+        rows, matrix = self.word_vectors_._rows_and_matrix(words)
+        if self.normalize_words:
+            vectors = self.word_vectors_.vectors(words)
+            norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+            matrix = vectors / np.where(norms > 0, norms, 1)
+            rows = np.arange(len(matrix))
+        divisor = self._divisor(tokens, weights, which_are_nonzero(rows, matrix))
+        total = sum_rows(tokens.ids, tokens.indptr, weights, rows, matrix)
+        total /= np.where(divisor > 0, divisor, 1).astype(np.float32)[:, None]
+        return total
 
     def _divisor(
         self, tokens: _Tokens, weights: np.ndarray, has_vector: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import repeat
 from numbers import Integral
 from typing import Any
 
@@ -184,7 +185,7 @@ class WordVectors:
         ndarray of bool of shape (n_words,)
             True where a word has a row of its own.
         """
-        return np.fromiter((w in self._index for w in words), bool, count=len(words))
+        return self._rows(words) >= 0
 
     def vectors(self, words: Sequence[str]) -> np.ndarray:
         """Return one vector a word; words without one get zeros.
@@ -199,10 +200,9 @@ class WordVectors:
         ndarray of float32 of shape (n_words, dim)
             The vectors, whatever the rest of the list is.
         """
-        get = self._index.get
-        rows = np.fromiter((get(w, -1) for w in words), np.int64, count=len(words))
-        known = rows >= 0
+        rows = self._rows(words)
         if not self.bucket:
+            known = rows >= 0
             result = np.zeros((len(rows), self.dim), dtype=np.float32)
             result[known] = self.matrix[rows[known]]
             return result
@@ -215,6 +215,21 @@ class WordVectors:
             maxn=self.maxn,
         )
         return self._sum_rows(words, rows) if compiled is None else compiled
+
+    def _rows(self, words: Sequence[str]) -> np.ndarray:
+        """Return the row of each word; -1 for none."""
+        return np.fromiter(
+            map(self._index.get, words, repeat(-1)), np.int64, count=len(words)
+        )
+
+    def _rows_and_matrix(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows of a matrix that are the vectors of words; -1 for none.
+
+        Without subwords it is the whole matrix, so that nothing is copied.
+        """
+        if self.bucket:
+            return np.arange(len(words)), self.vectors(words)
+        return self._rows(words), self.matrix
 
     def _sum_rows(self, words: Sequence[str], rows: np.ndarray) -> np.ndarray:
         """Do what `add_vectors` does, by NumPy alone and with the same bits."""
