@@ -180,9 +180,10 @@ def find_rows(
     found = find_keys(known, keys)
     row = np.repeat(np.arange(batch.n_rows), np.diff(bounds))[found >= 0]
     found = found[found >= 0]
+    width = len(known.high) + 1
     if columns is not None:
         found = columns[found].astype(np.int64)
-    width = len(known.high) + 1
+        width = int(columns.max(initial=0)) + 1
     pairs, counts = np.unique(row * width + found, return_counts=True)
     indptr = np.searchsorted(pairs, np.arange(batch.n_rows + 1) * width)
     return (pairs % width).astype(np.int32), counts.astype(np.int32), indptr

@@ -167,15 +167,17 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
     def _known(self, reader: Reader | None) -> NgramVocabulary | None:
         """Return the vocabulary as the engine can look it up, or None."""
         vocabulary = self.vocabulary_
-        if reader is None or isinstance(vocabulary, NgramVocabulary):
-            return vocabulary if reader is not None else None
+        if reader is None:
+            return None
+        if isinstance(vocabulary, NgramVocabulary) and vocabulary.is_read_by(reader):
+            return vocabulary
         size = len(vocabulary)
         if self._packed is None or (
             self._packed[0] is not vocabulary or self._packed[1] != size
         ):
             packed = None
             with contextlib.suppress(TooWideError):
-                packed = NgramVocabulary.of_terms(vocabulary, reader)
+                packed = NgramVocabulary.of_terms(dict(vocabulary), reader)
             self._packed = vocabulary, size, packed
         return self._packed[2]
 
@@ -260,17 +262,12 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
                     )
                     break
 
-    def _float(self) -> np.dtype:
-        """Return the type of weights: scikit-learn takes integers to float64."""
-        dtype = np.dtype(self.dtype)
-        return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
-
     def _weighting(self) -> Weighting:
         # As fitted, like scikit-learn: not as set since then.
         tfidf = self._tfidf
         idf = getattr(tfidf, "idf_", None)
         return Weighting(
-            self._float(), self.binary, tfidf.sublinear_tf, tfidf.norm, idf
+            np.dtype(self.dtype), self.binary, tfidf.sublinear_tf, tfidf.norm, idf
         )
 
     def _learn(
@@ -299,7 +296,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         self._tfidf.n_features_in_ = len(df)
         if self.use_idf:
             self._tfidf.idf_ = idf_of(
-                df, n_texts, smooth=self.smooth_idf, dtype=self._float()
+                df, n_texts, smooth=self.smooth_idf, dtype=np.dtype(self.dtype)
             )
 
     def _df_of(self, found: list[Rows]) -> np.ndarray:
@@ -360,8 +357,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
 
     def _is_odd(self) -> bool:
         """Tell whether the type of weights is scikit-learn's business."""
-        dtype = np.dtype(self.dtype)
-        return dtype not in (np.float32, np.float64, np.int32, np.int64)
+        return np.dtype(self.dtype) not in (np.float32, np.float64)
 
     # scikit-learn's methods
 
@@ -530,6 +526,11 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         )
 
     def _check_counts(self, counts: NgramCounts) -> None:
+        if self._is_odd():
+            raise DataError(
+                f"{type(self).__name__}: counts are weighed as float32 or float64; "
+                f"dtype is {np.dtype(self.dtype)}."
+            )
         key = parameter_key(self)
         if counts.key != key:
             names = [
