@@ -26,6 +26,7 @@ from tweetclf.estimators import (
     atalaya_lr,
     atalaya_svm,
     char_svm,
+    haha_nbsvm,
     majority,
     nbsvm,
     tfidf_lr,
@@ -35,6 +36,7 @@ from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features import NBLogCountRatio, NgramTfidfVectorizer
 from tweetclf.persistence import load, load_predictor, save
 from tweetclf.persistence._lean import _expit
+from tweetclf.preprocessing import TweetNormalizer, TweetTokenizer, ULMFiTNormalizer
 from tweetclf.tasks import load_task
 
 ODD = ["", " ", "a", "A  b\n\nc", "🙃" * 40, "ÑANDÚ ñandú", "\ud83d", "x" * 3000, "\0"]
@@ -62,7 +64,25 @@ LEAN: dict[str, Callable[[], Any]] = {
         make_union(_chars(norm="l1"), NgramTfidfVectorizer(strip_accents="unicode")),
         LogisticRegression(),
     ),
-    "float32": lambda: make_pipeline(_chars(dtype=np.float32), LogisticRegression()),
+    "float32": lambda: make_pipeline(
+        _chars(dtype=np.float32), LinearSVC(random_state=0)
+    ),
+    "haha_nbsvm": lambda: haha_nbsvm(min_df=1),
+    "bow-svm": lambda: atalaya_svm(without=("boc", "emb")),
+    "bow-boc-lr": lambda: atalaya_lr(without="emb"),
+    "normalizer": lambda: make_pipeline(
+        TweetNormalizer(urls="url", handles="@user", hashtags="split"),
+        NgramTfidfVectorizer(lowercase=False),
+        LogisticRegression(),
+    ),
+    "preprocessor": lambda: make_pipeline(
+        _chars(preprocessor=TweetNormalizer(emoji="text", max_run=2)),
+        LogisticRegression(),
+    ),
+    "tokenizer": lambda: make_pipeline(
+        NgramTfidfVectorizer(tokenizer=TweetTokenizer(stem=True), token_pattern=None),
+        LogisticRegression(),
+    ),
     "counts": lambda: make_pipeline(
         NgramTfidfVectorizer(
             use_idf=False, norm=None, lowercase=False, strip_accents="ascii"
@@ -191,6 +211,10 @@ def test_sigmoid_has_the_bits_of_scipy(values: list[float]) -> None:
     [
         majority,
         lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()),
+        lambda: make_pipeline(_chars(dtype=np.float32), LogisticRegression()),
+        lambda: make_pipeline(
+            NgramTfidfVectorizer(preprocessor=ULMFiTNormalizer()), LogisticRegression()
+        ),
         lambda: make_pipeline(
             NgramTfidfVectorizer(stop_words=["hola"]), LogisticRegression()
         ),
@@ -201,7 +225,7 @@ def test_sigmoid_has_the_bits_of_scipy(values: list[float]) -> None:
             LogisticRegression(),
         ),
     ],
-    ids=["majority", "scikit-learn", "stop-words", "weighted-union"],
+    ids=["majority", "scikit-learn", "float32", "ulmfit", "stop-words", "weighted"],
 )
 def test_all_else_is_left_to_the_estimator(
     make: Callable[[], Any],

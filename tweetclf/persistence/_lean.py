@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tweetclf.features._embedding import Averaging
 from tweetclf.features._lookup import NgramLookup, UnknownOptionError
+from tweetclf.features._word_rows import WordRows
 from tweetclf.persistence._parts import Part
 from tweetclf.preprocessing._steps import Options, compile_steps
 from tweetclf.preprocessing._tokenizing import compile_tokenizer
@@ -260,6 +262,22 @@ def _normalizer(part: Part) -> Step:
     return Step(lambda texts: list(map(function, texts)), width)
 
 
+def _embedding(part: Part) -> Step:
+    function = _text_function(part.tokenizer)
+    vectors = part.word_vectors_
+    if not isinstance(vectors, Part):
+        raise NotLeanError
+    averaging = Averaging()
+    vars(averaging).update(vars(part))
+    averaging.word_vectors_ = WordRows()
+    vars(averaging.word_vectors_).update(vars(vectors))
+
+    def run(texts: Sequence[str]) -> Array:
+        return averaging._embed(list(map(function, texts)))
+
+    return Step(run, _of_texts(averaging.word_vectors_.dim))
+
+
 def _ratios(part: Part) -> Step:
     binarize = part.binarize
     if binarize == "auto":
@@ -304,6 +322,7 @@ _FEATURES: dict[str, Callable[[Part], Step]] = {
     "sklearn.pipeline.FeatureUnion": _union,
     "tweetclf.features.NBLogCountRatio": _ratios,
     "tweetclf.features.NgramTfidfVectorizer": _ngrams,
+    "tweetclf.features.SIFVectorizer": _embedding,
     "tweetclf.preprocessing.TweetNormalizer": _normalizer,
 }
 
@@ -320,6 +339,7 @@ KINDS = frozenset(
         *_LINKS,
         "sklearn.feature_extraction.text.TfidfTransformer",
         "sklearn.pipeline.Pipeline",
+        "tweetclf.features.WordVectors",
         "tweetclf.preprocessing.TweetTokenizer",
     }
 )
@@ -354,7 +374,8 @@ def _linear(part: Any, steps: list[Step], caller: str) -> LeanModel:
     for step in steps:
         width = step.width(width)
     n_problems = 1 if len(part.classes_) == 2 else len(part.classes_)
-    if part.coef_.shape != (n_problems, width):
+    # Products of float32 are rounded by SciPy's own loops.
+    if part.coef_.shape != (n_problems, width) or part.coef_.dtype != np.float64:
         raise NotLeanError
     return LeanModel(
         [step.run for step in steps],
@@ -364,6 +385,15 @@ def _linear(part: Any, steps: list[Step], caller: str) -> LeanModel:
         link,
         caller.rpartition(".")[2],
     )
+
+
+def _reader(part: Any) -> str:
+    """Return the type of the first vectorizer, which refuses what is no text."""
+    while part.kind in ("sklearn.pipeline.Pipeline", "sklearn.pipeline.FeatureUnion"):
+        inner = part.steps if part.kind.endswith("Pipeline") else part.transformer_list
+        part = next(p for _, p in inner if not p.kind.endswith("Normalizer"))
+    kind: str = part.kind
+    return kind
 
 
 def build(part: Any) -> LeanModel:
@@ -384,10 +414,9 @@ def build(part: Any) -> LeanModel:
             raise NotLeanError
         if part.kind != "sklearn.pipeline.Pipeline":
             return _linear(part, [], part.kind)
-        (_, first), *_ = part.steps
         *features, (_, last) = part.steps
         steps = [_feature(step) for _, step in features]
-        return _linear(last, steps, first.kind)
+        return _linear(last, steps, _reader(part))
     # Not as fitted models of these versions are; the whole model will say so.
     except (AttributeError, LookupError, TypeError, ValueError):
         raise NotLeanError from None
