@@ -33,7 +33,12 @@ from tweetclf.estimators import (
     tfidf_ridge,
 )
 from tweetclf.exceptions import DataError, ModelFormatError
-from tweetclf.features import NBLogCountRatio, NgramTfidfVectorizer
+from tweetclf.features import (
+    NBLogCountRatio,
+    NgramTfidfVectorizer,
+    SIFVectorizer,
+    WordVectors,
+)
 from tweetclf.persistence import load, load_predictor, save
 from tweetclf.persistence._lean import _expit
 from tweetclf.preprocessing import TweetNormalizer, TweetTokenizer, ULMFiTNormalizer
@@ -42,6 +47,18 @@ from tweetclf.tasks import load_task
 ODD = ["", " ", "a", "A  b\n\nc", "🙃" * 40, "ÑANDÚ ñandú", "\ud83d", "x" * 3000, "\0"]
 
 WITHOUT_EMBEDDING = ("bow", "emb")
+
+
+def _vectors(bucket: int = 40) -> WordVectors:
+    words = ["que", "hoy", "día", "buen", "no", "más", "😂", "url", "@user", "\n"]
+    rng = np.random.default_rng(1)
+    matrix = rng.normal(size=(len(words) + bucket, 6)).astype(np.float32)
+    subwords = {"minn": 3, "maxn": 4, "bucket": bucket} if bucket else {}
+    return WordVectors(words, matrix, **subwords)
+
+
+def _embedding(vectors: WordVectors, **options: Any) -> SIFVectorizer:
+    return SIFVectorizer(vectors, tokenizer=TweetTokenizer(), **options)
 
 
 def _chars(**options: Any) -> NgramTfidfVectorizer:
@@ -70,6 +87,17 @@ LEAN: dict[str, Callable[[], Any]] = {
     "haha_nbsvm": lambda: haha_nbsvm(min_df=1),
     "bow-svm": lambda: atalaya_svm(without=("boc", "emb")),
     "bow-boc-lr": lambda: atalaya_lr(without="emb"),
+    "atalaya-svm": lambda: atalaya_svm(vectors=_vectors()),
+    "atalaya-lr-code": lambda: atalaya_lr(vectors=_vectors(0), variant="code"),
+    "embedding": lambda: atalaya_svm(without=("bow", "boc"), vectors=_vectors()),
+    "component": lambda: make_pipeline(
+        make_union(
+            _embedding(_vectors(), remove_component=True, normalize_words=True),
+            _embedding(_vectors(0), weighting="mean", divide_by="weights"),
+            _chars(),
+        ),
+        LinearSVC(random_state=0),
+    ),
     "normalizer": lambda: make_pipeline(
         TweetNormalizer(urls="url", handles="@user", hashtags="split"),
         NgramTfidfVectorizer(lowercase=False),
@@ -168,9 +196,9 @@ def test_same_bits_with_and_without_kernels(
     sample: tuple[list[str], dict[int, np.ndarray], list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tweetclf.features._lookup._MANY", 0)
+    monkeypatch.setattr("tweetclf.utils.jit._PAYS", 0)
     monkeypatch.setenv("TWEETCLF_NUMBA", numba)
-    path = saved("char_svm", 3)
+    path = saved("atalaya-svm", 3)
     others = sample[2] * 3
     expected = load(path).decision_function(others)
     assert np.array_equal(load_predictor(path)._scores(others), expected)
@@ -336,7 +364,7 @@ def test_models_of_other_versions_are_loaded_whole_and_warned_of(
 SLOW = ("sklearn", "scipy", "pandas", "numba", "joblib", "importlib.metadata")
 
 
-@pytest.mark.parametrize("name", ["tfidf_lr", "char_svm", "nbsvm-lr", "boc-svm"])
+@pytest.mark.parametrize("name", ["tfidf_lr", "char_svm", "nbsvm-lr", "atalaya-svm"])
 def test_the_command_imports_little(
     name: str, saved: Callable[[str, int], Path], tmp_path: Path
 ) -> None:

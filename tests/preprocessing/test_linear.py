@@ -52,24 +52,31 @@ def seconds(function: Callable[[str], object], unit: str, length: int) -> float:
     return time.process_time() - start
 
 
-def ratio(function: Callable[[str], object], unit: str, length: int) -> float:
-    """Return by what the time grows as the length doubles; small times count as 1."""
-    best = float("inf")
+def is_linear(
+    function: Callable[[str], object], unit: str, short: int, long: int
+) -> bool:
+    """Tell whether the time grows as the length does.
+
+    Where linear time grows by a factor f, quadratic time grows by f squared; the line
+    is drawn halfway between, a factor of sqrt(f) away from both, so that a busy
+    machine cannot move one across it. Small times need no second look.
+    """
+    limit = (long / short) ** 1.5
     for _ in range(3):
-        long = seconds(function, unit, 2 * length)
-        if long < 0.02:
-            return 1.0
-        best = min(best, long / max(seconds(function, unit, length), 1e-4))
-        if best < 3:
-            break
-    return best
+        before = seconds(function, unit, short)
+        # What takes so long for a short text is not tried on a long one.
+        if before < 5:
+            after = seconds(function, unit, long)
+            if after < 0.05 or after < limit * max(before, 1e-4):
+                return True
+    return False
 
 
 @pytest.mark.parametrize("case", QUICK)
 def test_time_is_linear(case: str) -> None:
     # At this length a quadratic pattern takes seconds where a linear one takes
-    # milliseconds, so that it cannot hide below the limit of `ratio`.
-    slow = {u: r for u in UNITS if (r := ratio(CASES[case], u, 1 << 13)) >= 3}
+    # milliseconds, so that it cannot hide among the small times.
+    slow = [u for u in UNITS if not is_linear(CASES[case], u, 1 << 10, 1 << 14)]
     assert not slow
 
 
@@ -78,14 +85,14 @@ def test_a_megabyte_of_everything(case: str) -> None:
     text = "".join(unit * (10_000 // len(unit) + 1) for unit in UNITS)
     start = time.process_time()
     CASES[case](text + text[: (1 << 20) - len(text)])
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", QUICK)
 def test_time_is_linear_to_a_megabyte(case: str) -> None:
-    slow = {u: r for u in UNITS if (r := ratio(CASES[case], u, 1 << 19)) >= 3}
+    slow = [u for u in UNITS if not is_linear(CASES[case], u, 1 << 16, 1 << 20)]
     assert not slow
 
 
@@ -93,5 +100,5 @@ def test_the_test_can_fail() -> None:
     import re
 
     quadratic = re.compile(r"\w+@").search
-    # Twice the length takes four times the time; a busy machine blurs one measure.
-    assert seconds(quadratic, "a", 1 << 15) > 6 * seconds(quadratic, "a", 1 << 13)
+    assert not is_linear(quadratic, "a", 1 << 9, 1 << 13)
+    assert is_linear(re.compile(r"\w++@").match, "a", 1 << 9, 1 << 13)

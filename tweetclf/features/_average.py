@@ -97,7 +97,7 @@ def add_rows(
 
 
 @jit(cache=True, nogil=True)
-def _sum_rows(ids, indptr, weights, rows, matrix, result):  # type: ignore[no-untyped-def]
+def _sum_rows(ids, indptr, weights, rows, matrix, result):
     for text in range(len(indptr) - 1):
         total = result[text]
         for k in range(indptr[text], indptr[text + 1]):
@@ -121,7 +121,7 @@ def which_are_nonzero(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 @jit(cache=True, nogil=True)
-def _which_are_nonzero(rows, matrix, result):  # type: ignore[no-untyped-def]
+def _which_are_nonzero(rows, matrix, result):
     for i in range(len(rows)):
         if rows[i] >= 0:
             vector = matrix[rows[i]]

@@ -22,6 +22,7 @@ _ARGUMENTS = struct.Struct("<12id")
 _DICTIONARY = struct.Struct("<3iqq")
 _ENTRY = struct.Struct("<qb")
 _SHAPE = struct.Struct("<?qq")
+_BLOCK = 1 << 24
 
 
 class _Cursor:
@@ -53,24 +54,23 @@ def _read_entries(cursor: _Cursor, n_entries: int) -> tuple[list[bytes], np.ndar
     counts: list[int] = []
     # The dictionary is a small part of the file; 16 MiB at a time is enough for
     # bytes.find, which a memory map of NumPy does not offer.
-    block_start = cursor.at
-    block = bytes(cursor.view[block_start : block_start + (1 << 24)])
+    start, at = cursor.at, 0
+    block = bytes(cursor.view[start : start + _BLOCK])
+    read, size = _ENTRY.unpack_from, 1 + _ENTRY.size
     for index in range(n_entries):
-        offset = cursor.at - block_start
-        if len(block) - offset < (1 << 16) and block_start + len(block) < len(
-            cursor.data
-        ):
-            block_start = cursor.at
-            block = bytes(cursor.view[block_start : block_start + (1 << 24)])
-            offset = 0
-        stop = block.find(b"\0", offset)
-        if stop < 0 or stop + 1 + _ENTRY.size > len(block):
+        if len(block) - at < (1 << 16) and start + len(block) < len(cursor.data):
+            start, at = start + at, 0
+            block = bytes(cursor.view[start : start + _BLOCK])
+        stop = block.find(b"\0", at)
+        if stop < 0 or stop + size > len(block):
+            cursor.at = start + at
             cursor.fail(f"it ends within word {index} of {n_entries}")
-        count, kind = _ENTRY.unpack_from(block, stop + 1)
+        count, kind = read(block, stop + 1)
         if kind == 0:
-            words.append(block[offset:stop])
+            words.append(block[at:stop])
             counts.append(count)
-        cursor.at = block_start + stop + 1 + _ENTRY.size
+        at = stop + size
+    cursor.at = start + at
     return words, np.array(counts, dtype=np.int64)
 
 

@@ -142,7 +142,7 @@ def add_vectors(
 
 
 @jit(cache=True, nogil=True)
-def _add_vectors(data, ends, rows, matrix, bucket, minn, maxn, result):  # type: ignore[no-untyped-def]
+def _add_vectors(data, ends, rows, matrix, bucket, minn, maxn, result):
     """Hash each n-gram and add its row; nothing is stored in between."""
     first_bucket = matrix.shape[0] - bucket
     begin = 0

@@ -6,6 +6,7 @@ from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
     from tweetclf.preprocessing.normalizer import TweetNormalizer
+    from tweetclf.preprocessing.parallel import transform_parallel
     from tweetclf.preprocessing.profiles import (
         Profile,
         get_profile,
@@ -30,6 +31,7 @@ __getattr__, __dir__, _names = attach(
         "negation_cues": "tweetclf.preprocessing.words",
         "profile_changes": "tweetclf.preprocessing.profiles",
         "stop_words": "tweetclf.preprocessing.words",
+        "transform_parallel": "tweetclf.preprocessing.parallel",
     },
 )
 
@@ -44,4 +46,5 @@ __all__ = [
     "negation_cues",
     "profile_changes",
     "stop_words",
+    "transform_parallel",
 ]

@@ -19,8 +19,10 @@ _EMOTICON = "|".join(
     (
         # Eyes, nose, mouth of brackets and the like, as many as there are: :-)))
         r"(?<!\d)[<>]?[:;=][-o*'^]?(?:\)++|\(++|\]++|\[++|\}++|\{++|\|++|[/\\@*$])",
-        # A mouth that is a letter must end the word: :D, ;P, :o
-        r"(?<!\w)[<>]?[:;=][-o*'^]?(?:D++|[dpPoOsS3])(?!\w)",
+        # A mouth that is a letter must end the word: :D, ;P, :o, :v, >:c
+        r"(?<!\w)[<>]?[:;=][-o*'^]?(?:D++|[vV]++|[cC]++|[dpPoOsSbBLxX3])(?!\w)",
+        # Of those that begin with it, the two that are no list marks, set apart.
+        r"(?<!\S)[cD]'?:(?!\S)",
         r"(?<!\w)\(-?[:;=](?![\w()])",
         r"<3++|</3++",
         r"\^[_.-]{0,3}\^",
