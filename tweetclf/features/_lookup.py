@@ -8,7 +8,6 @@ own kernels (see :mod:`tweetclf.features._weighing`).
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,13 +20,13 @@ from tweetclf.features._packing import TooWideError
 from tweetclf.features._reading import Reader
 from tweetclf.features._vocabulary import NgramVocabulary
 from tweetclf.features._weighing import Ingredient, Weighting, weighed_arrays
-from tweetclf.utils.jit import has_numba
+from tweetclf.utils.jit import kernels_pay
 
 __all__ = ["NgramLookup", "UnknownOptionError"]
 
-# Characters after which importing Numba (a quarter of a second, and as much to load
-# the kernels) has paid.
-_MANY = 500_000
+# Nanoseconds that NumPy takes for the n-grams at a character, tenfold less: a process
+# that has labelled a few hundred tweets may not have to label many more.
+_PER_CHARACTER = 40
 
 
 class UnknownOptionError(Exception):
@@ -142,7 +141,7 @@ class NgramLookup:
             If scikit-learn's analyzer must read the texts.
         """
         self._n_seen += sum(map(len, texts))
-        compiled = has_numba() and ("numba" in sys.modules or self._n_seen > _MANY)
+        compiled = kernels_pay(self._n_seen * _PER_CHARACTER)
         weighting = self._weighting
         found = find_texts(
             self._vocabulary,

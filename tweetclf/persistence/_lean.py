@@ -14,8 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tweetclf.features._embedding import Averaging
 from tweetclf.features._lookup import NgramLookup, UnknownOptionError
+from tweetclf.features._word_rows import WordRows
 from tweetclf.persistence._parts import Part
+from tweetclf.preprocessing._steps import Options, compile_steps
+from tweetclf.preprocessing._tokenizing import compile_tokenizer
 
 __all__ = ["KINDS", "LeanModel", "NotLeanError", "build"]
 
@@ -52,7 +56,21 @@ class Values(NamedTuple):
 
 
 Matrix = Values | Array
-Step = Callable[[Any], Any]
+
+
+class Step(NamedTuple):
+    """A step of a pipeline.
+
+    Attributes
+    ----------
+    run : callable
+        From texts to texts or a matrix, or from a matrix to one.
+    width : callable
+        From the number of columns before to that after; texts have None.
+    """
+
+    run: Callable[[Any], Any]
+    width: Callable[[int | None], int | None]
 
 
 def _stack(blocks: list[Matrix]) -> Matrix:
@@ -142,7 +160,7 @@ class LeanModel:
     Parameters
     ----------
     steps : sequence of callable
-        From texts to a matrix.
+        From texts to a matrix, one after the other.
     classes : ndarray
         The classes.
     coef, intercept : ndarray
@@ -155,7 +173,7 @@ class LeanModel:
 
     def __init__(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[Callable[[Any], Any]],
         classes: Array,
         coef: Array,
         intercept: Any,
@@ -198,16 +216,66 @@ def _ngrams(part: Part) -> Step:
     except UnknownOptionError:
         raise NotLeanError from None
 
-    def step(texts: Sequence[str]) -> Values:
+    def run(texts: Sequence[str]) -> Values:
         data, indices, indptr = lookup.rows(texts)
         row = np.repeat(np.arange(len(texts)), np.diff(indptr))
         return Values(data, row, indices, (len(texts), lookup.n_columns))
 
-    return step
+    return Step(run, _of_texts(lookup.n_columns))
+
+
+def _of_texts(n_columns: int) -> Callable[[int | None], int]:
+    def width(before: int | None) -> int:
+        if before is not None:
+            raise NotLeanError
+        return n_columns
+
+    return width
 
 
 def _text_function(part: Any) -> Callable[[str], Any]:
+    """Return what a normaliser or a tokenizer does to one text."""
+    if not isinstance(part, Part):
+        raise NotLeanError
+    if part.kind == "tweetclf.preprocessing.TweetNormalizer":
+        return compile_steps(_normalizer_options(part))
+    if part.kind == "tweetclf.preprocessing.TweetTokenizer":
+        if part.normalizer is None:
+            return compile_tokenizer(part, None, ())
+        normalize = _text_function(part.normalizer)
+        tokens = _normalizer_options(part.normalizer).tokens()
+        return compile_tokenizer(part, normalize, tokens)
     raise NotLeanError
+
+
+def _normalizer_options(part: Part) -> Options:
+    return Options(*(getattr(part, name) for name in Options._fields))
+
+
+def _normalizer(part: Part) -> Step:
+    function = _text_function(part)
+
+    def width(before: int | None) -> None:
+        if before is not None:
+            raise NotLeanError
+
+    return Step(lambda texts: list(map(function, texts)), width)
+
+
+def _embedding(part: Part) -> Step:
+    function = _text_function(part.tokenizer)
+    vectors = part.word_vectors_
+    if not isinstance(vectors, Part):
+        raise NotLeanError
+    averaging = Averaging()
+    vars(averaging).update(vars(part))
+    averaging.word_vectors_ = WordRows()
+    vars(averaging.word_vectors_).update(vars(vectors))
+
+    def run(texts: Sequence[str]) -> Array:
+        return averaging._embed(list(map(function, texts)))
+
+    return Step(run, _of_texts(averaging.word_vectors_.dim))
 
 
 def _ratios(part: Part) -> Step:
@@ -216,7 +284,7 @@ def _ratios(part: Part) -> Step:
         binarize = part.variant == "wang-manning"
     log_ratio = part.log_ratio_
 
-    def step(X: Matrix) -> Matrix:
+    def run(X: Matrix) -> Matrix:
         if binarize:
             X = _binarized(X)
         dtype = X.dtype if isinstance(X, np.ndarray) else X.data.dtype
@@ -228,20 +296,34 @@ def _ratios(part: Part) -> Step:
         ]
         return blocks[0] if len(blocks) == 1 else _stack(blocks)
 
-    return step
+    def width(before: int | None) -> int:
+        if before != log_ratio.shape[1]:
+            raise NotLeanError
+        return int(log_ratio.size)
+
+    return Step(run, width)
 
 
 def _union(part: Part) -> Step:
     if part.transformer_weights is not None:
         raise NotLeanError
     steps = [_feature(block) for _, block in part.transformer_list]
-    return lambda texts: _stack([step(texts) for step in steps])
+
+    def width(before: int | None) -> int:
+        widths = [step.width(before) for step in steps]
+        if None in widths:
+            raise NotLeanError
+        return sum(widths)  # type: ignore[arg-type]
+
+    return Step(lambda texts: _stack([step.run(texts) for step in steps]), width)
 
 
 _FEATURES: dict[str, Callable[[Part], Step]] = {
     "sklearn.pipeline.FeatureUnion": _union,
     "tweetclf.features.NBLogCountRatio": _ratios,
     "tweetclf.features.NgramTfidfVectorizer": _ngrams,
+    "tweetclf.features.SIFVectorizer": _embedding,
+    "tweetclf.preprocessing.TweetNormalizer": _normalizer,
 }
 
 _LINKS: dict[str, Callable[[Array], Array] | None] = {
@@ -257,6 +339,8 @@ KINDS = frozenset(
         *_LINKS,
         "sklearn.feature_extraction.text.TfidfTransformer",
         "sklearn.pipeline.Pipeline",
+        "tweetclf.features.WordVectors",
+        "tweetclf.preprocessing.TweetTokenizer",
     }
 )
 """The types that a lean model may consist of."""
@@ -283,13 +367,33 @@ def _linear(part: Any, steps: list[Step], caller: str) -> LeanModel:
             steps = [*steps, _feature(part.vectorizer_)]
             caller = part.kind
         if binarize:
-            steps = [*steps, _binarized]
+            steps = [*steps, Step(_binarized, lambda before: before)]
         if part.learner != "lr":
             link = None
-    if part.coef_.ndim != 2 or len(part.classes_) < 2:
+    width: int | None = None
+    for step in steps:
+        width = step.width(width)
+    n_problems = 1 if len(part.classes_) == 2 else len(part.classes_)
+    # Products of float32 are rounded by SciPy's own loops.
+    if part.coef_.shape != (n_problems, width) or part.coef_.dtype != np.float64:
         raise NotLeanError
-    name = caller.rpartition(".")[2]
-    return LeanModel(steps, part.classes_, part.coef_, part.intercept_, link, name)
+    return LeanModel(
+        [step.run for step in steps],
+        part.classes_,
+        part.coef_,
+        part.intercept_,
+        link,
+        caller.rpartition(".")[2],
+    )
+
+
+def _reader(part: Any) -> str:
+    """Return the type of the first vectorizer, which refuses what is no text."""
+    while part.kind in ("sklearn.pipeline.Pipeline", "sklearn.pipeline.FeatureUnion"):
+        inner = part.steps if part.kind.endswith("Pipeline") else part.transformer_list
+        part = next(p for _, p in inner if not p.kind.endswith("Normalizer"))
+    kind: str = part.kind
+    return kind
 
 
 def build(part: Any) -> LeanModel:
@@ -310,10 +414,9 @@ def build(part: Any) -> LeanModel:
             raise NotLeanError
         if part.kind != "sklearn.pipeline.Pipeline":
             return _linear(part, [], part.kind)
-        (_, first), *_ = part.steps
         *features, (_, last) = part.steps
         steps = [_feature(step) for _, step in features]
-        return _linear(last, steps, first.kind)
+        return _linear(last, steps, _reader(part))
     # Not as fitted models of these versions are; the whole model will say so.
-    except (AttributeError, IndexError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         raise NotLeanError from None

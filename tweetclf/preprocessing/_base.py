@@ -36,7 +36,7 @@ class StatelessTextTransformer(TransformerMixin, BaseEstimator, ABC):
 
     def _key(self) -> tuple[Any, ...]:
         """Return all that decides the output, as something that can be hashed."""
-        options: tuple[Any, ...] = _options_of(type(self))(self)  # type: ignore[arg-type]
+        options: tuple[Any, ...] = _options_of(type(self))(self)
         return options
 
     @abstractmethod
