@@ -70,6 +70,7 @@ N_CHECKS = {
     "nbsvm": 161,
     "nbsvm-multilabel": 141,
     "nbsvm-pairs": 157,
+    "SoftVotingClassifier": 162,
     "ngram_ensemble": 159,
     "stratified": 158,
     "stratified-multilabel": 139,

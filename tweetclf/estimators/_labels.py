@@ -1,4 +1,4 @@
-"""Validation of labels and targets: every error names the place and the fix."""
+"""Validation of texts, labels and targets: errors name the place and the fix."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
 from tweetclf.exceptions import DataError
-from tweetclf.utils.validation import check_consistent_length
+from tweetclf.utils.validation import (
+    check_consistent_length,
+    check_text_pairs,
+    check_texts,
+    is_pairs,
+)
 
 __all__ = [
     "check_indicator",
     "check_labels",
     "check_targets",
+    "read_texts",
     "refuse_missing",
     "require_texts",
 ]
@@ -31,6 +37,13 @@ def _as_array(y: Any, n_texts: int, caller: str) -> NDArray[Any]:
         # Sets, sorting and pickling of StringDType differ between NumPy releases.
         array = array.astype(object)
     return array
+
+
+def read_texts(X: Any, *, caller: str) -> list[Any]:
+    """Return texts, or pairs of them, as a list, or say what is wrong with them."""
+    if is_pairs(X):
+        return list(zip(*check_text_pairs(X, caller=caller), strict=True))
+    return check_texts(X, caller=caller)
 
 
 def require_texts(n_texts: int, *, caller: str) -> None:

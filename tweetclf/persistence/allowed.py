@@ -65,6 +65,8 @@ ALLOWED = frozenset(
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
         "tweetclf.estimators.OneVsRestLogisticRegression",
+        "tweetclf.estimators.PowerWeightedClassifier",
+        "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
         "tweetclf.features.NBLogCountRatio",
