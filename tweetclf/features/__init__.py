@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.features._vocabulary import NgramVocabulary
     from tweetclf.features.counts import NgramCounts
     from tweetclf.features.nb import NBLogCountRatio
     from tweetclf.features.ngrams import NgramTfidfVectorizer
@@ -18,6 +19,7 @@ __getattr__, __dir__, _names = attach(
         "NBLogCountRatio": "tweetclf.features.nb",
         "NgramCounts": "tweetclf.features.counts",
         "NgramTfidfVectorizer": "tweetclf.features.ngrams",
+        "NgramVocabulary": "tweetclf.features._vocabulary",
         "PairFeatures": "tweetclf.features.pairs",
         "SIFVectorizer": "tweetclf.features.sif",
         "WordVectors": "tweetclf.features.vectors",
@@ -28,6 +30,7 @@ __all__ = [
     "NBLogCountRatio",
     "NgramCounts",
     "NgramTfidfVectorizer",
+    "NgramVocabulary",
     "PairFeatures",
     "SIFVectorizer",
     "WordVectors",

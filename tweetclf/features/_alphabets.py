@@ -62,6 +62,14 @@ class Characters:
         """Tell whether both hold the same."""
         return self is other or np.array_equal(self.points, other.points)
 
+    def chosen(self, which: np.ndarray) -> Characters:
+        """Return the alphabet of some of these."""
+        return Characters(self.points[which])
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return what to save."""
+        return {"points": self.points}
+
     def spell(self, symbols: np.ndarray) -> list[str]:
         """Return the string of each row of symbols, of which 0 are none."""
         kept = symbols > 0
@@ -138,6 +146,16 @@ class Tokens:
             np.array_equal(self.lengths, other.lengths)
             and np.array_equal(self.text, other.text)
         )
+
+    def chosen(self, which: np.ndarray) -> Tokens:
+        """Return the alphabet of some of these."""
+        if which.all():
+            return self
+        return Tokens.of([self.tokens[i] for i in np.flatnonzero(which).tolist()])
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return what to save."""
+        return {"text": self.text, "lengths": self.lengths}
 
     def spell(self, symbols: np.ndarray) -> list[str]:
         """Return the string of each row of symbols, of which 0 are none."""

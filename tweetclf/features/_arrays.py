@@ -180,9 +180,10 @@ def find_rows(
     found = find_keys(known, keys)
     row = np.repeat(np.arange(batch.n_rows), np.diff(bounds))[found >= 0]
     found = found[found >= 0]
+    width = len(known.high) + 1
     if columns is not None:
         found = columns[found].astype(np.int64)
-    width = len(known.high) + 1
+        width = int(columns.max(initial=0)) + 1
     pairs, counts = np.unique(row * width + found, return_counts=True)
     indptr = np.searchsorted(pairs, np.arange(batch.n_rows + 1) * width)
     return (pairs % width).astype(np.int32), counts.astype(np.int32), indptr
@@ -193,8 +194,11 @@ def merge_sorted(a: Keys, b: Keys) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    source, place : ndarray of int64
-        As of :func:`tweetclf.features._kernels.merge_sorted`.
+    source : ndarray of int64
+        Where each merged key is from: i is ``a[i]``, ``len(a) + j`` is ``b[j]``,
+        if a does not have it.
+    place : ndarray of int64, shape (len(b),)
+        Where each key of b is among the merged ones.
     """
     n_a, n_b = len(a.high), len(b.high)
     high = np.concatenate([a.high, b.high])
@@ -225,13 +229,14 @@ def number_rows(
 
     Returns
     -------
-    numbers, df, tf : ndarray
-        As of :func:`tweetclf.features._kernels.number_rows`; a number is -1 where an
-        id does not occur.
+    numbers : ndarray of int32
+        The number of each id; -1 where it does not occur.
+    df, tf : ndarray of int64
+        In how many of the rows each id occurs, and how often in all.
     """
     ids, counts, _ = take_rows(rows, chosen)
     df = np.bincount(ids, minlength=n_ids)
-    tf = df if len(counts) == 0 else np.bincount(ids, counts, n_ids).astype(np.int64)
+    tf = np.bincount(ids, counts, n_ids).astype(np.int64)
     first = np.full(n_ids, len(ids))
     # Of several values for one place the last one is kept: the first occurrence.
     first[ids[::-1]] = np.arange(len(ids))[::-1]
@@ -266,12 +271,10 @@ def weigh_rows(
     ----------
     part : tuple of ndarray
         ids, counts and indptr.
-    numbers, columns : ndarray or None
-        As of :func:`tweetclf.features._kernels.weigh_rows`; None: as they are.
+    numbers, columns, idf : ndarray or None
+        As of :func:`tweetclf.features._row_kernels.weigh_rows`; None: as they are.
     tf : callable or None
         From counts to weights; None: every weight is 1.
-    idf : ndarray or None
-        Weight of each column.
     dtype : dtype
         Of the result.
 
@@ -281,25 +284,23 @@ def weigh_rows(
         The rows.
     """
     ids, counts, indptr = part
-    row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     number = ids if numbers is None else numbers[ids]
-    kept = number >= 0
-    if columns is not None:
-        kept &= columns[number] >= 0
-    if not kept.all():
-        row, number = row[kept], number[kept]
-        counts = counts[kept] if len(counts) else counts
     if numbers is not None:
+        row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+        kept = number >= 0
+        if not kept.all():
+            row, number = row[kept], number[kept]
+            counts = counts[kept] if tf is not None else counts
+            sizes = np.bincount(row, minlength=len(indptr) - 1)
+            indptr = np.concatenate([[0], np.cumsum(sizes)])
         pairs = row << 32 | number
         if tf is None:
             number = np.sort(pairs) & 0xFFFFFFFF
         else:
             order = np.argsort(pairs)
             number, counts = number[order], counts[order]
-    indices = (number if columns is None else columns[number]).astype(np.int32)
-    data = np.ones(len(indices), dtype) if tf is None else tf(counts)
+    data = np.ones(len(number), dtype) if tf is None else tf(counts)
     if idf is not None:
-        data *= idf[indices]
-    ends = np.zeros(len(indptr), dtype=np.int64)
-    np.cumsum(np.bincount(row, minlength=len(indptr) - 1), out=ends[1:])
-    return data, indices, ends
+        data *= idf[number]
+    indices = number if columns is None else columns[number]
+    return data, indices.astype(np.int32, copy=False), indptr

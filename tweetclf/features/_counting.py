@@ -103,8 +103,10 @@ class Grams:
         them.
     first : ndarray of int32
         The id of each: its number in the order of first occurrence.
-    df, tf : ndarray of int64
-        In how many texts each occurs, and how often in all.
+    df : ndarray of int64
+        In how many texts each occurs.
+    tf : ndarray of int64 or None
+        How often each occurs in all, if that was asked for.
     """
 
     alphabet: Alphabet
@@ -112,7 +114,7 @@ class Grams:
     keys: Keys
     first: np.ndarray
     df: np.ndarray
-    tf: np.ndarray
+    tf: np.ndarray | None
 
     def __len__(self) -> int:
         return len(self.keys.high)
@@ -136,19 +138,13 @@ def _low(keys: Keys) -> np.ndarray:
     return _NO_KEYS if keys.low is None else keys.low
 
 
-def tally(rows: Rows, n_ids: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return in how many rows each id occurs, and how often in all."""
-    ids, counts, indptr = rows
-    if has_numba():
-        numbers = np.empty(n_ids, dtype=np.int32)
-        df, tf = np.zeros((2, n_ids), dtype=np.int64)
-        every = np.arange(len(indptr) - 1)
-        _kernels.number_rows(ids, counts, indptr, every, numbers, df, tf)
-        return df, tf
-    df = np.bincount(ids, minlength=n_ids)
-    if len(counts) == 0:
-        return df, df
-    return df, np.bincount(ids, counts, n_ids).astype(np.int64)
+def tally(ids: np.ndarray, n_ids: int) -> np.ndarray:
+    """Return how often each id is stored."""
+    if not has_numba():
+        return np.bincount(ids, minlength=n_ids)
+    df = np.zeros(n_ids, dtype=np.int64)
+    _kernels.tally(ids, df)
+    return df
 
 
 def _compiled_rows(
@@ -182,22 +178,30 @@ def _compiled_rows(
     return (ids[:n], counts[:n], indptr), keys, first
 
 
-def _count_chunk(reader: Reader, texts: Sequence[str], counted: bool) -> Part:
+def _count_chunk(
+    reader: Reader, texts: Sequence[str], counted: bool, totals: bool
+) -> Part:
     batch, alphabet = read_batch(reader, texts)
     layout = Layout.of(len(alphabet), batch.widest(reader.n_range[1]))
     if has_numba():
         rows, keys, first = _compiled_rows(batch, reader, layout, counted)
     else:
         rows, keys, first = _arrays.count_rows(batch, reader.n_range, layout)
-    df, tf = tally(rows, len(first))
-    if not counted:
-        rows = (rows[0], _NO_COUNTS, rows[2])
-    grams = Grams(alphabet, layout, keys, first, df[first], tf[first])
-    return Part(rows, grams, len(texts))
+    ids, counts, indptr = rows
+    tf = None
+    if totals:
+        tf = np.bincount(ids, counts, len(first)).astype(np.int64)[first]
+    grams = Grams(alphabet, layout, keys, first, tally(ids, len(first))[first], tf)
+    return Part((ids, counts if counted else _NO_COUNTS, indptr), grams, len(texts))
 
 
 def count_texts(
-    reader: Reader, texts: Sequence[str], *, counted: bool = True, kept: bool = True
+    reader: Reader,
+    texts: Sequence[str],
+    *,
+    counted: bool = True,
+    totals: bool = False,
+    kept: bool = True,
 ) -> list[Part]:
     """Count the n-grams of texts.
 
@@ -209,6 +213,8 @@ def count_texts(
         The texts.
     counted : bool, default=True
         Whether to count how often an n-gram occurs in a text.
+    totals : bool, default=False
+        Whether to add that up; needs `counted`.
     kept : bool, default=True
         Whether to keep the rows, and not only the n-grams.
 
@@ -224,7 +230,8 @@ def count_texts(
     """
 
     def count(bounds: tuple[int, int]) -> Part:
-        part = _count_chunk(reader, texts[bounds[0] : bounds[1]], counted)
+        chunk = texts[bounds[0] : bounds[1]]
+        part = _count_chunk(reader, chunk, counted, totals)
         return part if kept else part._replace(rows=_NO_ROWS)
 
     return in_threads(count, cut(texts, reader))
@@ -233,11 +240,15 @@ def count_texts(
 def _merge_two(a: Grams, b: Grams) -> tuple[Grams, np.ndarray]:
     """Merge n-grams over one alphabet; also return the new id of each id of b."""
     if has_numba():
-        source, place = _kernels.merge_sorted(
-            a.keys.high, _low(a.keys), b.keys.high, _low(b.keys)
-        )
-    else:
-        source, place = _arrays.merge_sorted(a.keys, b.keys)
+        mine = (a.keys.high, _low(a.keys), a.first)
+        other = (b.keys.high, _low(b.keys), b.first)
+        high, low, first, df, ids = _kernels.merge((*mine, a.df), (*other, b.df))
+        keys = Keys(high, low if len(low) else None)
+        tf = None
+        if a.tf is not None and b.tf is not None:
+            tf = _kernels.merge((*mine, a.tf), (*other, b.tf))[3]
+        return Grams(a.alphabet, a.layout, keys, first, df, tf), ids
+    source, place = _arrays.merge_sorted(a.keys, b.keys)
     n_a, n_b = len(a), len(b)
     new = source >= n_a
     # New n-grams of b are numbered on in the order in which b met them.
@@ -246,16 +257,20 @@ def _merge_two(a: Grams, b: Grams) -> tuple[Grams, np.ndarray]:
     ids = (np.cumsum(is_new) + (n_a - 1)).astype(np.int32)
     first = np.concatenate([a.first, ids[b.first]])[source]
     ids[b.first] = first[place]
-    totals = []
-    for mine, other in ((a.df, b.df), (a.tf, b.tf)):
-        total = np.concatenate([mine, np.zeros(n_b, dtype=np.int64)])[source]
-        total[place] += other
-        totals.append(total)
+
+    def total(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
+        merged = np.concatenate([mine, np.zeros(n_b, dtype=np.int64)])[source]
+        merged[place] += other
+        return merged
+
     low = None
     if a.keys.low is not None and b.keys.low is not None:
         low = np.concatenate([a.keys.low, b.keys.low])[source]
     keys = Keys(np.concatenate([a.keys.high, b.keys.high])[source], low)
-    return Grams(a.alphabet, a.layout, keys, first, *totals), ids
+    tf = None
+    if a.tf is not None and b.tf is not None:
+        tf = total(a.tf, b.tf)
+    return Grams(a.alphabet, a.layout, keys, first, total(a.df, b.df), tf), ids
 
 
 def merge_grams(grams: Sequence[Grams]) -> tuple[Grams, list[np.ndarray | None]]:

@@ -27,25 +27,23 @@ where the current text's row holds the id; if it lies before the start of the ro
 n-gram is new to this text. One cache line thus answers both "which n-gram?" and
 "already in this row?".
 
-Every kernel gives what plain Python would: integers are exact, and sums of floats
-run from left to right without fused multiply-add.
+What is done with counted rows is in :mod:`tweetclf.features._row_kernels`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from tweetclf.features._row_kernels import sort_numbers
 from tweetclf.utils.jit import jit
 
 __all__ = [
-    "count_known",
     "count_rows",
     "find_rows",
     "make_slots",
-    "merge_sorted",
-    "number_rows",
+    "merge",
     "sorted_ids",
-    "weigh_rows",
+    "tally",
 ]
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -53,7 +51,6 @@ _ONE = np.uint64(1)
 _ZERO = np.uint64(0)
 _ID = np.uint64(32)
 _LOWER = np.uint64(0xFFFFFFFF)
-_BYTE = np.uint64(0xFF)
 
 
 @jit(cache=True, nogil=True)
@@ -189,6 +186,20 @@ def _fill_keys(batch, row, n_range, bits, masks, words, high, low):
 
 
 @jit(cache=True, nogil=True)
+def _touch(slots, high, low, n, shift):
+    """Read the home slots of keys, so that the cache loads many of them at a time.
+
+    The search after it waits for each slot in turn; with this it finds them loaded.
+    The result only keeps the compiler from leaving the reads out.
+    """
+    seen = _ZERO
+    for i in range(n):
+        second = low[i] if slots.shape[1] == 3 else _ZERO
+        seen |= slots[_home(high[i], second, shift), 0]
+    return seen
+
+
+@jit(cache=True, nogil=True)
 def count_rows(batch, n_range, bits, masks, slots, ids, counts, indptr):
     """Count the n-grams of each text; ids are given in the order of occurrence.
 
@@ -220,8 +231,8 @@ def count_rows(batch, n_range, bits, masks, slots, ids, counts, indptr):
     last = slots.shape[1] - 1
     most_symbols, most_keys = _longest(batch, n_range)
     words = np.zeros(most_symbols + len(masks), dtype=np.uint64)
-    high = np.empty(most_keys, dtype=np.uint64)
-    low = np.empty(most_keys if wide else 0, dtype=np.uint64)
+    high = np.empty(most_keys + 1, dtype=np.uint64)
+    low = np.empty(most_keys + 1 if wide else 0, dtype=np.uint64)
     shift = _shift_of(slots.shape[0])
     n_ids = k = 0
     for row in range(len(indptr) - 1):
@@ -232,6 +243,7 @@ def count_rows(batch, n_range, bits, masks, slots, ids, counts, indptr):
         while 2 * n_ids + n_keys >= slots.shape[0]:
             slots = _doubled(slots)
             shift = _shift_of(slots.shape[0])
+        high[n_keys] = _touch(slots, high, low, n_keys, shift)
         for i in range(n_keys):
             second = low[i] if wide else _ZERO
             h = _seek(slots, high[i], second, shift)
@@ -258,40 +270,10 @@ def count_rows(batch, n_range, bits, masks, slots, ids, counts, indptr):
 
 
 @jit(cache=True, nogil=True)
-def _sort(values, spare, n, top):
-    """Sort ``values[:n]`` by their upper halves, which are at most `top`.
-
-    Counting sort, byte after byte; short rows by insertion. Returns the sorted one
-    of the two arrays.
-    """
-    if n < 48:
-        for i in range(1, n):
-            value = values[i]
-            j = i - 1
-            while j >= 0 and values[j] > value:
-                values[j + 1] = values[j]
-                j -= 1
-            values[j + 1] = value
-        return values
-    digit = np.uint64(32)
-    starts = np.empty(256, dtype=np.int64)
-    while top > _ZERO:
-        starts[:] = 0
-        for i in range(n):
-            starts[(values[i] >> digit) & _BYTE] += 1
-        total = 0
-        for b in range(256):
-            size = starts[b]
-            starts[b] = total
-            total += size
-        for i in range(n):
-            b = (values[i] >> digit) & _BYTE
-            spare[starts[b]] = values[i]
-            starts[b] += 1
-        values, spare = spare, values
-        digit += np.uint64(8)
-        top = top >> np.uint64(8)
-    return values
+def tally(ids, df):
+    """Add to `df` how often each id is stored."""
+    for k in range(len(ids)):
+        df[ids[k]] += 1
 
 
 @jit(cache=True, nogil=True)
@@ -315,8 +297,9 @@ def find_rows(batch, n_range, bits, masks, slots, top, ids, counts, indptr):
     last = slots.shape[1] - 1
     most_symbols, most_keys = _longest(batch, n_range)
     words = np.zeros(most_symbols + len(masks), dtype=np.uint64)
-    high = np.empty(most_keys, dtype=np.uint64)
-    low = np.empty(most_keys if wide else 0, dtype=np.uint64)
+    high = np.empty(most_keys + 1, dtype=np.uint64)
+    low = np.empty(most_keys + 1 if wide else 0, dtype=np.uint64)
+    places = np.empty((4, 256), dtype=np.int64)
     found = np.empty(most_keys, dtype=np.uint64)
     spare = np.empty(most_keys, dtype=np.uint64)
     shift = _shift_of(slots.shape[0])
@@ -324,13 +307,14 @@ def find_rows(batch, n_range, bits, masks, slots, top, ids, counts, indptr):
     for row in range(len(indptr) - 1):
         indptr[row] = k
         n_keys = _fill_keys(batch, row, n_range, bits, masks, words, high, low)
+        high[n_keys] = _touch(slots, high, low, n_keys, shift)
         n_found = 0
         for i in range(n_keys):
             h = _seek(slots, high[i], low[i] if wide else _ZERO, shift)
             if slots[h, 0] != _ZERO:
                 found[n_found] = slots[h, last] - (_ONE << _ID)
                 n_found += 1
-        ordered = _sort(found, spare, n_found, np.uint64(top))
+        ordered = sort_numbers(found, spare, places, n_found, np.uint64(top))
         for i in range(n_found):
             value = np.int32(ordered[i] >> _ID)
             if k > indptr[row] and ids[k - 1] == value:
@@ -345,150 +329,68 @@ def find_rows(batch, n_range, bits, masks, slots, top, ids, counts, indptr):
 
 
 @jit(cache=True, nogil=True)
-def merge_sorted(high_a, low_a, high_b, low_b):
-    """Merge two sorted arrays of keys, each without repetitions.
+def _is_before(high_a, low_a, i, high_b, low_b, j):
+    """Tell whether key i of a comes before key j of b, the ends being last."""
+    if i == len(high_a) or j == len(high_b):
+        return j == len(high_b)
+    if high_a[i] != high_b[j] or len(low_a) == 0:
+        return high_a[i] < high_b[j]
+    return low_a[i] < low_b[j]
+
+
+@jit(cache=True, nogil=True)
+def merge(a, b):
+    """Merge two sorted lists of different n-grams.
+
+    Parameters
+    ----------
+    a, b : tuple of ndarray
+        high, low (empty if keys are one word), first and df of
+        :class:`tweetclf.features._counting.Grams`.
 
     Returns
     -------
-    source : ndarray of int64
-        Where each merged key is from: i is ``a[i]``, ``len(a) + j`` is ``b[j]``,
-        if a does not have it.
-    place : ndarray of int64, shape (len(b),)
-        Where each key of b is among the merged ones.
+    high, low, first, df : ndarray
+        Of the merged list; new n-grams of b are numbered on in b's order.
+    ids : ndarray of int32
+        The new id of each id of b.
     """
+    high_a, low_a, first_a, df_a = a
+    high_b, low_b, first_b, df_b = b
     n_a, n_b = len(high_a), len(high_b)
-    wide = len(low_a) > 0 or len(low_b) > 0
-    source = np.empty(n_a + n_b, dtype=np.int64)
-    place = np.empty(n_b, dtype=np.int64)
-    i = j = k = 0
-    while i < n_a or j < n_b:
-        if j == n_b:
-            a_first, equal = True, False
-        elif i == n_a:
-            a_first, equal = False, False
-        else:
-            a_first, equal = high_a[i] < high_b[j], high_a[i] == high_b[j]
-            if wide and equal:
-                a_first, equal = low_a[i] < low_b[j], low_a[i] == low_b[j]
-        if equal:
-            source[k] = i
-            place[j] = k
+    ids = np.ones(n_b, dtype=np.int32)
+    i = j = 0
+    while j < n_b:
+        if _is_before(high_a, low_a, i, high_b, low_b, j):
             i += 1
-            j += 1
-        elif a_first:
-            source[k] = i
+            continue
+        if not _is_before(high_b, low_b, j, high_a, low_a, i):
+            ids[first_b[j]] = 0
             i += 1
-        else:
-            source[k] = n_a + j
-            place[j] = k
+        j += 1
+    new = 0
+    for number in range(n_b):
+        if ids[number] > 0:
+            ids[number] = n_a + new
+            new += 1
+    high = np.empty(n_a + new, dtype=np.uint64)
+    low = np.empty(n_a + new if len(low_a) > 0 else 0, dtype=np.uint64)
+    first = np.empty(n_a + new, dtype=np.int32)
+    df = np.empty(n_a + new, dtype=np.int64)
+    i = j = 0
+    for k in range(n_a + new):
+        if j < n_b and _is_before(high_b, low_b, j, high_a, low_a, i):
+            high[k], first[k], df[k] = high_b[j], ids[first_b[j]], df_b[j]
+            if len(low) > 0:
+                low[k] = low_b[j]
             j += 1
-        k += 1
-    return source[:k].copy(), place
-
-
-@jit(cache=True, nogil=True)
-def number_rows(ids, counts, indptr, rows, numbers, df, tf):
-    """Give the ids of some rows numbers in the order of occurrence.
-
-    Parameters
-    ----------
-    ids, counts, indptr : ndarray
-        Rows of ids, each in the order of occurrence.
-    rows : ndarray of int64
-        Which rows, in which order.
-    numbers : ndarray of int32
-        Filled with the number of each id that occurs.
-    df, tf : ndarray of int64
-        Filled with in how many of the rows each id occurs, and how often in all.
-    """
-    n = 0
-    for row in rows:
-        for k in range(indptr[row], indptr[row + 1]):
-            i = ids[k]
-            if df[i] == 0:
-                numbers[i] = n
-                n += 1
-            df[i] += 1
-            tf[i] += 1 if len(counts) == 0 else counts[k]
-
-
-@jit(cache=True, nogil=True)
-def count_known(ids, indptr, rows, columns):
-    """Return how many values of some rows have a column."""
-    n = 0
-    for row in rows:
-        for k in range(indptr[row], indptr[row + 1]):
-            n += columns[ids[k]] >= 0
-    return n
-
-
-@jit(cache=True, nogil=True)
-def weigh_rows(part, numbers, columns, top, tf, idf, norm, indices, data, indptr, at):
-    """Write rows of TF-IDF weights.
-
-    Parameters
-    ----------
-    part : tuple of ndarray
-        ids, counts, indptr and which rows to take. Counts may be empty: all are 1.
-    numbers : ndarray of int32
-        Each row is stored in the order of the numbers of its ids; empty: as it is.
-    columns : ndarray of int32
-        The column of each number (without numbers: of each id); -1: left out.
-    top : int
-        The largest number.
-    tf, idf : ndarray
-        Weight of each count and of each column; empty: 1.
-    norm : int
-        1 or 2 for rows of unit l1 or l2 norm; 0 for none.
-    indices, data, indptr : ndarray
-        The result, filled from the position `at` on.
-    at : int
-        The position.
-
-    Returns
-    -------
-    int
-        The position behind the last row.
-    """
-    ids, counts, starts, rows = part
-    longest = 0
-    for row in rows:
-        longest = max(longest, starts[row + 1] - starts[row])
-    values = np.empty(longest, dtype=np.uint64)
-    spare = np.empty(longest, dtype=np.uint64)
-    k = at
-    for r in range(len(rows)):
-        start, stop = starts[rows[r]], starts[rows[r] + 1]
-        indptr[r] = k
-        begin = k
-        n = 0
-        for j in range(start, stop):
-            number = ids[j] if len(numbers) == 0 else numbers[ids[j]]
-            if number < 0 or columns[number] < 0:
-                continue
-            count = _ONE if len(counts) == 0 else np.uint64(counts[j])
-            values[n] = (np.uint64(number) << _ID) | count
-            n += 1
-        ordered = values
-        if len(numbers) > 0:
-            ordered = _sort(values, spare, n, np.uint64(top))
-        total = 0.0
-        for j in range(n):
-            column = columns[ordered[j] >> _ID]
-            indices[k] = column
-            data[k] = 1
-            if len(tf) > 0:
-                data[k] = tf[ordered[j] & _LOWER]
-            if len(idf) > 0:
-                data[k] *= idf[column]
-            if norm == 2:
-                total += data[k] * data[k]
-            elif norm == 1:
-                total += abs(data[k])
-            k += 1
-        if total != 0.0:
-            scale = np.sqrt(total) if norm == 2 else total
-            for j in range(begin, k):
-                data[j] /= scale
-    indptr[len(rows)] = k
-    return k
+            continue
+        high[k], first[k], df[k] = high_a[i], first_a[i], df_a[i]
+        if len(low) > 0:
+            low[k] = low_a[i]
+        if j < n_b and not _is_before(high_a, low_a, i, high_b, low_b, j):
+            df[k] += df_b[j]
+            ids[first_b[j]] = first_a[i]
+            j += 1
+        i += 1
+    return high, low, first, df, ids

@@ -10,13 +10,17 @@ import numpy as np
 __all__ = ["idf_of", "kept_grams"]
 
 
-def kept_grams(df: np.ndarray, tf: np.ndarray, n_texts: int, limits: Any) -> np.ndarray:
+def kept_grams(
+    df: np.ndarray, tf: np.ndarray | None, n_texts: int, limits: Any
+) -> np.ndarray:
     """Return the positions of the n-grams that become columns.
 
     Parameters
     ----------
-    df, tf : ndarray of int64
-        In how many texts each n-gram occurs, and how often in all; in order.
+    df : ndarray of int64
+        In how many texts each n-gram occurs, in order.
+    tf : ndarray of int64 or None
+        How often each occurs in all; None: count once a text.
     n_texts : int
         Number of texts.
     limits : vectorizer
@@ -41,7 +45,8 @@ def kept_grams(df: np.ndarray, tf: np.ndarray, n_texts: int, limits: Any) -> np.
     limit = limits.max_features
     if limit is not None and len(kept) > limit:
         # Ties fall as argsort has them on these very numbers of this very type.
-        frequent = (-tf[kept].astype(limits.dtype)).argsort()[:limit]
+        often = df if tf is None else tf
+        frequent = (-often[kept].astype(limits.dtype)).argsort()[:limit]
         kept = np.sort(kept[frequent])
     if len(kept) == 0:
         raise ValueError(

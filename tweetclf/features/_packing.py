@@ -25,6 +25,7 @@ This module needs NumPy alone: predicting one tweet must not wait for SciPy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ __all__ = [
     "TooWideError",
     "find_keys",
     "keys_of_windows",
+    "pack",
     "repack",
     "symbols_of_keys",
     "windows",
@@ -185,13 +187,19 @@ def symbols_of_keys(keys: Keys, layout: Layout) -> np.ndarray:
         The symbols.
     """
     result = np.empty((len(keys.high), layout.width), dtype=np.uint32)
+    for k, column in enumerate(_columns(keys, layout)):
+        result[:, k] = column
+    return result
+
+
+def _columns(keys: Keys, layout: Layout) -> Iterator[np.ndarray]:
+    """Yield the first symbols of all keys, their second symbols and so on."""
     mask = np.uint64((1 << layout.bits) - 1)
     for k in range(layout.width):
         word = keys.high if k < layout.per_word else keys.low
         assert word is not None
         shift = np.uint64(64 - layout.bits * (k % layout.per_word + 1))
-        result[:, k] = (word >> shift) & mask
-    return result
+        yield (word >> shift) & mask
 
 
 def repack(keys: Keys, old: Layout, numbers: np.ndarray, new: Layout) -> Keys:
@@ -212,16 +220,17 @@ def repack(keys: Keys, old: Layout, numbers: np.ndarray, new: Layout) -> Keys:
     """
     if old == new and np.array_equal(numbers, np.arange(len(numbers))):
         return keys
-    words = [np.zeros(len(keys.high), dtype=np.uint64) for _ in range(new.n_words)]
     numbers = numbers.astype(np.uint64)
-    mask = np.uint64((1 << old.bits) - 1)
-    for k in range(old.width):
-        word = keys.high if k < old.per_word else keys.low
-        assert word is not None
-        shift = np.uint64(64 - old.bits * (k % old.per_word + 1))
-        symbols = numbers[(word >> shift) & mask]
-        shift = np.uint64(64 - new.bits * (k % new.per_word + 1))
-        words[k // new.per_word] |= symbols << shift
+    columns = (numbers[column] for column in _columns(keys, old))
+    return pack(columns, new, len(keys.high))
+
+
+def pack(columns: Iterable[np.ndarray], layout: Layout, n_keys: int) -> Keys:
+    """Return keys from their first symbols, their second symbols and so on."""
+    words = [np.zeros(n_keys, dtype=np.uint64) for _ in range(layout.n_words)]
+    for k, column in enumerate(columns):
+        shift = np.uint64(64 - layout.bits * (k % layout.per_word + 1))
+        words[k // layout.per_word] |= column.astype(np.uint64, copy=False) << shift
     return Keys(*words)
 
 

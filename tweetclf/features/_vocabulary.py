@@ -101,7 +101,7 @@ class NgramVocabulary(Mapping[str, int]):
         TooWideError
             If a term is too long to be packed.
         """
-        kept = {t: c for t, c in terms.items() if isinstance(t, str)}
+        kept = {str(t): c for t, c in terms.items() if isinstance(t, str)}
         alphabet: Alphabet
         if reader.analyzer == "word":
             alphabet = Tokens.of_terms(list(kept))
@@ -207,6 +207,10 @@ class NgramVocabulary(Mapping[str, int]):
         if self.columns is None or len(self) == 0:
             return found
         return np.where(found < 0, -1, self.columns[found])
+
+    def is_read_by(self, reader: Reader) -> bool:
+        """Tell whether what `reader` reads are symbols of this kind of alphabet."""
+        return isinstance(self.alphabet, Tokens) == (reader.analyzer == "word")
 
     def slots(self) -> np.ndarray:
         """Return the hash table of the kernels, made when it is first needed."""

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from tweetclf.features import _arrays, _kernels
+from tweetclf.features import _arrays, _row_kernels
 from tweetclf.features._arrays import Rows
 from tweetclf.features._counting import in_threads
 from tweetclf.utils._sklearn import _align_api_if_sparse
@@ -69,8 +69,8 @@ class Ingredient(NamedTuple):
     chosen : ndarray of int64 or None
         Which rows to take; None: all.
     numbers : ndarray of int32 or None
-        The number of each id, in the order of which rows are stored, or -1; None:
-        ids are numbers, and rows stored as they are.
+        The number of each id, in the order of which rows are stored, or -1 for one
+        to leave out; None: ids are numbers, and rows in order.
     nnz : int
         How many values are stored in the end.
     """
@@ -102,7 +102,7 @@ def weigh(
         The rows, in order. The list is emptied, so that counts are freed as weights
         are made.
     columns : ndarray of int32 or None
-        The column of each number, or -1; None: numbers are columns.
+        The column of each number; None: numbers are columns.
     n_columns : int
         Number of columns.
     weighting : Weighting
@@ -113,6 +113,10 @@ def weigh(
     csr_matrix or csr_array of shape (n_rows, n_columns)
         As scikit-learn is set.
     """
+    idf = weighting.idf
+    if idf is not None and columns is not None:
+        # By number: rows ascend in it, so that what is read together lies together.
+        idf = idf[columns]
     nnz = sum(item.nnz for item in ingredients)
     n_rows = sum(item.n_rows for item in ingredients)
     # As many as were counted: scikit-learn decides before any is left out.
@@ -122,10 +126,10 @@ def weigh(
         data = np.empty(nnz, dtype=weighting.dtype)
         indices = np.empty(nnz, dtype=short)
         indptr = np.zeros(n_rows + 1, dtype=short)
-        _fill(ingredients, columns, n_columns, weighting, (data, indices, indptr))
+        _fill(ingredients, columns, idf, weighting, (data, indices, indptr))
         normalised = _OWN_NORMS
     else:
-        parts = [_by_arrays(item, columns, weighting) for item in ingredients]
+        parts = [_by_arrays(item, columns, idf, weighting) for item in ingredients]
         ingredients.clear()
         data = np.concatenate([part[0] for part in parts])
         indices = np.concatenate([part[1] for part in parts]).astype(short, copy=False)
@@ -140,7 +144,10 @@ def weigh(
 
 
 def _by_arrays(
-    item: Ingredient, columns: np.ndarray | None, weighting: Weighting
+    item: Ingredient,
+    columns: np.ndarray | None,
+    idf: np.ndarray | None,
+    weighting: Weighting,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows = item.rows
     if item.chosen is not None:
@@ -153,7 +160,7 @@ def _by_arrays(
         item.numbers,
         columns,
         tf,
-        weighting.idf,
+        idf,
         weighting.dtype,
     )
 
@@ -161,23 +168,22 @@ def _by_arrays(
 def _fill(
     ingredients: list[Ingredient],
     columns: np.ndarray | None,
-    n_columns: int,
+    idf: np.ndarray | None,
     weighting: Weighting,
     result: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     """Write the matrix part by part, by kernels in threads."""
     data, indices, indptr = result
     nothing = np.empty(0, dtype=np.int32)
-    top = n_columns if columns is None else len(columns)
-    if columns is None:
-        columns = np.arange(n_columns, dtype=np.int32)
-    most = 1
+    weightless = np.empty(0, dtype=weighting.dtype)
+    tf = weightless
     if not weighting.binary:
         most = max((int(i.rows[1].max(initial=1)) for i in ingredients), default=1)
-    tf = weighting.tf(np.arange(1, most + 1))
-    tf = np.concatenate([np.zeros(1, weighting.dtype), tf])
-    idf = np.empty(0, weighting.dtype) if weighting.idf is None else weighting.idf
+        tf = np.concatenate([weightless, [0.0], weighting.tf(np.arange(1, most + 1))])
+        tf = tf.astype(weighting.dtype)
     norm = {None: 0, "l1": 1, "l2": 2}[weighting.norm] if _OWN_NORMS else 0
+    tops = [len(i.numbers) for i in ingredients if i.numbers is not None]
+    top = max(tops, default=0) if columns is None else len(columns)
     at = np.cumsum([0, *(item.nnz for item in ingredients)]).tolist()
     row = np.cumsum([0, *(item.n_rows for item in ingredients)]).tolist()
     # Each is taken out by the thread that uses it, and freed there.
@@ -189,13 +195,13 @@ def _fill(
         assert item is not None
         ids, counts, starts = item.rows
         chosen = np.arange(item.n_rows) if item.chosen is None else item.chosen
-        end = _kernels.weigh_rows(
+        end = _row_kernels.weigh_rows(
             (ids, nothing if weighting.binary else counts, starts, chosen),
             nothing if item.numbers is None else item.numbers,
-            columns,
+            nothing if columns is None else columns,
+            weightless if idf is None else idf,
             top,
             tf,
-            idf,
             norm,
             indices,
             data,

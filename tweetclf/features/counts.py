@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from tweetclf.features import _arrays, _kernels
+from tweetclf.features import _arrays, _row_kernels
 from tweetclf.features._arrays import Rows
 from tweetclf.features._counting import Grams, Part, merge_grams
 from tweetclf.features._packing import TooWideError
@@ -41,7 +41,7 @@ class ListedGrams:
     terms: list[Any]
     first: np.ndarray
     df: np.ndarray
-    tf: np.ndarray
+    tf: np.ndarray | None
 
     def vocabulary(self, kept: np.ndarray, first: np.ndarray) -> dict[Any, int]:
         """Return the vocabulary of the features at the positions `kept`."""
@@ -125,15 +125,26 @@ def merge_any(a: Grams | ListedGrams, b: Grams | ListedGrams) -> Grams | ListedG
             return merge_grams([a, b])[0]
         except TooWideError:
             pass
-    totals: dict[Any, list[int]] = {}
-    for grams in map(_listed, (a, b)):
+    numbers: dict[Any, int] = {}
+    listed = [_listed(a), _listed(b)]
+    for grams in listed:
         for at in np.argsort(grams.first).tolist():
-            total = totals.setdefault(grams.terms[at], [len(totals), 0, 0])
-            total[1] += int(grams.df[at])
-            total[2] += int(grams.tf[at])
-    terms = sorted(totals)
-    table = np.array([totals[term] for term in terms], np.int64).reshape(-1, 3)
-    return ListedGrams(terms, table[:, 0].astype(np.int32), table[:, 1], table[:, 2])
+            numbers.setdefault(grams.terms[at], len(numbers))
+    terms = sorted(numbers)
+    places = {term: at for at, term in enumerate(terms)}
+    where = [np.fromiter(map(places.__getitem__, g.terms), np.int64) for g in listed]
+
+    def total(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
+        both = np.zeros(len(terms), dtype=np.int64)
+        both[where[0]] += mine
+        both[where[1]] += other
+        return both
+
+    tf = None
+    if a.tf is not None and b.tf is not None:
+        tf = total(a.tf, b.tf)
+    first = np.fromiter(map(numbers.__getitem__, terms), np.int32)
+    return ListedGrams(terms, first, total(a.df, b.df), tf)
 
 
 def parameter_key(vectorizer: Any) -> tuple[tuple[str, Any], ...]:
@@ -317,7 +328,7 @@ class NgramCounts:
     def count_known(self, chosen: np.ndarray, columns: np.ndarray) -> int:
         """Return how many values of some rows have a column."""
         if has_numba():
-            return int(_kernels.count_known(self.ids, self.indptr, chosen, columns))
+            return int(_row_kernels.count_known(self.ids, self.indptr, chosen, columns))
         ids, _, _ = _arrays.take_rows(self.rows, chosen)
         return int((columns[ids] >= 0).sum())
 
@@ -346,26 +357,33 @@ class NgramCounts:
         columns[self.grams.first] = found
         return columns
 
-    def of_rows(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def of_rows(
+        self, chosen: np.ndarray, *, totals: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return numbers, document and term frequencies over some rows.
 
         Parameters
         ----------
         chosen : ndarray of int64
             Which rows, in order.
+        totals : bool
+            Whether term frequencies are wanted.
 
         Returns
         -------
         numbers : ndarray of int32
             The number of each id in the order of first occurrence in these rows;
             -1 for ids that do not occur.
-        df, tf : ndarray of int64
-            In how many of the rows each id occurs, and how often in all.
+        df : ndarray of int64
+            In how many of the rows each id occurs.
+        tf : ndarray of int64 or None
+            How often each occurs in all, if wanted.
         """
         n_ids = self.shape[1]
         if has_numba():
             numbers = np.full(n_ids, -1, dtype=np.int32)
-            df, tf = np.zeros((2, n_ids), dtype=np.int64)
-            _kernels.number_rows(*self.rows, chosen, numbers, df, tf)
-            return numbers, df, tf
+            df = np.zeros(n_ids, dtype=np.int64)
+            tf = np.zeros(n_ids if totals else 0, dtype=np.int64)
+            _row_kernels.number_rows(*self.rows, chosen, numbers, df, tf)
+            return numbers, df, tf if totals else None
         return _arrays.number_rows(self.rows, chosen, n_ids)

@@ -148,14 +148,16 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         )
 
     def _count_parts(
-        self, texts: Any, *, counted: bool, kept: bool = True
+        self, texts: Any, *, counted: bool, totals: bool = False, kept: bool = True
     ) -> tuple[list[Part], Any, list[np.ndarray | None]]:
         """Count texts; return their parts and all n-grams, by new ids for each part."""
         analyze = self.build_analyzer()
         reader = self._reader()
         if reader is not None:
             try:
-                parts = count_texts(reader, texts, counted=counted, kept=kept)
+                parts = count_texts(
+                    reader, texts, counted=counted, totals=totals, kept=kept
+                )
                 return parts, *merge_grams([part.grams for part in parts])
             except (TooWideError, UnreadableError):
                 pass
@@ -165,15 +167,17 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
     def _known(self, reader: Reader | None) -> NgramVocabulary | None:
         """Return the vocabulary as the engine can look it up, or None."""
         vocabulary = self.vocabulary_
-        if reader is None or isinstance(vocabulary, NgramVocabulary):
-            return vocabulary if reader is not None else None
+        if reader is None:
+            return None
+        if isinstance(vocabulary, NgramVocabulary) and vocabulary.is_read_by(reader):
+            return vocabulary
         size = len(vocabulary)
         if self._packed is None or (
             self._packed[0] is not vocabulary or self._packed[1] != size
         ):
             packed = None
             with contextlib.suppress(TooWideError):
-                packed = NgramVocabulary.of_terms(vocabulary, reader)
+                packed = NgramVocabulary.of_terms(dict(vocabulary), reader)
             self._packed = vocabulary, size, packed
         return self._packed[2]
 
@@ -258,17 +262,12 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
                     )
                     break
 
-    def _float(self) -> np.dtype:
-        """Return the type of weights: scikit-learn takes integers to float64."""
-        dtype = np.dtype(self.dtype)
-        return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
-
     def _weighting(self) -> Weighting:
         # As fitted, like scikit-learn: not as set since then.
         tfidf = self._tfidf
         idf = getattr(tfidf, "idf_", None)
         return Weighting(
-            self._float(), self.binary, tfidf.sublinear_tf, tfidf.norm, idf
+            np.dtype(self.dtype), self.binary, tfidf.sublinear_tf, tfidf.norm, idf
         )
 
     def _learn(
@@ -286,7 +285,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         n_texts : int
             Number of texts.
         """
-        kept = kept_grams(df, df if self.binary else tf, n_texts, self)
+        kept = kept_grams(df, None if self.binary else tf, n_texts, self)
         self.vocabulary_ = grams.vocabulary(kept, numbers)
         self._learn_idf(df[kept], n_texts)
         columns = np.full(len(numbers), -1, dtype=np.int32)
@@ -297,14 +296,14 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         self._tfidf.n_features_in_ = len(df)
         if self.use_idf:
             self._tfidf.idf_ = idf_of(
-                df, n_texts, smooth=self.smooth_idf, dtype=self._float()
+                df, n_texts, smooth=self.smooth_idf, dtype=np.dtype(self.dtype)
             )
 
     def _df_of(self, found: list[Rows]) -> np.ndarray:
         """Return in how many rows each column of the vocabulary occurs."""
         df = np.zeros(len(self.vocabulary_), dtype=np.int64)
         for part in found:
-            df += tally(part, len(df))[0]
+            df += tally(part[0], len(df))
         return df
 
     def _matrix(self, ingredients: list[Ingredient], columns: np.ndarray | None) -> Any:
@@ -329,7 +328,12 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             self._learn_idf(self._df_of(found), n_texts)
             items = [Ingredient(part, None, None, len(part[0])) for part in found]
             return self._matrix(items, None)
-        parts, grams, own = self._count_parts(texts, counted=not self.binary, kept=rows)
+        parts, grams, own = self._count_parts(
+            texts,
+            counted=not self.binary and (rows or self._needs_totals()),
+            totals=self._needs_totals(),
+            kept=rows,
+        )
         n_texts = sum(part.n_texts for part in parts)
         columns = self._learn(grams, grams.first, grams.df, grams.tf, n_texts)
         if not rows:
@@ -340,15 +344,20 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             part = parts.pop(0)
             if numbers is None:
                 numbers = np.arange(len(part.grams.first), dtype=np.int32)
-            nnz = part.grams.df[columns[numbers[part.grams.first]] >= 0].sum()
+            if len(self.vocabulary_) < len(columns):
+                numbers = np.where(columns[numbers] < 0, -1, numbers)
+            nnz = part.grams.df[numbers[part.grams.first] >= 0].sum()
             items.append(Ingredient(part.rows, None, numbers, int(nnz)))
             del part
         return self._matrix(items, columns)
 
+    def _needs_totals(self) -> bool:
+        """Tell whether term frequencies decide which n-grams are kept."""
+        return self.max_features is not None and not self.binary
+
     def _is_odd(self) -> bool:
         """Tell whether the type of weights is scikit-learn's business."""
-        dtype = np.dtype(self.dtype)
-        return dtype not in (np.float32, np.float64, np.int32, np.int64)
+        return np.dtype(self.dtype) not in (np.float32, np.float64)
 
     # scikit-learn's methods
 
@@ -477,7 +486,10 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             self._stream = df, n_texts
             self._learn_idf(df, n_texts)
             return self
-        parts, grams, _ = self._count_parts(texts, counted=not self.binary, kept=False)
+        totals = self._needs_totals()
+        parts, grams, _ = self._count_parts(
+            texts, counted=totals, totals=totals, kept=False
+        )
         n_texts = sum(part.n_texts for part in parts)
         if stream is not None:
             grams, n_texts = merge_any(stream[0], grams), stream[1] + n_texts
@@ -514,6 +526,11 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         )
 
     def _check_counts(self, counts: NgramCounts) -> None:
+        if self._is_odd():
+            raise DataError(
+                f"{type(self).__name__}: counts are weighed as float32 or float64; "
+                f"dtype is {np.dtype(self.dtype)}."
+            )
         key = parameter_key(self)
         if counts.key != key:
             names = [
@@ -548,7 +565,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         if chosen is None:
             chosen = np.arange(len(counts))
         require_texts(chosen, caller=type(self).__name__)
-        numbers, df, tf = counts.of_rows(chosen)
+        numbers, df, tf = counts.of_rows(chosen, totals=self._needs_totals())
         if self.fixed_vocabulary_:
             column_of = self._columns_of(counts)
             totals = np.zeros(len(self.vocabulary_), dtype=np.int64)
@@ -559,12 +576,14 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             return self._matrix([item], None)
         first = counts.grams.first
         with self._explained(chosen):
+            often = None if tf is None else tf[first]
             columns = self._learn(
-                counts.grams, numbers[first], df[first], tf[first], len(chosen)
+                counts.grams, numbers[first], df[first], often, len(chosen)
             )
         column_of = np.where(numbers < 0, -1, columns[numbers])
         self._matched = weakref.ref(counts), self.vocabulary_, column_of
         nnz = int(df[column_of >= 0].sum())
+        numbers[column_of < 0] = -1
         return self._matrix([Ingredient(counts.rows, chosen, numbers, nnz)], columns)
 
     def transform_counts(self, counts: NgramCounts, rows: Any = None) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features import NgramVocabulary
 
 __all__ = ["ALLOWED", "DROPPED", "check_state", "class_named", "finish", "name_of"]
 
@@ -91,7 +92,9 @@ DROPPED: dict[str, frozenset[str]] = {
     "sklearn.linear_model.SGDClassifier": frozenset({"_loss_function_"}),
     "sklearn.linear_model.SGDRegressor": frozenset({"_loss_function_"}),
     "sklearn.model_selection.TunedThresholdClassifierCV": frozenset({"_curve_scorer"}),
-    "tweetclf.features.NgramTfidfVectorizer": _MEMORY_ADDRESS,
+    # What partial_fit learnt: a model that is loaded predicts, it does not go on.
+    "tweetclf.features.NgramTfidfVectorizer": _MEMORY_ADDRESS
+    | {"_matched", "_packed", "_stream"},
 }
 
 _HINTS = {
@@ -181,6 +184,8 @@ def _check_function_transformer(state: dict[str, Any]) -> None:
 
 def _check_vocabulary(state: dict[str, Any]) -> None:
     vocabulary = state.get("vocabulary_", {})
+    if isinstance(vocabulary, NgramVocabulary):
+        return
     _require(isinstance(vocabulary, dict), "a vocabulary_ is not a dict")
     rows = np.fromiter(vocabulary.values(), np.int64, count=len(vocabulary))
     _require(

@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features import NgramVocabulary
+from tweetclf.features._front_coding import from_arrays
 from tweetclf.persistence.allowed import DROPPED, check_state, class_named, finish
 from tweetclf.persistence.encode import BUILTIN_TYPES, SPARSE_TYPES
 from tweetclf.utils._sklearn import SIMPLE_METHODS, MetadataRequest
@@ -56,6 +58,7 @@ class Decoder:
                 node, frozenset(self._list(node, False))
             ),
             "list": self._list,
+            "ngrams": self._ngrams,
             "object": self._object,
             "object_array": self._object_array,
             "ordered_dict": lambda node: self._mapping(node, OrderedDict()),
@@ -166,6 +169,11 @@ class Decoder:
         if len(numbers) != len(words):
             raise ModelFormatError("a vocabulary repeats a word")
         return self._register(node, numbers)
+
+    def _ngrams(self, node: dict[str, Node]) -> NgramVocabulary:
+        # Whatever the kernels would trip over is refused there.
+        arrays = {name: self._fetch(key) for name, key in node["arrays"].items()}
+        return self._register(node, from_arrays(arrays))
 
     # Numbers and arrays
 

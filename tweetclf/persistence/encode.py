@@ -17,6 +17,8 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features import NgramVocabulary
+from tweetclf.features._front_coding import to_arrays
 from tweetclf.persistence.allowed import DROPPED, check_state, name_of
 from tweetclf.utils._sklearn import SIMPLE_METHODS, MetadataRequest
 from tweetclf.utils.strings import pack_strings
@@ -111,6 +113,10 @@ class Encoder:
             return self._array(value, where)
         if sparse.issparse(value):
             return self._sparse(value, where)
+        if kind is NgramVocabulary:
+            arrays = to_arrays(value)
+            names = {name: self._store(array) for name, array in arrays.items()}
+            return {"$": "ngrams", "arrays": names}
         return self._object(value, where)
 
     def _sequence(self, value: Any, kind: str, where: str) -> dict[str, Node]:
