@@ -1,14 +1,17 @@
-"""The examples of docs/persistence.md run."""
+"""The examples of the documentation run."""
 
 from __future__ import annotations
 
 import doctest
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def test_examples():
-    results = doctest.testfile(str(DOCS / "persistence.md"), module_relative=False)
+@pytest.mark.parametrize("page", ["persistence.md", "prediction.md"])
+def test_examples(page):
+    results = doctest.testfile(str(DOCS / page), module_relative=False)
     assert results.attempted > 5
     assert results.failed == 0
