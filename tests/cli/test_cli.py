@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import tweetclf
 from tweetclf._version import __version__
 from tweetclf.cli import doctor, main
 from tweetclf.cli._main import COMMANDS
@@ -440,6 +441,36 @@ def test_interrupt_is_130_and_keeps_finished_runs(tmp_path: Path) -> None:
     assert records
     for path in records:
         json.loads(path.read_text("utf-8"))
+
+
+def test_help_imports_next_to_nothing() -> None:
+    # An editable install's finder is loaded by the interpreter itself.
+    code = (
+        "import sys\nbefore = set(sys.modules)\nfrom tweetclf.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(*sorted(set(sys.modules) - before), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(tweetclf.__file__).parents[1])},
+    )
+    loaded = done.stderr.split()
+    ours = [name for name in loaded if name.startswith("tweetclf")]
+    assert ours == [
+        "tweetclf",
+        "tweetclf._version",
+        "tweetclf.cli",
+        "tweetclf.cli._main",
+        "tweetclf.cli._output",
+        "tweetclf.exceptions",
+        "tweetclf.utils",
+        "tweetclf.utils.lazy",
+    ]
+    for slow in ("json", "difflib", "inspect", "dataclasses", "logging", "numpy"):
+        assert slow not in loaded
 
 
 def test_help_is_quick() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from tweetclf.utils.jit import jit, kernels_pay
@@ -81,10 +83,19 @@ def add_rows(
             (weights, position, indptr), shape=(len(lengths), len(used))
         )
         return member @ np.ascontiguousarray(matrix[used])
+    longest = int(lengths.max(initial=0))
+    total = np.zeros((len(lengths), matrix.shape[1]), dtype=np.float32)
+    if len(lengths) < longest:
+        for i, (a, b) in enumerate(itertools.pairwise(indptr.tolist())):
+            if a < b:
+                products = weights[a:b, None] * matrix[rows[a:b]]
+                # Not sum, which adds in pairs: the last bit differs. Like the others
+                # it begins at 0, which makes 0 of -0.
+                total[i] = np.add.accumulate(products)[-1] + np.float32(0)
+        return total
     # Long sums first, so that those with a k-th row are the first ones.
     order = np.argsort(-lengths, kind="stable")
-    total = np.zeros((len(lengths), matrix.shape[1]), dtype=np.float32)
-    begin, longest = indptr[:-1][order], int(lengths.max(initial=0))
+    begin = indptr[:-1][order]
     n_left = len(lengths) - np.searchsorted(
         lengths[order][::-1], np.arange(longest), side="right"
     )
