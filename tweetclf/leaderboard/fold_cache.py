@@ -205,7 +205,7 @@ class FoldCache:
             The fitted member. It is shared, and must not be changed.
         """
         try:
-            key = ("member", _identity(member), self._input_key(X)[0], joblib.hash(y))
+            key = ("member", identity(member), self._input_key(X)[0], joblib.hash(y))
             hash(key)
         except Exception:  # what cannot be described is not remembered
             return member.fit(X, y)
