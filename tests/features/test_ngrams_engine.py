@@ -415,6 +415,8 @@ def test_other_types_are_left_to_scikit_learn():
         counts = ours.count(TEXTS)
         with pytest.raises(DataError, match=f"dtype is {np.dtype(dtype)}"):
             ours.fit_transform_counts(counts)
+        with pytest.raises(DataError, match=f"dtype is {np.dtype(dtype)}"):
+            ours.partial_fit(TEXTS)
 
 
 def test_dict_in_place_of_the_vocabulary():

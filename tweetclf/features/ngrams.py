@@ -472,8 +472,15 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         -------
         NgramTfidfVectorizer
             This object.
+
+        Raises
+        ------
+        DataError
+            If the limits leave no n-gram of all texts so far. They are kept: go on
+            with the next ones.
         """
         texts = self._texts(raw_documents)
+        self._refuse_odd_types()
         stream = self._stream
         if stream is None:
             self._begin()
@@ -525,12 +532,15 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             *self._count_parts(texts, counted=True), parameter_key(self)
         )
 
-    def _check_counts(self, counts: NgramCounts) -> None:
+    def _refuse_odd_types(self) -> None:
         if self._is_odd():
             raise DataError(
                 f"{type(self).__name__}: counts are weighed as float32 or float64; "
                 f"dtype is {np.dtype(self.dtype)}."
             )
+
+    def _check_counts(self, counts: NgramCounts) -> None:
+        self._refuse_odd_types()
         key = parameter_key(self)
         if counts.key != key:
             names = [
