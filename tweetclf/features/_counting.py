@@ -83,7 +83,8 @@ def cut(texts: Sequence[str], reader: Reader) -> list[tuple[int, int]]:
     work = np.cumsum(sizes * per_point // (5 if reader.analyzer == "word" else 1) + 1)
     total = int(work[-1]) if len(work) else 0
     n_chunks = -(-total // _CHUNK)
-    if total >= _SPLIT:
+    # Words are cut by Python, which threads cannot share.
+    if total >= _SPLIT and reader.analyzer != "word":
         threads = n_threads()
         n_chunks = -(-n_chunks // threads) * threads
     marks = np.linspace(0, total, n_chunks + 1)[1:-1]

@@ -27,6 +27,8 @@ _OWN_NORMS = platform.machine().lower() in {"x86_64", "amd64"}
 _MOST_SHORT = np.iinfo(np.int32).max
 # So many values are worth a kernel.
 _SMALL = 50_000
+# For so few rows scikit-learn's checks of the matrix cost more than the norms.
+_FEW = 64
 
 
 class Weighting(NamedTuple):
@@ -172,7 +174,11 @@ def weighed_arrays(
         sizes = np.concatenate([np.diff(part[2]) for part in parts])
         indptr = np.zeros(n_rows + 1, dtype=short)
         np.cumsum(sizes, out=indptr[1:])
-        normalised = False
+        normalised = _OWN_NORMS and n_rows <= _FEW and weighting.norm is not None
+        if normalised:
+            norms = _arrays.row_norms(data, indptr, 2 if weighting.norm == "l2" else 1)
+            norms[norms == 0] = 1
+            data /= np.repeat(norms, sizes)
     return (data, indices, indptr), normalised
 
 
