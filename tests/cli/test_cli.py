@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import csv
 import io
 import json
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+import tweetclf
 from tweetclf._version import __version__
-from tweetclf.cli import main
+from tweetclf.cli import doctor, main
 from tweetclf.cli._main import COMMANDS
 from tweetclf.cli._tables import command_line
 from tweetclf.reports import read_json
@@ -289,6 +291,15 @@ def test_json_is_nothing_but_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["packages"]["numpy"]
 
 
+def test_doctor_knows_every_requirement() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
+    required = setup["options"]["install_requires"].split("\n")
+    assert {line.split()[0] for line in required if line} == set(doctor.CORE)
+    extras = set(setup["options.extras_require"]) - {"dev", "all"}
+    assert extras == set(doctor.EXTRAS)
+
+
 def test_errors_have_no_traceback_unless_asked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -430,6 +441,36 @@ def test_interrupt_is_130_and_keeps_finished_runs(tmp_path: Path) -> None:
     assert records
     for path in records:
         json.loads(path.read_text("utf-8"))
+
+
+def test_help_imports_next_to_nothing() -> None:
+    # An editable install's finder is loaded by the interpreter itself.
+    code = (
+        "import sys\nbefore = set(sys.modules)\nfrom tweetclf.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(*sorted(set(sys.modules) - before), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(tweetclf.__file__).parents[1])},
+    )
+    loaded = done.stderr.split()
+    ours = [name for name in loaded if name.startswith("tweetclf")]
+    assert ours == [
+        "tweetclf",
+        "tweetclf._version",
+        "tweetclf.cli",
+        "tweetclf.cli._main",
+        "tweetclf.cli._output",
+        "tweetclf.exceptions",
+        "tweetclf.utils",
+        "tweetclf.utils.lazy",
+    ]
+    for slow in ("json", "difflib", "inspect", "dataclasses", "logging", "numpy"):
+        assert slow not in loaded
 
 
 def test_help_is_quick() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -115,7 +116,10 @@ def test_broken_utf8_names_input_and_line(folder: Path) -> None:
         ("standard input", subprocess.run(argv, input=content, capture_output=True)),
     ):
         assert done.returncode == 1
-        assert f"error: {name}, line 9001: byte 0xf1 is".encode() in done.stderr
+        assert (
+            f"error: {name}, line 9001, character 3: byte 0xf1 is".encode()
+            in done.stderr
+        )
 
 
 @pytest.mark.parametrize(
@@ -144,6 +148,47 @@ def test_nothing_is_written_on_a_refusal(
     assert printed.out == ""
     assert main([*argv, "--output", "out.csv"]) == 1
     assert not Path("out.csv").exists()
+
+
+def test_files_are_unpacked_and_decoded(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(folder / "one")
+    text = "n;tweet_text\n1;qué lindo día ñ\n"
+    Path("t.csv.gz").write_bytes(gzip.compress(text.encode("cp1252")))
+    assert main(["predict", model, "t.csv.gz", "--encoding", "cp1252"]) == 0
+    expected = "n;tweet_text;prediction\n1;qué lindo día ñ;P\n"
+    assert capsys.readouterr().out == expected
+    assert main(["predict", model, "t.csv.gz"]) == 1
+    assert "t.csv.gz, line 2, character 5: byte 0xe9" in capsys.readouterr().err
+    Path("t.csv.gz").write_bytes(b"text\n")
+    assert main(["predict", model, "t.csv.gz"]) == 1
+    assert "no gzip file" in capsys.readouterr().err
+    assert main(["predict", model, "t.parquet"]) == 1
+    assert ".parquet files are not labelled" in capsys.readouterr().err
+    assert main(["predict", model, "absent.csv"]) == 1
+    assert "no file at absent.csv" in capsys.readouterr().err
+
+
+def test_quotation_marks_of_raw_tweets(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(
+        f'"qué {word} día" {word}\t{label}\n'
+        for word, label in [("lindo", "P"), ("feo", "N")] * 8
+    )
+    Path("t.tsv").write_text(f"text\tlabel\n{rows}", encoding="utf-8")
+    argv = ["predict", str(folder / "one"), "t.tsv"]
+    assert main(argv) == 1
+    printed = capsys.readouterr()
+    assert "t.tsv, line 2: " in printed.err
+    assert "--no-quotes" in printed.err
+    assert printed.out == ""
+    assert main([*argv, "--no-quotes"]) == 0
+    labelled = capsys.readouterr().out.splitlines()
+    assert labelled[1] == '"qué lindo día" lindo\tP\tP'
+    assert labelled[2] == '"qué feo día" feo\tN\tN'
+    assert main(["fit", "tfidf-lr", "t.tsv", "--no-quotes", "--output", "m"]) == 0
 
 
 def test_pairs_and_header_only_tables(

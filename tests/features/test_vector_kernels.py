@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweetclf.features import SIFVectorizer, WordVectors
+from tweetclf.features._average import add_rows
 from tweetclf.utils.jit import has_numba
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kernels_however_little_there_is_to_do():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tweetclf.utils.jit._PAYS", -1)
+        yield
+
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="there is one path only")
 words_or_broken = st.text(max_size=10) | st.sampled_from(
@@ -70,6 +79,28 @@ def test_averages_are_the_same_bits(texts, bucket, options):
     plain = without_numba(lambda: sif.fit_transform(texts))
     np.testing.assert_array_equal(ours, plain)
     np.testing.assert_array_equal(sif.fit(texts).transform(texts), plain)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 12), max_size=20),
+    zeros=st.booleans(),
+    seed=st.integers(0, 5),
+)
+def test_few_sums_have_the_bits_of_scipy(lengths, zeros, seed):
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(9, 5)).astype(np.float32)
+    if zeros:
+        matrix[rng.random(matrix.shape) < 0.7] = -0.0
+    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    rows = rng.integers(9, size=indptr[-1])
+    weights = rng.normal(size=indptr[-1]).astype(np.float32)
+    few = add_rows(rows, indptr, weights, matrix)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tweetclf.features._average._FEW", -1)
+        many = add_rows(rows, indptr, weights, matrix)
+    assert few.dtype == many.dtype == np.float32
+    np.testing.assert_array_equal(few.view(np.uint32), many.view(np.uint32))
 
 
 @pytest.fixture

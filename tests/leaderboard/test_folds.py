@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard import Protocol, RunStore, System, run_leaderboard
-from tweetclf.leaderboard.folds import FOLD_SEED, make_folds
-from tweetclf.tasks import Split, Task, get_metric
+from tweetclf.leaderboard.folds import FOLD_SEED, make_folds, rows_together
+from tweetclf.tasks import Split, Task, get_metric, load_task
+from tweetclf.tasks.holdout import text_keys
 
 KINDS = {
     "classes": np.array(["a", "b", "c"] * 40, dtype=object),
@@ -54,8 +57,87 @@ def test_labels_keep_their_shares_within_groups_of_texts() -> None:
 
 
 def test_fewer_texts_than_folds_are_refused() -> None:
-    with pytest.raises(DataError, match="3 different texts cannot make 5 folds"):
+    with pytest.raises(DataError, match="3 different texts or threads cannot make"):
         make_folds(KINDS["classes"], np.arange(120) % 3, 5)
+
+
+def _part(texts: list[str], clusters: list[str] | None) -> Split:
+    ids = tuple(map(str, range(len(texts))))
+    threads = None if clusters is None else tuple(clusters)
+    return Split("train", tuple(texts), None, ids, clusters=threads)
+
+
+def _joined(texts: list[str], clusters: list[str | None]) -> list[set[int]]:
+    """Merge rows that share a text or a cluster until nothing changes."""
+    units = [{i} for i in range(len(texts))]
+    for a in range(len(texts)):
+        for b in range(a):
+            shared = clusters[a] is not None and clusters[a] == clusters[b]
+            if texts[a] == texts[b] or shared:
+                one, other = (next(u for u in units if r in u) for r in (a, b))
+                if one is not other:
+                    units.remove(other)
+                    one |= other
+    return sorted(units, key=max)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz"))),
+    st.lists(st.sampled_from("abcdef"), max_size=8),
+)
+def test_texts_and_threads_are_followed_to_their_end(
+    threaded: list[tuple[str, str]], plain: list[str]
+) -> None:
+    texts = [text for text, _ in threaded]
+    threads = [thread for _, thread in threaded]
+    found = rows_together([_part(texts, threads), _part(plain, None)])
+    units = _joined(texts + plain, [*threads, *[None] * len(plain)])
+    # Each unit is called by its last row, on which recorded folds depend.
+    expected = {row: max(unit) for unit in units for row in unit}
+    assert found.tolist() == [expected[row] for row in range(len(found))]
+
+
+def test_a_text_may_be_called_like_a_thread() -> None:
+    assert rows_together([_part(["u", "a"], ["v", "u"])]).tolist() == [0, 1]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["rumoureval2017", "figlang-sarcasm"])
+def test_threads_of_real_tasks_stay_together(name: str, shared_data: Path) -> None:
+    task = load_task(name, data_dir=shared_data)
+    splits = [task.train, task.dev]
+    threads = np.array([t for split in splits for t in split.clusters])
+    texts = np.array([key for split in splits for key in text_keys(split)])
+    labels = np.concatenate([split.labels for split in splits])
+    together = rows_together(splits)
+    for inside, outside in make_folds(labels, together, 5):
+        assert not set(threads[inside]) & set(threads[outside])
+        assert not set(texts[inside]) & set(texts[outside])
+        assert 0.1 < len(outside) / len(labels) < 0.3
+
+
+def test_threads_of_a_task_come_into_one_fold(
+    toy_systems: list[System], tmp_path: Path
+) -> None:
+    """A model that knows a thread knows its labels; none may."""
+    rng = np.random.default_rng(2)
+    thread = rng.permutation(np.repeat(np.arange(40), 6))
+    gold = np.array(["N", "P"], dtype=object)[rng.integers(2, size=40)][thread]
+    texts = tuple(f"hilo{t} palabra{i}" for i, t in enumerate(thread))
+    ids = tuple(map(str, range(240)))
+    split = Split("train", texts, gold, ids, clusters=tuple(map(str, thread)))
+    metric = get_metric("accuracy", labels=("N", "P"))
+    task = Task(
+        "t", "1", "es", "binary", "binary", ("N", "P"), metric, {"train": split}
+    )
+    store = RunStore(tmp_path)
+    outcome = run_leaderboard(
+        [task], toy_systems[1:], store, protocol=Protocol("cv", 4)
+    )
+    folds = store.predictions(outcome.records[0])["folds"]
+    assert all(len(set(folds[thread == t])) == 1 for t in range(40))
+    assert outcome.records[0].score < 0.75
 
 
 def _repeated(kind: str) -> Task:

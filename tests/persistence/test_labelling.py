@@ -6,14 +6,16 @@ import io
 import json
 import resource
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tweetclf.exceptions import DataError
 from tweetclf.persistence.labelling import label_stream, open_source, takes_pairs
+from tweetclf.tasks.tables import read_table
 
 
 class LengthClassifier:
@@ -76,7 +78,7 @@ def test_batches_do_not_change_the_result() -> None:
         ("", "csv", {}, "in is empty"),
         ('{"text": "a"}\n{"text": 1}\n', "jsonl", {}, "line 2: 'text' must be a str"),
         ('{"text": "a"}\n{"b": 1}\n', "jsonl", {}, "line 2: 'text' .* missing"),
-        ("{\n", "jsonl", {}, "line 1: not JSON"),
+        ("{\n", "jsonl", {}, "line 1, column 2: no valid JSON"),
         ("[1]\n", "jsonl", {}, "line 1: expected a JSON object"),
     ],
 )
@@ -101,7 +103,7 @@ def test_proba_needs_a_model_that_has_them() -> None:
     ("text", "format", "options", "message"),
     [
         ("text,n,n,text\na,1,2,b\n", "csv", {}, "'text', 'n' more than once"),
-        ("text,,\na,1,2\n", "csv", {}, "'' more than once"),
+        (" text,text \na,b\n", "csv", {}, "'text' more than once"),
         ("\n \n,,\n", "csv", {}, "in is empty; a header"),
         ("b,c\n", "csv", {}, "which column holds the text"),
         ("text,b\n", "csv", {"text": "txt"}, "Did you mean 'text'"),
@@ -128,8 +130,13 @@ def test_proba_needs_a_model_that_has_them() -> None:
             {"proba": True},
             "in, line 2 already has a column 'p_long'",
         ),
-        ("[" * 100_000, "jsonl", {}, "in, line 1: not JSON .nested"),
-        ('{"text": ' + "1" * 5000 + "}", "jsonl", {}, "in, line 1: not JSON"),
+        ("[" * 100_000, "jsonl", {}, "in, line 1, column 1: no valid JSON .nested"),
+        (
+            '{"text": ' + "1" * 5000 + "}",
+            "jsonl",
+            {},
+            "in, line 1, column 1: no valid JSON",
+        ),
     ],
 )
 def test_refused_before_anything_is_written(
@@ -210,12 +217,24 @@ def test_byte_order_mark_is_no_part_of_the_data(
 @pytest.mark.parametrize(
     ("content", "format", "place"),
     [
-        (b"hola\n\xc3\xb1\nma\xf1ana\n", "lines", "in, line 3: byte 0xf1"),
-        (b"a\n" * 20_000 + b"\xed\xa0\xbd\n", "lines", "in, line 20001: byte 0xed"),
-        (b'text,n\n"a\nb",1\n\xff,2\n', "csv", "in, line 4: byte 0xff"),
-        (b"te\xe9t\n", "csv", "in, line 1: byte 0xe9"),
-        (b'{"text": "a"}\n{"text": "\x80"}\n', "jsonl", "in, line 2: byte 0x80"),
-        ("text\n".encode("utf-16"), "csv", "in, line 1: byte 0xff .*UTF-16"),
+        (b"hola\n\xc3\xb1\nma\xf1ana\n", "lines", "in, line 3, character 3: byte 0xf1"),
+        (
+            b"a\n" * 20_000 + b"\xed\xa0\xbd\n",
+            "lines",
+            "in, line 20001, character 1: byte 0xed",
+        ),
+        (b'text,n\n"a\nb",1\n\xff,2\n', "csv", "in, line 4, character 1: byte 0xff"),
+        (b"te\xe9t\n", "csv", "in, line 1, character 3: byte 0xe9"),
+        (
+            b'{"text": "a"}\n{"text": "\x80"}\n',
+            "jsonl",
+            "in, line 2, character 11: byte 0x80",
+        ),
+        (
+            "text\n".encode("utf-16"),
+            "csv",
+            "in, line 1, character 1: .* mark of UTF-16",
+        ),
     ],
 )
 def test_broken_utf8_names_the_line(content: bytes, format: str, place: str) -> None:
@@ -228,6 +247,89 @@ def test_any_bytes_are_labelled_or_a_data_error(content: bytes, format: str) -> 
     start = b"text\n" if format in {"csv", "tsv"} else b""
     with contextlib.suppress(DataError):
         _label_bytes(start + content, format).encode("utf-8")
+
+
+FILES = st.one_of(
+    st.binary(max_size=60),
+    st.lists(
+        st.sampled_from(
+            ["hola", "ñ", '"', '""', ",", ";", "\t", "\n", "\r\n", " ", "\0", "\u2028"]
+            + ['{"text": ', '"a"', "}", "[", "1"]
+        ),
+        max_size=20,
+    ).map(lambda parts: "".join(parts).encode()),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=FILES,
+    format=st.sampled_from(["csv", "tsv", "jsonl"]),
+    encoding=st.sampled_from(["utf-8", "utf-16", "cp1252"]),
+    quoted=st.booleans(),
+)
+def test_read_as_strictly_as_training_data(
+    tmp_path: Path, content: bytes, format: str, encoding: str, quoted: bool
+) -> None:
+    """The same texts, or the same refusal, as of the file that is trained on."""
+    start = {"csv": "text,n\n", "tsv": "text\tn\n", "jsonl": ""}[format]
+    path = tmp_path / f"t.{format}"
+    path.write_bytes(start.encode(encoding) + content)
+    try:
+        table = read_table(path, encoding=encoding, quoting=quoted)
+        expected: object = list(table.column("text", "text"))
+    except DataError as error:
+        if "has no rows" in str(error):  # Training needs some, prediction does not.
+            return
+        expected = str(error)
+
+    class Echo(LengthClassifier):
+        def predict(self, texts: Sequence[str]) -> list[str]:
+            seen.extend(texts)
+            return texts
+
+    seen: list[str] = []
+    found: object = seen
+    options = {"format": format, "encoding": encoding, "name": str(path)}
+    try:
+        with path.open("rb") as file:
+            source = open_source(file, format, encoding=encoding)
+            list(
+                label_stream(
+                    Echo(), source, io.StringIO(), text="text", quoted=quoted, **options
+                )
+            )
+    except DataError as error:
+        # What a text is, and that columns are there, each says in words of its own.
+        if any(w in str(error) for w in ("must be a string", "has no column", "label")):
+            return
+        found = str(error)
+    assert found == expected
+
+
+def test_header_is_written_as_it_stands() -> None:
+    text = ' text ,,"n ""x"""\nhola,1,2\n'
+    written = _label(text, "csv").splitlines()
+    assert written == [' text ,,"n ""x""",prediction', "hola,1,2,short"]
+
+
+def test_without_quotes_fields_stay_as_they_are() -> None:
+    text = 'text\tn\n"hola" dijo\t"\n"\t""\n'
+    labelled = _label(text, "tsv", quoted=False)
+    assert labelled == ('text\tn\tprediction\n"hola" dijo\t"\tlong\n"\t""\tshort\n')
+    with pytest.raises(DataError, match="in, line 2: .*--no-quotes"):
+        _label(text, "tsv")
+
+    class Tabs(LengthClassifier):
+        def predict(self, texts: Sequence[str]) -> list[str]:
+            return ["a\tb"] * len(texts)
+
+    with pytest.raises(DataError, match="a label holds the delimiter"):
+        list(
+            label_stream(
+                Tabs(), io.StringIO(text), io.StringIO(), format="tsv", quoted=False
+            )
+        )
 
 
 def test_carriage_returns() -> None:

@@ -363,9 +363,7 @@ def test_what_cannot_be_saved(tmp_path, model, message):
 
 def test_another_scikit_learn_warns(tmp_path, monkeypatch):
     path = save(LogisticRegression(), tmp_path / "m")
-    monkeypatch.setattr(
-        "tweetclf.persistence.model.version", lambda name: "99.1", raising=True
-    )
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99.1")
     with pytest.warns(TweetclfWarning, match=r"saved with scikit-learn .* is 99.1"):
         load(path)
 

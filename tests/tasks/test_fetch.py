@@ -277,6 +277,8 @@ def test_file_without_known_hash_is_checked_by_its_lines(tmp_path, server, monke
 def test_what_cannot_be_fetched_says_how_to_get_it(tmp_path, server):
     with pytest.raises(DataError, match="has no download. Ask the organisers"):
         fetch("hateval-es", tmp_path)
+    with pytest.raises(UnknownNameError, match="Did you mean 'tweeteval'"):
+        fetch("tweetevil", tmp_path)
     with pytest.raises(UnknownNameError, match="Did you mean"):
         fetch("tweeteval-irny", tmp_path)
     with pytest.raises(DataError, match="could not be downloaded"):

@@ -12,9 +12,11 @@ from tweetclf.tasks import Split
 from tweetclf.tasks.holdout import cut, cut_rows
 
 
-def make(n, labels, texts=None):
+def make(n, labels, texts=None, clusters=None):
     texts = texts or [f"tuit {i}" for i in range(n)]
-    return Split("train", tuple(texts), np.array(labels), tuple(map(str, range(n))))
+    clusters = None if clusters is None else tuple(f"g{g}" for g in clusters)
+    ids = tuple(map(str, range(n)))
+    return Split("train", tuple(texts), np.array(labels), ids, clusters=clusters)
 
 
 def test_classes_keep_their_shares():
@@ -54,12 +56,10 @@ def test_cut_does_not_depend_on_the_order_of_rows():
         st.tuples(st.sampled_from("abc"), st.integers(0, 15)), min_size=30, max_size=120
     )
 )
-def test_groups_stay_together(rows):
+def test_clusters_stay_together(rows):
     labels, groups = zip(*rows, strict=True)
     try:
-        rest, part = cut_rows(
-            make(len(rows), labels), 0.3, by=[f"g{g}" for g in groups]
-        )
+        rest, part = cut_rows(make(len(rows), labels, clusters=groups), 0.3)
     except DataError:
         return  # too few groups
     kept, cut_off = ({groups[i] for i in side} for side in (rest, part))
@@ -99,7 +99,8 @@ def test_parts_of_numbers_have_the_size_wanted(numbers, fraction):
 
 def test_a_large_group_of_numbers_can_still_be_cut_off():
     numbers = [i / 7 for i in range(30)]
-    _, part = cut_rows(make(30, numbers), 0.2, by=[f"g{i % 3}" for i in range(30)])
+    split = make(30, numbers, clusters=[i % 3 for i in range(30)])
+    _, part = cut_rows(split, 0.2)
     assert len(part) == 10
 
 

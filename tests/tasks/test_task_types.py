@@ -77,13 +77,19 @@ def test_hash_is_the_documented_one():
 
 def test_take_keeps_rows_together():
     split = Split(
-        "s", ("a", "b", "c"), np.array([1.0, 2.0, 3.0]), tuple("123"), tuple("xyz")
+        "s",
+        ("a", "b", "c"),
+        np.array([1.0, 2.0, 3.0]),
+        tuple("123"),
+        tuple("xyz"),
+        tuple("uuv"),
     )
     part = split.take([2, 0], "part")
     assert part.texts == ("c", "a")
     assert part.labels.tolist() == [3.0, 1.0]
     assert part.ids == ("3", "1")
     assert part.groups == ("z", "x")
+    assert part.clusters == ("v", "u")
     assert part.name == "part"
 
 
@@ -92,5 +98,7 @@ def test_lengths_and_kinds_are_checked():
         Split("s", ("a", "b"), np.array([1.0]), ("1", "2"))
     with pytest.raises(DataError, match="2 texts and 1 ids"):
         Split("s", ("a", "b"), None, ("1",))
+    with pytest.raises(DataError, match="2 texts and 1 clusters"):
+        Split("s", ("a", "b"), None, ("1", "2"), clusters=("u",))
     with pytest.raises(DataError, match="kind must be one of"):
         make_task(kind="ternary")

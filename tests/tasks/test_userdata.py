@@ -137,6 +137,8 @@ def test_named_columns_and_options(tmp_path):
     author = [int(i) // 10 for i in task.train.ids]
     assert set(author).isdisjoint(int(i) // 10 for i in task.test.ids)
     assert set(author).isdisjoint(int(i) // 10 for i in task.dev.ids)
+    for split in task.splits.values():
+        assert split.clusters == tuple(f"u{int(i) // 10}" for i in split.ids)
     metric = get_metric("accuracy")
     assert load_task(path, text="tw", label="klass", metric=metric).metric.labels == (
         "a",
@@ -461,7 +463,7 @@ def test_mistakes_name_place_and_remedy(tmp_path, name, content, options, messag
 def test_wrong_encoding_names_the_byte(tmp_path):
     path = tmp_path / "latin.csv"
     path.write_bytes(b"text,label\nbien,P\nma\xf1ana,N\n")
-    with pytest.raises(DataError, match=r"line 3: byte 0xf1 at offset 20 .*cp1252"):
+    with pytest.raises(DataError, match=r"line 3, character 3: byte 0xf1 is .*cp1252"):
         load_task(path)
     path.write_bytes("text,label\n".encode("utf-16"))
     with pytest.raises(DataError, match="UTF-16"):

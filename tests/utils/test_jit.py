@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tweetclf.utils import jit as module
-from tweetclf.utils.jit import has_numba, jit
+from tweetclf.utils.jit import has_numba, jit, kernels_pay
 
 
 @jit(cache=True, nogil=True)
@@ -91,3 +91,18 @@ def test_numba_is_imported_by_the_first_call():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout == "2\n"
+
+
+def test_kernels_pay_for_much_work_or_if_numba_is_there() -> None:
+    code = (
+        "import sys\nfrom tweetclf.utils.jit import kernels_pay\n"
+        "print(kernels_pay(1), kernels_pay(10**10), 'numba' in sys.modules)\n"
+        "import numba\nprint(kernels_pay(1))"
+    )
+    if not has_numba():
+        assert not kernels_pay(10**10)
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True", "False", "True"]

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from tweetclf._version import __version__
 from tweetclf.cli._output import UsageError
 from tweetclf.exceptions import TweetclfError
-from tweetclf.utils.registry import suggest
 
 __all__ = ["main"]
 
@@ -108,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     chosen = overview.parse_args(arguments[:1])
     if chosen.command not in COMMANDS:
+        from tweetclf.utils.registry import suggest
+
         near = suggest(chosen.command, COMMANDS)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         overview.error(

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["UsageError", "humanise_bytes", "note", "print_json", "print_table"]
+__all__ = [
+    "UsageError",
+    "add_reading_arguments",
+    "humanise_bytes",
+    "note",
+    "print_json",
+    "print_table",
+]
 
 
 class UsageError(Exception):
     """Options that do not go together; the command ends with code 2."""
 
 
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how text files of one's own are read."""
+    parser.add_argument(
+        "--encoding",
+        default="utf-8",
+        metavar="NAME",
+        help="encoding of the input, e.g. cp1252 (utf-8)",
+    )
+    parser.add_argument(
+        "--no-quotes",
+        action="store_true",
+        help="quotation marks are part of the fields of a CSV or TSV file",
+    )
+
+
 def print_json(document: Any) -> None:
     """Print `document` as indented JSON."""
+    import json
+
     json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
 

@@ -31,6 +31,7 @@ CORE = (
     "pooch",
 )
 EXTRAS = {
+    "fast": ("numba", "compiled kernels; without it the same results, slower"),
     "embeddings": ("gensim", "training word vectors (atalaya-svm, atalaya-lr)"),
     "fasttext": ("fasttext", "training word vectors with fastText itself"),
     "treetagger": ("treetaggerwrapper", "lemmas by TreeTagger"),

@@ -19,7 +19,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._output import note
+from tweetclf.cli._output import add_reading_arguments, note
 
 if TYPE_CHECKING:
     from tweetclf.tasks import Task
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
     parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
+    add_reading_arguments(parser)
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed (0)")
     parser.add_argument(
         "--with-dev", action="store_true", help="train on dev too, if there is one"
@@ -99,8 +100,16 @@ def _fit(args: argparse.Namespace) -> None:
 
     _check_output(args.output)
     columns = {"text": args.text, "text_b": args.text_b, "label": args.label}
-    given = {key: value for key, value in columns.items() if value}
-    task = load_task(args.task, data_dir=args.data_dir, holdout=False, **given)
+    given: dict[str, Any] = {key: value for key, value in columns.items() if value}
+    if args.no_quotes:
+        given["quoting"] = False
+    task = load_task(
+        args.task,
+        data_dir=args.data_dir,
+        encoding=args.encoding,
+        holdout=False,
+        **given,
+    )
     system = get_system(args.system)
     check_runs(task, system)
     if task.grouped:

@@ -1,8 +1,9 @@
 """Label a file, or standard input, with a model saved by tweetclf.
 
 Tables (CSV, TSV) and JSON Lines keep all their columns and gain "prediction"; plain
-text gives one label a line (and has no room for --proba). Input and output are UTF-8,
-whatever the console's encoding; the input may be of any size.
+text gives one label a line (and has no room for --proba). Tables are read as strictly
+as "tweetclf fit" reads them. The input is UTF-8 unless --encoding says otherwise, the
+output always is, whatever the console's encoding; the input may be of any size.
 
 examples:
   tweetclf predict model tweets.csv --output labelled.csv
@@ -20,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from tweetclf.cli._output import note
+from tweetclf.cli._output import add_reading_arguments, note
+from tweetclf.exceptions import DataError
 
 __all__ = ["add_arguments", "run"]
 
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="-",
         metavar="FILE",
-        help="CSV, TSV, JSONL or text file; - or nothing: standard input",
+        help="CSV, TSV, JSONL or text file, also .gz; - or nothing: standard input",
     )
     parser.add_argument(
         "--format",
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
+    add_reading_arguments(parser)
     parser.add_argument(
         "--proba", action="store_true", help="add the probability of each class"
     )
@@ -53,21 +56,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _format(args: argparse.Namespace) -> str:
     if args.format:
         return str(args.format)
-    suffix = Path(args.input).suffix.lower().lstrip(".")
-    known = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl"}
+    suffix = Path(args.input.removesuffix(".gz")).suffix.lower()
+    if suffix in {".json", ".parquet", ".xlsx"}:
+        raise DataError(
+            f"{args.input}: {suffix} files are not labelled. Convert it to CSV, TSV or "
+            "JSON Lines; if it is one of these already, say which with --format."
+        )
+    known = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
     return known.get(suffix, "lines")
 
 
 @contextlib.contextmanager
-def _source(path: str, format: str) -> Iterator[IO[str]]:
+def _source(path: str, format: str, encoding: str) -> Iterator[IO[str]]:
     from tweetclf.persistence.labelling import open_source
+    from tweetclf.tasks.lines import open_binary
 
     if path != "-":
-        with Path(path).open("rb") as file, open_source(file, format) as text:
+        with (
+            open_binary(Path(path)) as file,
+            open_source(file, format, encoding=encoding, name=path) as text,
+        ):
             yield text
         return
     # The console's encoding is not that of the data.
-    text = open_source(sys.stdin.buffer, format)
+    text = open_source(
+        sys.stdin.buffer, format, encoding=encoding, name="standard input"
+    )
     try:
         yield text
     finally:
@@ -92,12 +106,15 @@ def _target(path: str | None) -> Iterator[IO[str]]:
 
 def _label(args: argparse.Namespace) -> Iterator[int]:
     """Yield the number of rows labelled so far."""
-    from tweetclf.persistence import load
-    from tweetclf.persistence.labelling import label_stream, takes_pairs
+    from tweetclf.persistence import load_predictor
+    from tweetclf.persistence.labelling import label_stream
 
-    model = load(args.model)
+    model = load_predictor(args.model)
     format = _format(args)
-    with _source(args.input, format) as source, _target(args.output) as target:
+    with (
+        _source(args.input, format, args.encoding) as source,
+        _target(args.output) as target,
+    ):
         yield from label_stream(
             model,
             source,
@@ -106,7 +123,9 @@ def _label(args: argparse.Namespace) -> Iterator[int]:
             text=args.text,
             text_b=args.text_b,
             proba=args.proba,
-            pair=takes_pairs(model),
+            pair=model.takes_pairs,
+            encoding=args.encoding,
+            quoted=not args.no_quotes,
             name="standard input" if args.input == "-" else args.input,
         )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         tfidf_lr,
         tfidf_ridge,
     )
+    from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
     from tweetclf.estimators.haha import haha_nbsvm
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tweetclf.estimators.nb_svm import NBSVMClassifier
     from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
+    from tweetclf.estimators.voting import SoftVotingClassifier
 
 __getattr__, __dir__, _names = attach(
     __name__,
@@ -35,6 +37,8 @@ __getattr__, __dir__, _names = attach(
         "NBSVMClassifier": "tweetclf.estimators.nb_svm",
         "OffsetClassifier": "tweetclf.estimators.offsets",
         "OneVsRestLogisticRegression": "tweetclf.estimators.liblinear",
+        "PowerWeightedClassifier": "tweetclf.estimators.class_weights",
+        "SoftVotingClassifier": "tweetclf.estimators.voting",
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
         "atalaya_lr": "tweetclf.estimators.atalaya",
@@ -56,6 +60,8 @@ __all__ = [
     "NBSVMClassifier",
     "OffsetClassifier",
     "OneVsRestLogisticRegression",
+    "PowerWeightedClassifier",
+    "SoftVotingClassifier",
     "TextDummyClassifier",
     "TextDummyRegressor",
     "atalaya_lr",

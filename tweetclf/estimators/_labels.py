@@ -1,4 +1,4 @@
-"""Validation of labels and targets: every error names the place and the fix."""
+"""Validation of texts, labels and targets: errors name the place and the fix."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
 from tweetclf.exceptions import DataError
-from tweetclf.utils.validation import check_consistent_length
+from tweetclf.utils.validation import (
+    check_consistent_length,
+    check_text_pairs,
+    check_texts,
+    is_pairs,
+)
 
 __all__ = [
     "check_indicator",
     "check_labels",
     "check_targets",
+    "read_texts",
     "refuse_missing",
     "require_texts",
+    "require_two_classes",
 ]
 
 
@@ -33,10 +40,27 @@ def _as_array(y: Any, n_texts: int, caller: str) -> NDArray[Any]:
     return array
 
 
+def read_texts(X: Any, *, caller: str) -> list[Any]:
+    """Return texts, or pairs of them, as a list, or say what is wrong with them."""
+    if is_pairs(X):
+        return list(zip(*check_text_pairs(X, caller=caller), strict=True))
+    return check_texts(X, caller=caller)
+
+
 def require_texts(n_texts: int, *, caller: str) -> None:
     """Refuse to predict for no texts, as all estimators do: see docs/estimators.md."""
     if n_texts == 0:
         raise DataError(f"{caller} got 0 texts; pass at least one.")
+
+
+def require_two_classes(classes: NDArray[Any], *, caller: str) -> int:
+    """Refuse to tell apart fewer than two classes; return how many there are."""
+    if len(classes) < 2:
+        raise DataError(
+            f"{caller} needs at least 2 classes; y holds {len(classes)} class: "
+            f"{classes.tolist()}."
+        )
+    return len(classes)
 
 
 def _is_missing(value: Any) -> bool:

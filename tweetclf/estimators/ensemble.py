@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from tweetclf.estimators.class_weights import PowerWeightedClassifier
 from tweetclf.estimators.nb_svm import NBSVMClassifier
 from tweetclf.estimators.offsets import OffsetClassifier
+from tweetclf.estimators.voting import SoftVotingClassifier
 from tweetclf.features import NgramTfidfVectorizer
 from tweetclf.preprocessing import TweetNormalizer, TweetTokenizer
 
@@ -61,16 +62,12 @@ def _stems(language: str) -> NgramTfidfVectorizer:
 
 
 def _logistic(
-    C: float, class_weight: str | None, random_state: int | RandomState | None
+    C: float, power: float, random_state: int | RandomState | None
 ) -> OneVsRestClassifier:
-    return OneVsRestClassifier(
-        LogisticRegression(
-            C=C,
-            solver="liblinear",
-            class_weight=class_weight,
-            random_state=random_state,
-        )
-    )
+    learner = LogisticRegression(C=C, solver="liblinear", random_state=random_state)
+    if power == 1.0:
+        return OneVsRestClassifier(learner.set_params(class_weight="balanced"))
+    return OneVsRestClassifier(PowerWeightedClassifier(learner, power=power))
 
 
 def _ratios(
@@ -107,14 +104,14 @@ def _members(
     )
     counts = _words(2, sublinear_tf=False, binary=True, use_idf=False, norm=None)
     steps = {
-        "words": (words_and_characters(), _logistic(1.0, "balanced", random_state)),
+        "words": (words_and_characters(), _logistic(1.0, 1.0, random_state)),
         "chars": (
             _characters("char", (1, 6), 3),
-            _logistic(1.0, "balanced", random_state),
+            _logistic(1.0, 1.0, random_state),
         ),
         "ratios": (stemmed, _ratios(0.3, 1.0, False, random_state)),
         "presence": (counts, _ratios(1.0, 0.1, True, random_state)),
-        "unweighted": (words_and_characters(), _logistic(3.0, None, random_state)),
+        "tempered": (words_and_characters(), _logistic(3.0, 0.5, random_state)),
     }
     return [
         (name, Pipeline([("features", features), ("lr", learner)]))
@@ -134,11 +131,11 @@ def ngram_ensemble(
     Their probabilities are averaged: words and characters in one TF-IDF model
     (``words``), long characters alone (``chars``), TF-IDF of words, stems and
     characters times Naive Bayes log-count ratios (``ratios``), the ratios of binary
-    word 1-2-grams (``presence``), and the first one without class weights
-    (``unweighted``); the last two have weight 0 by default. All learners are logistic
-    regressions, one class against the rest, and all but the last give either side
-    half of the weight. Decisions are tuned for the metric where it is the F1 of one
-    class; macro averages are served by the class weights already.
+    word 1-2-grams (``presence``), and the first one with the square roots of balanced
+    class weights (``tempered``); the last two have weight 0 by default. All learners
+    are logistic regressions, one class against the rest, and all but the last give
+    either side half of the weight. Decisions are tuned for the metric where it is the
+    F1 of one class; macro averages are served by the class weights already.
 
     Parameters
     ----------
@@ -187,8 +184,8 @@ def ngram_ensemble(
     over = () if isinstance(metric, str) else metric.over
     if shrink is None:
         shrink = SHRINK if name == "binary_f1" else 0.0
-    vote = VotingClassifier(
-        _members(language, random_state), voting="soft", weights=[1, 1, 1, 0, 0]
+    vote = SoftVotingClassifier(
+        _members(language, random_state), weights=[1, 1, 1, 0, 0]
     )
     normalizer = TweetNormalizer(
         unicode_form="plain",

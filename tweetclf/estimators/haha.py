@@ -36,20 +36,16 @@ def haha_nbsvm(
 
     Parameters
     ----------
-    ngram_range : tuple of (int, int), default=(1, 2)
-        Shortest and longest word n-gram.
+    ngram_range, pairs, random_state
+        As in :func:`tfidf_lr`.
     min_df : int or float, default=3
         Terms found in fewer texts are dropped; lower it for small training sets.
     max_df : int or float, default=0.9
         Terms found in more texts are dropped.
     C : float, default=4.0
         Inverse of the strength of the L2 penalty.
-    pairs : bool, default=False
-        Take text pairs; each side gets its own n-grams.
     multilabel : bool, default=False
         Take an indicator matrix as y (then ``nbsvm__estimator__C``).
-    random_state : int, RandomState instance or None, default=0
-        Seed of the learner.
 
     Returns
     -------

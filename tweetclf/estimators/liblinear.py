@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tweetclf.estimators._labels import refuse_missing
+from tweetclf.estimators._decisions import OneVsRestDecisions, normalise_one_vs_rest
+from tweetclf.estimators._labels import refuse_missing, require_two_classes
 from tweetclf.estimators._seeds import inner_seed
-from tweetclf.exceptions import DataError
+from tweetclf.estimators.dual_cd import LIBLINEAR
 from tweetclf.utils._sklearn import (
     Interval,
     StrOptions,
@@ -26,30 +26,10 @@ from tweetclf.utils._sklearn import (
     _fit_context,
 )
 
-__all__ = ["OneVsRestLogisticRegression", "normalise_one_vs_rest"]
+__all__ = ["OneVsRestLogisticRegression"]
 
 
-def normalise_one_vs_rest(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn one-vs-rest decision values into rows of probabilities that sum to 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tweetclf.estimators.liblinear import normalise_one_vs_rest
-    >>> normalise_one_vs_rest(np.array([[0.0, 0.0]])).tolist()
-    [[0.5, 0.5]]
-    """
-    if scores.ndim == 1:
-        positive = expit(scores)
-        return np.column_stack([1.0 - positive, positive])
-    proba = expit(scores)
-    total = proba.sum(axis=1, keepdims=True)
-    # All sigmoids may underflow to 0; nothing is then known about the row.
-    safe = np.where(total > 0, total, 1.0)
-    return np.where(total > 0, proba / safe, 1.0 / scores.shape[1])
-
-
-class OneVsRestLogisticRegression(ClassifierMixin, BaseEstimator):
+class OneVsRestLogisticRegression(OneVsRestDecisions, BaseEstimator):
     """L2 logistic regression through liblinear, one class against the rest.
 
     Until scikit-learn 0.21 this was what ``LogisticRegression`` did by default, and
@@ -101,7 +81,6 @@ class OneVsRestLogisticRegression(ClassifierMixin, BaseEstimator):
     [1]
     """
 
-    classes_: NDArray[Any]
     coef_: NDArray[np.float64]
     intercept_: NDArray[np.float64]
     n_features_in_: int
@@ -161,30 +140,27 @@ class OneVsRestLogisticRegression(ClassifierMixin, BaseEstimator):
         kept = np.flatnonzero(weight)
         X, y, weight = X[kept], y[kept], weight[kept]
         self.classes_ = np.unique(y)
-        n_classes = len(self.classes_)
-        if n_classes < 2:
-            raise DataError(
-                f"{type(self).__name__} needs at least 2 classes; y holds {n_classes} "
-                f"class: {self.classes_.tolist()}."
-            )
+        n_classes = require_two_classes(self.classes_, caller=type(self).__name__)
         class_weight = compute_class_weight(
             self.class_weight, classes=self.classes_, y=y, sample_weight=weight
         )
         seed = inner_seed(self.random_state)
         positives = range(1, 2) if n_classes == 2 else range(n_classes)
         rest = class_weight[0] if n_classes == 2 else 1.0
-        fits = [
-            LogisticRegression(
-                C=self.C,
-                solver="liblinear",
-                dual=self.dual,
-                class_weight={0: rest, 1: class_weight[k]},
-                max_iter=self.max_iter,
-                tol=self.tol,
-                random_state=seed,
-            ).fit(X, (y == self.classes_[k]).astype(np.int8), sample_weight=weight)
-            for k in positives
-        ]
+        # liblinear shuffles with one generator for the whole process.
+        with LIBLINEAR:
+            fits = [
+                LogisticRegression(
+                    C=self.C,
+                    solver="liblinear",
+                    dual=self.dual,
+                    class_weight={0: rest, 1: class_weight[k]},
+                    max_iter=self.max_iter,
+                    tol=self.tol,
+                    random_state=seed,
+                ).fit(X, (y == self.classes_[k]).astype(np.int8), sample_weight=weight)
+                for k in positives
+            ]
         self.coef_ = np.vstack([fit.coef_ for fit in fits])
         self.intercept_ = np.concatenate([fit.intercept_ for fit in fits])
         self.n_iter_ = np.concatenate([fit.n_iter_ for fit in fits])
@@ -207,23 +183,6 @@ class OneVsRestLogisticRegression(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores.ravel() if len(self.classes_) == 2 else scores
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of the highest decision value, of ties the first.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Members of `classes_`.
-        """
-        scores = self.decision_function(X)
-        index = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[index]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the sigmoids of the decision values, normalised over the classes.

@@ -9,17 +9,21 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tweetclf.estimators._labels import check_labels, require_texts
+from tweetclf.estimators._decisions import OneVsRestDecisions, normalise_one_vs_rest
+from tweetclf.estimators._labels import (
+    check_labels,
+    require_texts,
+    require_two_classes,
+)
 from tweetclf.estimators._seeds import inner_seed
-from tweetclf.estimators.liblinear import normalise_one_vs_rest
-from tweetclf.exceptions import DataError
+from tweetclf.estimators.dual_cd import LIBLINEAR, fit_linear_svc
 from tweetclf.features import NBLogCountRatio, NgramTfidfVectorizer
 from tweetclf.utils._sklearn import (
     HasMethods,
@@ -83,7 +87,7 @@ def _binarize(X: Any) -> Any:
     return _with_data(matrix, (matrix.data > 0).astype(np.float64))
 
 
-class NBSVMClassifier(ClassifierMixin, BaseEstimator):
+class NBSVMClassifier(OneVsRestDecisions, BaseEstimator):
     """Classify texts with an SVM on Naive Bayes features (NBSVM).
 
     Every n-gram is multiplied by its log-count ratio, that is by how much more often
@@ -187,7 +191,6 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
     P N
     """
 
-    classes_: NDArray[Any]
     vectorizer_: Any
     log_count_ratio_: NDArray[np.float64]
     coef_: NDArray[np.float64]
@@ -301,11 +304,7 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         )
         X, y, weight = self._weighed(X, y, weight)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise DataError(
-                f"{caller} needs at least 2 classes; y holds {len(self.classes_)} "
-                f"class: {self.classes_.tolist()}."
-            )
+        require_two_classes(self.classes_, caller=caller)
         class_weight = compute_class_weight(
             self.class_weight, classes=self.classes_, y=y, sample_weight=weight
         )
@@ -346,7 +345,9 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
         for ratio, k in zip(self.log_count_ratio_, positives, strict=True):
             positive = codes == k
             learner = self._make_learner(seed)
-            learner.fit(_scale(X, ratio), positive, sample_weight=weight * class_weight)
+            self._fit_learner(
+                learner, _scale(X, ratio), positive, weight * class_weight
+            )
             weights = learner.coef_[0]
             # Without an intercept LinearSVC has a number here, not an array.
             bias = 0.0 if self.intercept == "none" else learner.intercept_[0]
@@ -358,6 +359,15 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
             intercept.append(bias)
         self.coef_ = np.array(coef)
         self.intercept_ = np.array(intercept)
+
+    def _fit_learner(
+        self, learner: Any, X: Any, positive: Any, weight: NDArray[np.float64]
+    ) -> None:
+        if self.learner == "svm":
+            fit_linear_svc(learner, X, positive, weight)
+            return
+        with LIBLINEAR:
+            learner.fit(X, positive, sample_weight=weight)
 
     def _make_learner(self, seed: int) -> Any:
         options = {
@@ -392,23 +402,6 @@ class NBSVMClassifier(ClassifierMixin, BaseEstimator):
             X = self.vectorizer_.transform(X)
         scores = np.asarray(self._binarized(X) @ self.coef_.T) + self.intercept_
         return scores.ravel() if len(self.classes_) == 2 else scores
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of the highest decision value, of ties the first.
-
-        Parameters
-        ----------
-        X : sequence of str of length n_samples
-            Texts, or a matrix as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Members of `classes_`.
-        """
-        scores = self.decision_function(X)
-        index = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[index]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

@@ -12,12 +12,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 
-from tweetclf.estimators._labels import check_labels
+from tweetclf.estimators._labels import check_labels, read_texts
 from tweetclf.estimators._seeds import inner_seed
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.metric import Metric, get_metric
 from tweetclf.utils._sklearn import HasMethods, Interval, _fit_context
-from tweetclf.utils.validation import check_text_pairs, check_texts, is_pairs
 
 __all__ = ["OffsetClassifier"]
 
@@ -124,10 +123,7 @@ class OffsetClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _read(self, X: Any) -> list[Any]:
-        caller = type(self).__name__
-        if is_pairs(X):
-            return list(zip(*check_text_pairs(X, caller=caller), strict=True))
-        return check_texts(X, caller=caller)
+        return read_texts(X, caller=type(self).__name__)
 
     def _metric(self) -> Metric:
         """Return the metric over the labels seen in training."""

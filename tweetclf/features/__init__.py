@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.features._vocabulary import NgramVocabulary
+    from tweetclf.features.counts import NgramCounts
     from tweetclf.features.nb import NBLogCountRatio
     from tweetclf.features.ngrams import NgramTfidfVectorizer
     from tweetclf.features.pairs import PairFeatures
@@ -15,7 +17,9 @@ __getattr__, __dir__, _names = attach(
     __name__,
     {
         "NBLogCountRatio": "tweetclf.features.nb",
+        "NgramCounts": "tweetclf.features.counts",
         "NgramTfidfVectorizer": "tweetclf.features.ngrams",
+        "NgramVocabulary": "tweetclf.features._vocabulary",
         "PairFeatures": "tweetclf.features.pairs",
         "SIFVectorizer": "tweetclf.features.sif",
         "WordVectors": "tweetclf.features.vectors",
@@ -24,7 +28,9 @@ __getattr__, __dir__, _names = attach(
 
 __all__ = [
     "NBLogCountRatio",
+    "NgramCounts",
     "NgramTfidfVectorizer",
+    "NgramVocabulary",
     "PairFeatures",
     "SIFVectorizer",
     "WordVectors",

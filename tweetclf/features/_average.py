@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
-from scipy import sparse
 
-from tweetclf.utils.jit import has_numba, jit
+from tweetclf.utils.jit import jit, kernels_pay
 
-__all__ = ["sum_rows", "which_are_nonzero"]
+__all__ = ["add_rows", "sum_rows", "which_are_nonzero"]
+
+# Up to so many products, loops of NumPy are done before SciPy is imported.
+_FEW = 10_000_000
 
 
 def sum_rows(
@@ -39,21 +43,68 @@ def sum_rows(
         The sums, added in the order of the words: a text has the same bits whatever
         the others are.
     """
-    result = np.zeros((len(indptr) - 1, matrix.shape[1]), dtype=np.float32)
-    if has_numba():
+    if kernels_pay(ids.size * matrix.shape[1]):
+        result = np.zeros((len(indptr) - 1, matrix.shape[1]), dtype=np.float32)
         # A plain view: a memory map is a type of its own to Numba.
         _sum_rows(ids, indptr, weights, rows, matrix.view(np.ndarray), result)
         return result
-    used = np.unique(rows)
-    used = used[used >= 0]
-    position = np.full(len(rows), -1, dtype=np.int64)
-    position[rows >= 0] = np.searchsorted(used, rows[rows >= 0])
-    vectors = np.vstack([matrix[used], np.zeros((1, matrix.shape[1]), np.float32)])
-    position[position < 0] = len(used)
-    member = sparse.csr_array(
-        (weights[ids], position[ids], indptr), shape=(len(result), len(vectors))
+    there = rows[ids] >= 0
+    before = np.zeros(len(ids) + 1, dtype=np.int64)
+    np.cumsum(there, out=before[1:])
+    ids = ids[there]
+    return add_rows(rows[ids], before[indptr], weights[ids], matrix)
+
+
+def add_rows(
+    rows: np.ndarray, indptr: np.ndarray, weights: np.ndarray, matrix: np.ndarray
+) -> np.ndarray:
+    """Return ``sum_k weights[k] * matrix[rows[k]]`` over each range of `indptr`.
+
+    By NumPy alone if there is little to do, else by SciPy; both add one row after the
+    other, in float32.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Rows of all sums, one sum after another.
+    indptr : ndarray of int, shape (n_sums + 1,)
+        The rows of sum i are ``rows[indptr[i]:indptr[i + 1]]``.
+    weights : ndarray of float32
+        As many as `rows`.
+    matrix : ndarray of float32
+        The rows; only those in use are read.
+    """
+    lengths = np.diff(indptr)
+    if rows.size * matrix.shape[1] > _FEW:
+        from scipy import sparse
+
+        used, position = np.unique(rows, return_inverse=True)
+        member = sparse.csr_array(
+            (weights, position, indptr), shape=(len(lengths), len(used))
+        )
+        return member @ np.ascontiguousarray(matrix[used])
+    longest = int(lengths.max(initial=0))
+    total = np.zeros((len(lengths), matrix.shape[1]), dtype=np.float32)
+    if len(lengths) < longest:
+        for i, (a, b) in enumerate(itertools.pairwise(indptr.tolist())):
+            if a < b:
+                products = weights[a:b, None] * matrix[rows[a:b]]
+                # Not sum, which adds in pairs: the last bit differs. Like the others
+                # it begins at 0, which makes 0 of -0.
+                total[i] = np.add.accumulate(products)[-1] + np.float32(0)
+        return total
+    # Long sums first, so that those with a k-th row are the first ones.
+    order = np.argsort(-lengths, kind="stable")
+    begin = indptr[:-1][order]
+    n_left = len(lengths) - np.searchsorted(
+        lengths[order][::-1], np.arange(longest), side="right"
     )
-    return member @ vectors
+    for k, n in enumerate(n_left.tolist()):
+        at = begin[:n] + k
+        total[:n] += weights[at, None] * matrix[rows[at]]
+    result = np.empty_like(total)
+    result[order] = total
+    return result
 
 
 @jit(cache=True, nogil=True)
@@ -71,7 +122,7 @@ def _sum_rows(ids, indptr, weights, rows, matrix, result):
 
 def which_are_nonzero(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Tell which of `rows` are there (not -1) and hold any number but zero."""
-    if has_numba():
+    if kernels_pay(len(rows) * matrix.shape[1]):
         result = np.zeros(len(rows), dtype=np.bool_)
         _which_are_nonzero(rows, matrix.view(np.ndarray), result)
         return result

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence, Sized
+from typing import Any, TypeVar
 
 from tweetclf.exceptions import DataError
 from tweetclf.preprocessing import TweetTokenizer
@@ -11,14 +11,16 @@ from tweetclf.utils.validation import check_texts
 
 __all__ = ["require_texts", "tokenize", "tokenize_corpus"]
 
+T = TypeVar("T", bound=Sized)
 
-def require_texts(texts: list[str], *, caller: str) -> list[str]:
+
+def require_texts(texts: T, *, caller: str) -> T:
     """Return `texts`, or refuse to make features of none.
 
     One rule for all that makes features or predictions: scikit-learn's learners
     refuse a matrix without rows, in words that do not speak of texts.
     """
-    if not texts:
+    if len(texts) == 0:
         raise DataError(f"{caller} got 0 texts; pass at least one.")
     return texts
 

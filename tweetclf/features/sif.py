@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import chain, count, repeat
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -21,7 +18,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from tweetclf.features._average import sum_rows, which_are_nonzero
+from tweetclf.features._embedding import Averaging, IndexedTokens
 from tweetclf.features._files import MissingFileError, find_vectors
 from tweetclf.features._tokens import require_texts, tokenize
 from tweetclf.features.vectors import WordVectors
@@ -30,21 +27,10 @@ from tweetclf.utils.validation import check_texts
 
 __all__ = ["SIFVectorizer"]
 
-_NEWLINE = "\n"
 
-
-class _Tokens(NamedTuple):
-    """Tokens of many texts as ids; the ids of text i are ids[indptr[i]:indptr[i+1]].
-
-    The keys of `words` are in the order of their ids.
-    """
-
-    words: dict[str, int]
-    ids: np.ndarray
-    indptr: np.ndarray
-
-
-class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SIFVectorizer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Averaging
+):
     r"""Turn texts into dense vectors: averages of their words' vectors.
 
     Rare words say more than frequent ones: smooth inverse frequency (SIF) weighs a
@@ -301,25 +287,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             self.extra_corpus, caller=type(self).__name__, name="extra_corpus"
         )
 
-    def _index(self, tokens: Sequence[Sequence[str]]) -> _Tokens:
-        if self.newline_token:
-            tokens = [[*text, _NEWLINE] for text in tokens]
-        indptr = np.zeros(len(tokens) + 1, dtype=np.int64)
-        np.cumsum(np.fromiter(map(len, tokens), np.int64), out=indptr[1:])
-        # A word that is not there yet gets the next number; no Python code runs for
-        # a token, and looking them up is what takes the time.
-        row: defaultdict[str, int] = defaultdict(count().__next__)
-        ids = np.fromiter(
-            map(row.__getitem__, chain.from_iterable(tokens)),
-            np.int32,
-            count=int(indptr[-1]),
-        )
-        # One width for both, or SciPy makes copies.
-        if indptr[-1] > np.iinfo(np.int32).max:
-            return _Tokens(dict(row), ids.astype(np.int64), indptr)
-        return _Tokens(dict(row), ids, indptr.astype(np.int32))
-
-    def _count(self, tokens: _Tokens) -> None:
+    def _count(self, tokens: IndexedTokens) -> None:
         if self.weighting == "mean":
             self.vocabulary_: dict[str, int] = {}
             self.probabilities_ = np.empty(0)
@@ -329,56 +297,6 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         n_texts = len(tokens.indptr) - 1
         total = len(tokens.ids) if self.per == "token" else n_texts
         self.probabilities_ = counts / max(total, 1)
-
-    def _weights(self, words: dict[str, int]) -> np.ndarray:
-        if self.weighting == "mean":
-            return np.ones(len(words), dtype=np.float32)
-        p = self.probabilities_
-        if words is not self.vocabulary_:
-            get = self.vocabulary_.get
-            rows = np.fromiter(map(get, words, repeat(-1)), np.int64, count=len(words))
-            # The last value, which row -1 finds, is that of unseen tokens.
-            p = np.append(p, 0.0)[rows]
-        return (self.a / (self.a + p)).astype(np.float32)
-
-    def _average(self, tokens: _Tokens) -> np.ndarray:
-        """Return the weighted averages, before any component is removed."""
-        weights = self._weights(tokens.words)
-        words = list(tokens.words)
-        rows, matrix = self.word_vectors_._rows_and_matrix(words)
-        if self.normalize_words:
-            vectors = self.word_vectors_.vectors(words)
-            norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-            matrix = vectors / np.where(norms > 0, norms, 1)
-            rows = np.arange(len(matrix))
-        divisor = self._divisor(tokens, weights, which_are_nonzero(rows, matrix))
-        total = sum_rows(tokens.ids, tokens.indptr, weights, rows, matrix)
-        total /= np.where(divisor > 0, divisor, 1).astype(np.float32)[:, None]
-        return total
-
-    def _divisor(
-        self, tokens: _Tokens, weights: np.ndarray, has_vector: Any
-    ) -> np.ndarray:
-        if self.divide_by == "tokens":
-            return np.diff(tokens.indptr)
-        if self.divide_by == "nonzero":
-            before = np.zeros(len(tokens.ids) + 1, dtype=tokens.indptr.dtype)
-            np.cumsum(has_vector[tokens.ids], out=before[1:])
-            return np.diff(before[tokens.indptr])
-        share = has_vector * weights.astype(np.float64)
-        member = sparse.csr_array(
-            (np.ones(len(tokens.ids)), tokens.ids, tokens.indptr),
-            shape=(len(tokens.indptr) - 1, len(share)),
-        )
-        divisor: np.ndarray = member @ share
-        return divisor
-
-    def _remove_component(self, embedding: np.ndarray) -> np.ndarray:
-        if self.component_ is None:
-            return embedding
-        # einsum, unlike BLAS, treats every row alike whatever the number of rows.
-        projection = np.einsum("ij,j->i", embedding, self.component_)
-        return embedding - projection[:, None] * self.component_
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the vectors of texts.
@@ -396,8 +314,7 @@ class SIFVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         check_is_fitted(self)
         caller = type(self).__name__
         texts = require_texts(check_texts(X, caller=caller), caller=caller)
-        tokens = self._index(tokenize(self.tokenizer, texts))
-        return self._remove_component(self._average(tokens))
+        return self._embed(tokenize(self.tokenizer, texts))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tweetclf.utils.jit import has_numba, jit
+from tweetclf.utils.jit import jit, kernels_pay
 
 __all__ = ["add_vectors", "encode_words", "subword_hashes"]
 
@@ -128,9 +128,10 @@ def add_vectors(
     -------
     ndarray of float32, shape (n_words, dim), or None
         The vectors: rows are added in fastText's order, the own one first. None where
-        Numba is missing.
+        Numba is missing, or does not pay for so few words.
     """
-    if not has_numba():
+    # A word has about six characters.
+    if not kernels_pay(6 * len(words) * (maxn - minn + 1) * matrix.shape[1]):
         return None
     data, ends = encode_words(words)
     result = np.zeros((len(words), matrix.shape[1]), dtype=np.float32)

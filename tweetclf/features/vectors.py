@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from itertools import repeat
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features._files import from_gensim, read_any, read_own, write_own
 from tweetclf.features._raw import RawVectors
 from tweetclf.features._tokens import tokenize_corpus
 from tweetclf.features._train import Settings, automatic_bucket, train
-from tweetclf.features.subwords import add_vectors, subword_hashes
+from tweetclf.features._word_rows import WordRows
+from tweetclf.features.subwords import subword_hashes
 from tweetclf.utils._sklearn import Interval, StrOptions, validate_params
 from tweetclf.utils.optional import import_optional
 
 __all__ = ["WordVectors"]
 
 
-class WordVectors:
+class WordVectors(WordRows):
     """Word vectors; with subwords every word has one.
 
     Objects are immutable: copies and scikit-learn clones share the matrix. Most
@@ -125,10 +123,6 @@ class WordVectors:
         if len(self._index) != len(self.words):
             raise DataError("WordVectors: the 'words' parameter must not repeat words.")
 
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {word: row for row, word in enumerate(self.words)}
-
     # The index is quickly made again, and a memory map must not outlive its file.
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in self.__dict__.items() if k != "_index"}
@@ -150,11 +144,6 @@ class WordVectors:
             else ""
         )
         return f"<WordVectors: {len(self):,} words x {self.dim} dimensions{subwords}>"
-
-    @property
-    def dim(self) -> int:
-        """Number of dimensions."""
-        return int(self.matrix.shape[1])
 
     def __len__(self) -> int:
         return len(self.words)
@@ -186,73 +175,6 @@ class WordVectors:
             True where a word has a row of its own.
         """
         return self._rows(words) >= 0
-
-    def vectors(self, words: Sequence[str]) -> np.ndarray:
-        """Return one vector a word; words without one get zeros.
-
-        Parameters
-        ----------
-        words : sequence of str
-            The words.
-
-        Returns
-        -------
-        ndarray of float32 of shape (n_words, dim)
-            The vectors, whatever the rest of the list is.
-        """
-        rows = self._rows(words)
-        if not self.bucket:
-            known = rows >= 0
-            result = np.zeros((len(rows), self.dim), dtype=np.float32)
-            result[known] = self.matrix[rows[known]]
-            return result
-        compiled = add_vectors(
-            words,
-            rows,
-            self.matrix,
-            bucket=self.bucket,
-            minn=self.minn,
-            maxn=self.maxn,
-        )
-        return self._sum_rows(words, rows) if compiled is None else compiled
-
-    def _rows(self, words: Sequence[str]) -> np.ndarray:
-        """Return the row of each word; -1 for none."""
-        return np.fromiter(
-            map(self._index.get, words, repeat(-1)), np.int64, count=len(words)
-        )
-
-    def _rows_and_matrix(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows of a matrix that are the vectors of words; -1 for none.
-
-        Without subwords it is the whole matrix, so that nothing is copied.
-        """
-        if self.bucket:
-            return np.arange(len(words)), self.vectors(words)
-        return self._rows(words), self.matrix
-
-    def _sum_rows(self, words: Sequence[str], rows: np.ndarray) -> np.ndarray:
-        """Do what `add_vectors` does, by NumPy alone and with the same bits."""
-        known = rows >= 0
-        hashes, n_subwords = subword_hashes(words, self.minn, self.maxn)
-        n_rows = n_subwords + known
-        indptr = np.concatenate([[0], np.cumsum(n_rows)])
-        # A word's own row comes first, then its n-grams: fastText's order of adding.
-        indices = np.empty(indptr[-1], dtype=np.int64)
-        own = np.zeros(len(indices), dtype=bool)
-        own[indptr[:-1][known]] = True
-        indices[own] = rows[known]
-        indices[~own] = len(self.words) + (hashes % np.uint32(self.bucket)).astype(
-            np.int64
-        )
-        # Only rows in use are read: the matrix may be a memory map of gigabytes.
-        used, position = np.unique(indices, return_inverse=True)
-        member = sparse.csr_array(
-            (np.ones(len(indices), dtype=np.float32), position, indptr),
-            shape=(len(rows), len(used)),
-        )
-        total = member @ np.ascontiguousarray(self.matrix[used])
-        return total * (1.0 / np.maximum(n_rows, 1)).astype(np.float32)[:, None]
 
     @classmethod
     def read(

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.boards import Entry, Leaderboard, Overall, TaskBoard
     from tweetclf.leaderboard.definitions import Definition, read_definition
     from tweetclf.leaderboard.execution import execute_run
+    from tweetclf.leaderboard.fold_cache import FoldCache
     from tweetclf.leaderboard.ranking import build_leaderboard
     from tweetclf.leaderboard.records import (
         Cost,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         Skipped,
         run_leaderboard,
     )
+    from tweetclf.leaderboard.search import CachedGridSearchCV
     from tweetclf.leaderboard.store import RunStore
     from tweetclf.leaderboard.systems import (
         System,
@@ -33,9 +35,11 @@ _MODULES = {
     "boards": ("Entry", "Leaderboard", "Overall", "TaskBoard"),
     "definitions": ("Definition", "read_definition"),
     "execution": ("execute_run",),
+    "fold_cache": ("FoldCache",),
     "ranking": ("build_leaderboard",),
     "records": ("Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"),
     "runner": ("LeaderboardRun", "Skipped", "run_leaderboard"),
+    "search": ("CachedGridSearchCV",),
     "store": ("RunStore",),
     "systems": ("System", "get_system", "list_systems", "register_system"),
 }
@@ -53,9 +57,11 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "CachedGridSearchCV",
     "Cost",
     "Definition",
     "Entry",
+    "FoldCache",
     "Leaderboard",
     "LeaderboardRun",
     "Overall",

@@ -9,7 +9,6 @@ import math
 import time
 import traceback
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,93 +22,22 @@ from tweetclf.leaderboard.environment import (
     model_bytes,
     peak_memory,
 )
-from tweetclf.leaderboard.folds import make_folds
+from tweetclf.leaderboard.folds import make_folds, rows_together
 from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
-from tweetclf.tasks.holdout import text_keys
+from tweetclf.leaderboard.selection import (
+    GroupedModel,
+    Rows,
+    make_model,
+    rows_of,
+    score_of,
+    select,
+)
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
-    from tweetclf.tasks import Metric, Task
+    from tweetclf.tasks import Task
 
-__all__ = ["GroupedModel", "execute_run"]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Texts, labels and groups that are trained on or scored together."""
-
-    texts: list[Any]
-    labels: np.ndarray
-    groups: np.ndarray | None
-
-    def take(self, index: np.ndarray) -> _Rows:
-        return _Rows(
-            [self.texts[i] for i in index],
-            self.labels[index],
-            None if self.groups is None else self.groups[index],
-        )
-
-    @classmethod
-    def join(cls, *parts: _Rows) -> _Rows:
-        """Put blocks of rows below each other."""
-        groups = [part.groups for part in parts if part.groups is not None]
-        return cls(
-            [text for part in parts for text in part.texts],
-            np.concatenate([part.labels for part in parts]),
-            np.concatenate(groups) if len(groups) == len(parts) else None,
-        )
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-
-def _rows(split: Any) -> _Rows:
-    groups = None if split.groups is None else np.asarray(split.groups)
-    return _Rows(list(split.texts), np.asarray(split.labels), groups)
-
-
-class GroupedModel:
-    """One model, or one a group where a task trains one model a group.
-
-    Parameters
-    ----------
-    make : callable
-        Returns an unfitted estimator.
-    """
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make = make
-        self.models: dict[str | None, Any] = {}
-
-    def fit(self, rows: _Rows) -> GroupedModel:
-        """Fit one estimator on each group of `rows`."""
-        self.models = {}
-        if rows.groups is None:
-            self.models[None] = self.make().fit(rows.texts, rows.labels)
-            return self
-        for group in np.unique(rows.groups):
-            part = rows.take(np.flatnonzero(rows.groups == group))
-            self.models[str(group)] = self.make().fit(part.texts, part.labels)
-        return self
-
-    def predict(self, rows: _Rows) -> np.ndarray:
-        """Predict each row with the model of its group."""
-        if rows.groups is None:
-            return np.asarray(self.models[None].predict(rows.texts))
-        predicted: np.ndarray | None = None
-        for group in np.unique(rows.groups):
-            if str(group) not in self.models:
-                raise DataError(
-                    f"group {group!r} has tweets to predict but none to train on; "
-                    f"trained groups: {', '.join(map(str, self.models))}."
-                )
-            index = np.flatnonzero(rows.groups == group)
-            part = np.asarray(self.models[str(group)].predict(rows.take(index).texts))
-            if predicted is None:
-                predicted = np.empty((len(rows), *part.shape[1:]), dtype=object)
-            predicted[index] = part
-        assert predicted is not None
-        return np.array(predicted.tolist())
+__all__ = ["execute_run"]
 
 
 @dataclass
@@ -117,85 +45,42 @@ class _Fitted:
     model: GroupedModel
     seconds: float
     params: dict[str, Any] | None
-    score: float
-
-
-def _score(metric: Metric, rows: _Rows, predicted: np.ndarray) -> float:
-    groups = rows.groups.tolist() if rows.groups is not None else None
-    return float(metric(rows.labels, predicted, groups=groups))
-
-
-def _fit(
-    system: System,
-    task: Task,
-    seed: int,
-    params: dict[str, Any] | None,
-    train: _Rows,
-) -> tuple[GroupedModel, float]:
-    def make() -> Any:
-        estimator = system.build(task, seed=seed)
-        return estimator.set_params(**params) if params else estimator
-
-    start = time.perf_counter()
-    model = GroupedModel(make).fit(train)
-    return model, time.perf_counter() - start
-
-
-def _better(score: float, best: float, metric: Metric) -> bool:
-    if math.isnan(best):
-        return not math.isnan(score)
-    return score > best if metric.greater_is_better else score < best
-
-
-def _select(
-    system: System, task: Task, seed: int, train: _Rows, dev: _Rows
-) -> tuple[_Fitted, list[dict[str, Any]]]:
-    """Fit every setting of the grid on train; keep the best on dev.
-
-    Of settings with the same score the first one is kept.
-    """
-    best: _Fitted | None = None
-    tried = []
-    for params in system.candidates(task):
-        model, seconds = _fit(system, task, seed, params, train)
-        score = _score(task.metric, dev, model.predict(dev))
-        tried.append({"params": params, "score": score, "fit_seconds": seconds})
-        if best is None or _better(score, best.score, task.metric):
-            best = _Fitted(model, seconds, params, score)
-    assert best is not None
-    return best, tried
 
 
 def _train(
-    system: System, task: Task, spec: RunSpec, train: _Rows, dev: _Rows | None
+    system: System,
+    task: Task,
+    spec: RunSpec,
+    train: Rows,
+    dev: Rows | None,
+    corpus: list[Any] | None = None,
 ) -> tuple[_Fitted, list[dict[str, Any]], float]:
-    """Select if asked, then return the final model, what was tried and the time."""
+    """Select if asked, then return the final model, what was tried and the time.
+
+    The final model is fitted by itself, without what the selection has computed, so
+    that its time is what fitting this system costs.
+    """
     start = time.perf_counter()
+    params: dict[str, Any] | None = None
     tried: list[dict[str, Any]] = []
-    fitted: _Fitted | None = None
     if spec.protocol.grid and spec.grid:
         if dev is None:
             raise DataError(
                 f"task {task.name!r} has no dev split to select hyper-parameters on."
             )
-        fitted, tried = _select(system, task, spec.seed, train, dev)
-    select_seconds = time.perf_counter() - start if tried else 0.0
-    params = fitted.params if fitted else None
+        corpus = corpus or [*train.texts, *dev.texts]
+        params, tried = select(system, task, spec.seed, train, dev, corpus)
+    selected = time.perf_counter()
     if spec.protocol.refit_on_dev and dev is not None:
-        joined = _Rows.join(train, dev)
-        model, seconds = _fit(system, task, spec.seed, params, joined)
-        fitted = _Fitted(model, seconds, params, math.nan)
-    elif fitted is None:
-        model, seconds = _fit(system, task, spec.seed, None, train)
-        fitted = _Fitted(model, seconds, None, math.nan)
-    else:
-        select_seconds -= fitted.seconds
-    return fitted, tried, select_seconds
+        train = Rows.join(train, dev)
+    model = GroupedModel(make_model(system, task, spec.seed, params)).fit(train)
+    seconds = time.perf_counter() - selected
+    return _Fitted(model, seconds, params), tried, selected - start if tried else 0.0
 
 
 @dataclass
 class _Outcome:
-    rows: _Rows
+    rows: Rows
     y_pred: np.ndarray
     scores: dict[str, dict[str, float]]
     fold_scores: list[float]
@@ -208,18 +93,18 @@ class _Outcome:
     model_bytes: int | None
 
 
-def _all_metrics(task: Task, rows: _Rows, predicted: np.ndarray) -> dict[str, float]:
-    scores = {"official": _score(task.metric, rows, predicted)}
+def _all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, float]:
+    scores = {"official": score_of(task.metric, rows, predicted)}
     for metric in task.secondary_metrics:
-        scores[metric.signature()] = _score(metric, rows, predicted)
+        scores[metric.signature()] = score_of(metric, rows, predicted)
     return scores
 
 
 def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
-    train = _rows(task.train)
-    dev = _rows(task.splits["dev"]) if "dev" in task.splits else None
+    train = rows_of(task.train)
+    dev = rows_of(task.splits["dev"]) if "dev" in task.splits else None
     fitted, tried, select_seconds = _train(system, task, spec, train, dev)
-    test = _rows(task.test)
+    test = rows_of(task.test)
     start = time.perf_counter()
     y_pred = fitted.model.predict(test)
     predict_seconds = time.perf_counter() - start
@@ -242,7 +127,7 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
     )
 
 
-def _inner_dev(rows: _Rows, together: np.ndarray) -> tuple[_Rows, _Rows]:
+def _inner_dev(rows: Rows, together: np.ndarray) -> tuple[Rows, Rows]:
     """Cut one tenth off the training part of a fold for selection."""
     train, dev = make_folds(rows.labels, together, 10, groups=rows.groups)[0]
     return rows.take(train), rows.take(dev)
@@ -250,11 +135,8 @@ def _inner_dev(rows: _Rows, together: np.ndarray) -> tuple[_Rows, _Rows]:
 
 def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     splits = [task.splits[name] for name in ("train", "dev") if name in task.splits]
-    rows = _Rows.join(*map(_rows, splits))
-    # As in the cuts of dev splits, texts that differ in case alone are one text.
-    texts = [key for split in splits for key in text_keys(split)]
-    known = {text: number for number, text in enumerate(texts)}
-    together = np.array([known[text] for text in texts])
+    rows = Rows.join(*map(rows_of, splits))
+    together = rows_together(splits)
     y_pred: np.ndarray | None = None
     folds = np.empty(len(rows), dtype=np.int16)
     fold_scores, tried = [], []
@@ -265,7 +147,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         train, dev = rows.take(inside), None
         if spec.protocol.grid and spec.grid:
             train, dev = _inner_dev(train, together[inside])
-        fitted, tried_here, seconds = _train(system, task, spec, train, dev)
+        fitted, tried_here, seconds = _train(system, task, spec, train, dev, rows.texts)
         tried += [{"fold": number, **trial} for trial in tried_here]
         held_out = rows.take(outside)
         start = time.perf_counter()
@@ -274,7 +156,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         fit_seconds += fitted.seconds
         select_seconds += seconds
         sizes.append(model_bytes(list(fitted.model.models.values())))
-        fold_scores.append(_score(task.metric, held_out, predicted))
+        fold_scores.append(score_of(task.metric, held_out, predicted))
         if y_pred is None:
             y_pred = np.empty((len(rows), *predicted.shape[1:]), dtype=object)
         y_pred[outside] = predicted

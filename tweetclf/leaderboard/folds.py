@@ -1,14 +1,23 @@
-"""Cross-validation folds: stratified, the same for all, no text in two of them."""
+"""Cross-validation folds: stratified, the same for all; what belongs together stays.
+
+Equal texts are in one fold, and so are the rows of one thread (or author), so that no
+fold is predicted by a model that has seen its texts or the talk around them.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tweetclf.exceptions import DataError
+from tweetclf.tasks.holdout import text_keys
 
-__all__ = ["FOLD_SEED", "make_folds"]
+if TYPE_CHECKING:
+    from tweetclf.tasks import Split
+
+__all__ = ["FOLD_SEED", "make_folds", "rows_together"]
 
 FOLD_SEED = 20190313
 """Seed of the cross-validation folds: the same folds for every system and seed.
@@ -29,6 +38,50 @@ def _splitter(n_folds: int, stratified: bool, grouped: bool) -> Any:
         (False, False): ms.KFold,
     }[stratified, grouped]
     return kind(n_folds, shuffle=True, random_state=FOLD_SEED)
+
+
+def rows_together(splits: Sequence[Split]) -> np.ndarray:
+    """Give rows that must not be parted one number.
+
+    As in the cuts of dev splits, texts that differ in case and white space alone are
+    one text. Both relations are followed to their end: if a text stands in two
+    threads, all rows of both threads stay together.
+
+    Parameters
+    ----------
+    splits : sequence of Split
+        The splits, whose rows are put below each other.
+
+    Returns
+    -------
+    ndarray of int, shape (n_rows,)
+        Equal numbers for rows that belong together.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    # A graph whose nodes are the rows and, after them, their texts and clusters.
+    nodes: dict[tuple[str, str], int] = {}
+    n_rows = sum(map(len, splits))
+    edges: list[tuple[int, int]] = []
+    row = 0
+    for split in splits:
+        relations = {"text": text_keys(split), "cluster": split.clusters or ()}
+        for kind, keys in relations.items():
+            for offset, key in enumerate(keys):
+                node = nodes.setdefault((kind, key), n_rows + len(nodes))
+                edges.append((row + offset, node))
+        row += len(split)
+    pairs = np.array(edges, dtype=np.int64).reshape(-1, 2)
+    size = n_rows + len(nodes)
+    graph = coo_array((np.ones(len(pairs), np.int8), pairs.T), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    component = component[:n_rows]
+    # Folds depend on the order of these numbers. A component is called by its last
+    # row, as texts were before there were clusters: recorded folds stay what they are.
+    last = np.zeros(size, dtype=np.int64)
+    last[component] = np.arange(n_rows)
+    return last[component]
 
 
 def make_folds(
@@ -59,13 +112,13 @@ def make_folds(
     Raises
     ------
     DataError
-        If there are fewer different texts than folds.
+        If there are fewer different texts or threads than folds.
     """
     n_units = len(np.unique(together))
     if n_units < n_folds:
         raise DataError(
-            f"{n_units} different texts cannot make {n_folds} folds; ask for fewer "
-            "folds or add data."
+            f"{n_units} different texts or threads cannot make {n_folds} folds; ask "
+            "for fewer folds or add data."
         )
     grouped = n_units < len(together)
     stratified = labels.ndim == 1 and labels.dtype.kind != "f"

@@ -11,6 +11,7 @@ from tweetclf._version import __version__
 from tweetclf.exceptions import DataError, MissingDependencyError
 from tweetclf.leaderboard.execution import execute_run
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
+from tweetclf.leaderboard.selection import forget_features
 from tweetclf.leaderboard.systems import System
 
 if TYPE_CHECKING:
@@ -308,5 +309,6 @@ def run_leaderboard(
         done += 1
         if on_record:
             on_record(stored, done, position)
+    forget_features()
     outcome.records = [found[place] for place in sorted(found)]
     return outcome

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features import NgramVocabulary
 
 __all__ = ["ALLOWED", "DROPPED", "check_state", "class_named", "finish", "name_of"]
 
@@ -65,6 +65,8 @@ ALLOWED = frozenset(
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
         "tweetclf.estimators.OneVsRestLogisticRegression",
+        "tweetclf.estimators.PowerWeightedClassifier",
+        "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
         "tweetclf.features.NBLogCountRatio",
@@ -89,7 +91,9 @@ DROPPED: dict[str, frozenset[str]] = {
     "sklearn.linear_model.SGDClassifier": frozenset({"_loss_function_"}),
     "sklearn.linear_model.SGDRegressor": frozenset({"_loss_function_"}),
     "sklearn.model_selection.TunedThresholdClassifierCV": frozenset({"_curve_scorer"}),
-    "tweetclf.features.NgramTfidfVectorizer": _MEMORY_ADDRESS,
+    # What partial_fit learnt: a model that is loaded predicts, it does not go on.
+    "tweetclf.features.NgramTfidfVectorizer": _MEMORY_ADDRESS
+    | {"_matched", "_packed", "_stream"},
 }
 
 _HINTS = {
@@ -179,6 +183,8 @@ def _check_function_transformer(state: dict[str, Any]) -> None:
 
 def _check_vocabulary(state: dict[str, Any]) -> None:
     vocabulary = state.get("vocabulary_", {})
+    if isinstance(vocabulary, NgramVocabulary):
+        return
     _require(isinstance(vocabulary, dict), "a vocabulary_ is not a dict")
     rows = np.fromiter(vocabulary.values(), np.int64, count=len(vocabulary))
     _require(
@@ -189,6 +195,8 @@ def _check_vocabulary(state: dict[str, Any]) -> None:
 
 def _check_support_vectors(state: dict[str, Any]) -> None:
     # libsvm is C++ and trusts these shapes.
+    from scipy import sparse
+
     if "support_vectors_" not in state:
         return
     vectors, dual = state["support_vectors_"], state["_dual_coef_"]

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features import NgramVocabulary
+from tweetclf.features._front_coding import from_arrays
 from tweetclf.persistence.allowed import DROPPED, check_state, class_named, finish
-from tweetclf.persistence.encode import BUILTIN_TYPES, SPARSE_TYPES
-from tweetclf.utils._sklearn import SIMPLE_METHODS, MetadataRequest
 from tweetclf.utils.strings import unpack_strings
 from tweetclf.utils.tensors import is_storable
 
-__all__ = ["Decoder"]
+__all__ = ["BUILTIN_TYPES", "SPARSE_TYPES", "Decoder"]
 
 Node = Any
+
+BUILTIN_TYPES: dict[str, type] = {
+    t.__name__: t for t in (bool, int, float, complex, str, object)
+}
+SPARSE_TYPES = ("csr_matrix", "csr_array", "csc_matrix", "csc_array")
+"""Names of SciPy; it and scikit-learn are imported by models that need them."""
 
 _ATTRIBUTE = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MAX_STRING_BYTES = 1 << 30
@@ -48,7 +53,7 @@ class Decoder:
         self._finish: list[tuple[str, Any]] = []
         self._decoders: dict[str, Callable[[dict[str, Node]], Any]] = {
             "array": self._array,
-            "bunch": lambda node: self._mapping(node, Bunch()),
+            "bunch": self._bunch,
             "dict": lambda node: self._mapping(node, {}),
             "dtype": self._dtype,
             "float": self._float,
@@ -56,6 +61,7 @@ class Decoder:
                 node, frozenset(self._list(node, False))
             ),
             "list": self._list,
+            "ngrams": self._ngrams,
             "object": self._object,
             "object_array": self._object_array,
             "ordered_dict": lambda node: self._mapping(node, OrderedDict()),
@@ -85,7 +91,7 @@ class Decoder:
             for name, instance in self._finish:
                 check_state(name, vars(instance))
             for name, instance in self._finish:
-                finish(name, instance)
+                self._finish_object(name, instance)
         except ModelFormatError:
             raise
         except RecursionError:
@@ -160,12 +166,22 @@ class Decoder:
             result[self.decode(key)] = self.decode(value)
         return result
 
+    def _bunch(self, node: dict[str, Node]) -> Any:
+        from sklearn.utils import Bunch
+
+        return self._mapping(node, Bunch())
+
     def _vocabulary(self, node: dict[str, Node]) -> dict[str, int]:
         words = self._strings(node["strings"])
         numbers = {word: number for number, word in enumerate(words)}
         if len(numbers) != len(words):
             raise ModelFormatError("a vocabulary repeats a word")
         return self._register(node, numbers)
+
+    def _ngrams(self, node: dict[str, Node]) -> NgramVocabulary:
+        # Whatever the kernels would trip over is refused there.
+        arrays = {name: self._fetch(key) for name, key in node["arrays"].items()}
+        return self._register(node, from_arrays(arrays))
 
     # Numbers and arrays
 
@@ -237,7 +253,7 @@ class Decoder:
         parts = tuple(self.decode(node[part]) for part in ("data", "indices", "indptr"))
         if not all(isinstance(part, np.ndarray) for part in parts):
             raise ModelFormatError("a part of a sparse matrix is no array")
-        matrix = SPARSE_TYPES[node["type"]](parts, shape=_shape(node), copy=False)
+        matrix = _sparse_type(node["type"])(parts, shape=_shape(node), copy=False)
         # Without this, indices out of range would make SciPy's C++ read anywhere.
         matrix.check_format(full_check=True)
         return self._register(node, matrix)
@@ -246,22 +262,30 @@ class Decoder:
 
     def _object(self, node: dict[str, Node]) -> Any:
         name = _text(node["type"])
-        cls = class_named(name)
-        instance = cls.__new__(cls)  # type: ignore[call-overload]
-        self._register(node, instance)
+        instance = self._register(node, self._new_object(name))
         if type(node["state"]) is not dict:
             raise ModelFormatError(f"the state of a {name} is no object")
         state = {}
         for attribute, value in node["state"].items():
-            _check_attribute(name, cls, attribute)
+            _check_attribute(name, type(instance), attribute)
             if attribute == "_metadata_request":
-                state[attribute] = _requests(value, instance)
+                state[attribute] = self._requests(value, instance)
             else:
                 state[attribute] = self.decode(value)
         # Not setattr: no property of the class runs.
         instance.__dict__.update(state)
         self._finish.append((name, instance))
         return instance
+
+    def _new_object(self, name: str) -> Any:
+        cls = class_named(name)
+        return cls.__new__(cls)  # type: ignore[call-overload]
+
+    def _finish_object(self, name: str, instance: Any) -> None:
+        finish(name, instance)
+
+    def _requests(self, node: Node, owner: Any) -> Any:
+        return _metadata_requests(node, owner)
 
 
 def _check_attribute(name: str, cls: type, attribute: str) -> None:
@@ -271,7 +295,17 @@ def _check_attribute(name: str, cls: type, attribute: str) -> None:
         raise ModelFormatError(f"the method {attribute!r} of a {name} was replaced")
 
 
-def _requests(node: Node, owner: Any) -> MetadataRequest:
+def _sparse_type(name: Any) -> type:
+    from scipy import sparse
+
+    if name not in SPARSE_TYPES:
+        raise ModelFormatError(f"{name!r} is no type of sparse matrices")
+    return getattr(sparse, name)
+
+
+def _metadata_requests(node: Node, owner: Any) -> Any:
+    from tweetclf.utils._sklearn import SIMPLE_METHODS, MetadataRequest
+
     if node["$"] != "requests" or set(node["methods"]) != set(SIMPLE_METHODS):
         raise ModelFormatError("a metadata request is broken")
     request = MetadataRequest(owner=owner)

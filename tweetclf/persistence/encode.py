@@ -17,22 +17,18 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features import NgramVocabulary
+from tweetclf.features._front_coding import to_arrays
 from tweetclf.persistence.allowed import DROPPED, check_state, name_of
+from tweetclf.persistence.decode import BUILTIN_TYPES, SPARSE_TYPES
 from tweetclf.utils._sklearn import SIMPLE_METHODS, MetadataRequest
 from tweetclf.utils.strings import pack_strings
 from tweetclf.utils.tensors import is_storable
 
-__all__ = ["BUILTIN_TYPES", "SPARSE_TYPES", "Encoder"]
+__all__ = ["Encoder"]
 
 Node = Any
 
-BUILTIN_TYPES: dict[str, type] = {
-    t.__name__: t for t in (bool, int, float, complex, str, object)
-}
-SPARSE_TYPES: dict[str, type] = {
-    t.__name__: t
-    for t in (sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.csc_array)
-}
 _MAPPINGS = {dict: "dict", OrderedDict: "ordered_dict", Bunch: "bunch"}
 # Shorter sequences of strings are easier to read in place.
 _MIN_PACKED = 32
@@ -111,6 +107,10 @@ class Encoder:
             return self._array(value, where)
         if sparse.issparse(value):
             return self._sparse(value, where)
+        if kind is NgramVocabulary:
+            arrays = to_arrays(value)
+            names = {name: self._store(array) for name, array in arrays.items()}
+            return {"$": "ngrams", "arrays": names}
         return self._object(value, where)
 
     def _sequence(self, value: Any, kind: str, where: str) -> dict[str, Node]:
@@ -175,7 +175,7 @@ class Encoder:
     def _sparse(self, value: Any, where: str) -> dict[str, Node]:
         kind = type(value)
         name = kind.__name__
-        if SPARSE_TYPES.get(name) is not kind:
+        if name not in SPARSE_TYPES or getattr(sparse, name) is not kind:
             raise ModelFormatError(
                 f"{where} is a {name}; only csr and csc matrices can be saved"
             )

@@ -6,7 +6,6 @@ import csv
 import io
 import itertools
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -14,20 +13,20 @@ from typing import IO, Any
 import numpy as np
 
 from tweetclf.exceptions import DataError
+from tweetclf.tasks.columns import guess_text
+from tweetclf.tasks.lines import checked_lines, open_text
+from tweetclf.tasks.rows import Header, read_json_rows, read_table_rows
 from tweetclf.utils.registry import suggest
 
 __all__ = ["FORMATS", "label_stream", "open_source", "takes_pairs"]
 
 FORMATS = ("csv", "tsv", "jsonl", "lines")
-TEXT_COLUMNS = ("text", "tweet", "texto", "content", "full_text", "sentence")
-"""Columns that are taken for the text where none is named, in this order."""
-
 PREDICTION = "prediction"
-_TABLES = {"csv": ",", "tsv": "\t"}
-# Longer fields are not tweets: a quotation mark was never closed.
-_MAX_FIELD = 2**24
+_TABLES = {"csv": None, "tsv": "\t"}
+"""The delimiters of tables; that of a CSV file is seen from its header."""
 
 Row = tuple[int, dict[str, Any]]
+"""The line a row begins in, and its values by column."""
 
 
 # -- reading ----------------------------------------------------------------------
@@ -35,161 +34,61 @@ Row = tuple[int, dict[str, Any]]
 
 @dataclass
 class _Source:
-    """Rows of an input with the line of each, for messages."""
+    """Rows of an input, its columns if they are the same for all, a table's header."""
 
-    name: str
     rows: Iterator[Row]
-    columns: list[str] | None
+    columns: tuple[str, ...] | None = None
+    header: Header | None = None
 
 
-def open_source(file: IO[bytes], format: str) -> io.TextIOWrapper:
+def open_source(
+    file: IO[bytes], format: str, *, encoding: str = "utf-8", name: str = "input"
+) -> io.TextIOWrapper:
     """Decode an input the way `label_stream` expects it.
 
     Parameters
     ----------
     file : binary file
-        The input, UTF-8 with or without a byte-order mark.
+        The input, with or without a byte-order mark.
     format : {"csv", "tsv", "jsonl", "lines"}
         In tables every kind of line end counts, in the others the line feed alone
         (a carriage return before it is dropped).
+    encoding : str, default="utf-8"
+        Encoding of the input.
+    name : str, default="input"
+        Name of the input, for messages.
 
     Returns
     -------
     TextIOWrapper
-        Bytes that are not UTF-8 come as lone surrogates, so that `label_stream` can
-        name their line.
+        Bytes that are not of the encoding come as lone surrogates, so that
+        `label_stream` can name their line.
     """
-    return io.TextIOWrapper(
-        file,
-        encoding="utf-8-sig",
-        errors="surrogateescape",
-        newline="" if format in _TABLES else "\n",
-    )
+    return open_text(file, name, encoding=encoding, table=format in _TABLES)
 
 
-def _checked(file: Iterable[str], name: str) -> Iterator[str]:
-    """Yield the lines without a byte-order mark; refuse what is not UTF-8."""
-    for number, line in enumerate(file, start=1):
-        if number == 1:
-            line = line.removeprefix("\ufeff")
-        if not line.isascii():
-            try:
-                line.encode("utf-8")
-            except UnicodeEncodeError as error:
-                raise _not_utf8(line[error.start], f"{name}, line {number}") from None
-        yield line
-
-
-def _not_utf8(character: str, place: str) -> DataError:
-    byte = ord(character) - 0xDC00
-    if not 0x80 <= byte <= 0xFF:
-        return DataError(f"{place}: half of a surrogate pair; remove it.")
-    return DataError(
-        f"{place}: byte 0x{byte:02x} is not valid UTF-8. Convert the input first, e.g. "
-        "with: iconv -f CP1252 -t UTF-8 (or -f UTF-16)."
-    )
-
-
-def _lines(lines: Iterator[str], name: str) -> _Source:
-    rows = (
-        (number, {"text": line.rstrip("\n").removesuffix("\r")})
-        for number, line in enumerate(lines, start=1)
-    )
-    return _Source(name, rows, ["text"])
-
-
-def _jsonl(lines: Iterator[str], name: str) -> _Source:
-    rows = (
-        (number, _object(line, f"{name}, line {number}"))
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    )
-    return _Source(name, rows, None)
-
-
-def _object(line: str, place: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except RecursionError:
-        raise DataError(f"{place}: not JSON (nested too deeply).") from None
-    except ValueError as error:
-        raise DataError(f"{place}: not JSON ({error}).") from error
-    if not isinstance(row, dict):
-        raise DataError(
-            f"{place}: expected a JSON object, found a {type(row).__name__}."
-        )
-    return row
-
-
-class _Records:
-    """Records of a table that are not blank, with the line each ends in."""
-
-    def __init__(self, lines: Iterator[str], name: str, delimiter: str) -> None:
-        # The limit is the module's; others may have set a higher one.
-        csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
-        self._reader = csv.reader(lines, delimiter=delimiter)
-        self._name = name
-
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        while True:
-            try:
-                row = next(self._reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise self._unreadable(error) from error
-            if row:
-                yield self._reader.line_num, row
-
-    def _unreadable(self, error: csv.Error) -> DataError:
-        place = f"{self._name}, line {self._reader.line_num}"
-        if "field limit" in str(error):
-            return DataError(
-                f"{place}: a field has more than {csv.field_size_limit():,} "
-                "characters. Is there a quotation mark that is never closed?"
-            )
-        return DataError(f"{place}: {error}.")
-
-
-def _table(lines: Iterator[str], name: str, delimiter: str) -> _Source:
-    records = iter(_Records(lines, name, delimiter))
-    header = next((row for _, row in records if "".join(row).strip()), None)
-    if header is None:
-        raise DataError(f"{name} is empty; a header line was expected.")
-    repeated = [column for column, n in Counter(header).items() if n > 1]
-    if repeated:
-        raise DataError(
-            f"{name}: the header has {', '.join(map(repr, repeated))} more than once. "
-            "Rename columns, so that nothing is lost."
-        )
-
-    def rows() -> Iterator[Row]:
-        for number, row in records:
-            if len(row) != len(header):
-                raise DataError(
-                    f"{name}, line {number}: {len(row)} fields, but the header has "
-                    f"{len(header)}. Quote fields that hold the delimiter or line "
-                    "breaks."
-                )
-            yield number, dict(zip(header, row, strict=True))
-
-    return _Source(name, rows(), header)
-
-
-def _read(file: Iterable[str], name: str, format: str) -> _Source:
-    lines = _checked(file, name)
+def _read(
+    file: Iterable[str], name: str, format: str, encoding: str, quoted: bool
+) -> _Source:
+    table = format in _TABLES
+    lines = checked_lines(file, name, encoding=encoding, table=table)
     if format == "lines":
-        return _lines(lines, name)
+        texts = (line.rstrip("\n").removesuffix("\r") for line in lines)
+        numbered = enumerate(texts, start=1)
+        return _Source(((n, {"text": text}) for n, text in numbered), ("text",))
     if format == "jsonl":
-        return _jsonl(lines, name)
-    return _table(lines, name, _TABLES[format])
+        return _Source(read_json_rows(lines, name))
+    header, rows = read_table_rows(
+        lines, name, delimiter=_TABLES[format], quoted=quoted
+    )
+    named = ((n, dict(zip(header.names, row, strict=True))) for n, row in rows)
+    return _Source(named, header.names, header)
 
 
 # -- columns ----------------------------------------------------------------------
 
 
-def _find_column(columns: Iterable[str], wanted: str | None, name: str) -> str:
-    columns = list(columns)
+def _find_column(columns: Sequence[str], wanted: str | None, name: str) -> str:
     if wanted is not None:
         if wanted in columns:
             return wanted
@@ -199,10 +98,8 @@ def _find_column(columns: Iterable[str], wanted: str | None, name: str) -> str:
             f"{name} has no column {wanted!r}.{hint} Its columns are "
             f"{', '.join(columns)}."
         )
-    folded = {column.casefold(): column for column in reversed(columns)}
-    for candidate in TEXT_COLUMNS:
-        if candidate in folded:
-            return folded[candidate]
+    if (found := guess_text(columns)) is not None:
+        return found
     if len(columns) == 1:
         return columns[0]
     raise DataError(
@@ -234,13 +131,26 @@ def _field(value: Any) -> Any:
 class _TableWriter:
     """A CSV writer whose rows end in a line feed, and that can be read back."""
 
-    def __init__(self, target: IO[str], delimiter: str) -> None:
+    def __init__(self, target: IO[str], delimiter: str, quoted: bool) -> None:
+        self._target = target
+        self._delimiter = delimiter
+        self._may_quote = quoted
         self._plain = csv.writer(target, delimiter=delimiter, lineterminator="\n")
         self._quoted = csv.writer(
             target, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
         )
 
     def writerow(self, row: list[Any]) -> None:
+        if not self._may_quote:
+            # The fields that were read hold neither delimiters nor line ends.
+            fields = [*map(str, row)]
+            if any(self._delimiter in field for field in fields):
+                raise DataError(
+                    f"a label holds the delimiter {self._delimiter!r}, and --no-quotes "
+                    "leaves no way to write it. Give JSON Lines instead."
+                )
+            self._target.write(self._delimiter.join(fields) + "\n")
+            return
         # The csv module quotes a carriage return only if it ends lines with one.
         quote = any(isinstance(field, str) and "\r" in field for field in row)
         (self._quoted if quote else self._plain).writerow(row)
@@ -270,17 +180,25 @@ def _dumps(row: dict[str, Any]) -> str:
 class _Writer:
     """Writes rows with their predictions, in the format of the input."""
 
-    def __init__(self, target: IO[str], format: str, added: Sequence[str]) -> None:
+    def __init__(
+        self,
+        target: IO[str],
+        format: str,
+        added: Sequence[str],
+        header: Header | None,
+        quoted: bool,
+    ) -> None:
         self._target = target
         self._format = format
         self._added = added
+        self._header = header
         self._table = (
-            _TableWriter(target, _TABLES[format]) if format in _TABLES else None
+            None if header is None else _TableWriter(target, header.delimiter, quoted)
         )
 
-    def header(self, columns: Sequence[str] | None) -> None:
-        if self._table is not None:
-            self._table.writerow([*(columns or ()), *self._added])
+    def header(self) -> None:
+        if self._table is not None and self._header is not None:
+            self._table.writerow([*self._header.fields, *self._added])
 
     def row(self, row: dict[str, Any], values: Sequence[Any]) -> None:
         if self._table is not None:
@@ -406,6 +324,8 @@ def label_stream(
     text_b: str | None = None,
     proba: bool = False,
     pair: bool | None = None,
+    encoding: str = "utf-8",
+    quoted: bool = True,
     batch_size: int = 2000,
     name: str = "input",
 ) -> Iterator[int]:
@@ -424,8 +344,8 @@ def label_stream(
         Format of both. Tables and JSON Lines keep all columns and gain
         ``prediction``; ``"lines"`` reads one text a line and writes one label a line.
     text : str, optional
-        Column of the text; by default the first of ``text``, ``tweet``, ``texto``,
-        ``content``, ``full_text``, ``sentence`` that is there.
+        Column of the text; by default guessed by its name as `load_task` does, or the
+        only one.
     text_b : str, optional
         Column of the second text, for models of text pairs.
     proba : bool, default=False
@@ -433,6 +353,10 @@ def label_stream(
     pair : bool, optional
         Whether the model reads text pairs, so that a missing or needless `text_b` is
         refused at once; by default the model is left to refuse the texts.
+    encoding : str, default="utf-8"
+        Encoding that `source` was opened with, for messages.
+    quoted : bool, default=True
+        Whether quotation marks around the fields of a table are no part of them.
     batch_size : int, default=2000
         Rows predicted at a time.
     name : str, default="input"
@@ -452,8 +376,8 @@ def label_stream(
     _check_request(format, text_b, proba, pair)
     added = tuple(_columns_added(model, proba))
     job = _Job(model, format, name, text, text_b or None, proba, added)
-    rows = _read(source, name, format)
-    writer = _Writer(target, format, added)
+    rows = _read(source, name, format, encoding, quoted)
+    writer = _Writer(target, format, added, rows.header, quoted)
     chosen = None if rows.columns is None else job.choose(rows.columns)
     done = 0
     for batch in _batches(rows.rows, batch_size):
@@ -462,11 +386,11 @@ def label_stream(
         values = job.values(job.texts(batch, chosen))
         # Only now: a model that refuses the texts leaves nothing behind.
         if not done:
-            writer.header(rows.columns)
+            writer.header()
         for (_, row), value in zip(batch, values, strict=True):
             writer.row(row, value)
         done += len(batch)
         target.flush()
         yield done
     if not done:
-        writer.header(rows.columns)
+        writer.header()

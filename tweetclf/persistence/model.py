@@ -8,7 +8,6 @@ import platform
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +16,15 @@ from tweetclf.exceptions import ModelFormatError, TweetclfWarning
 from tweetclf.utils.files import atomic_directory, sha256_bytes, sha256_file
 from tweetclf.utils.tensors import read_tensors, write_tensors
 
-__all__ = ["FORMAT_VERSION", "ModelInfo", "load", "model_info", "save"]
+__all__ = [
+    "FORMAT_VERSION",
+    "ModelInfo",
+    "StoredModel",
+    "load",
+    "model_info",
+    "open_model",
+    "save",
+]
 
 FORMAT = "tweetclf-model"
 FORMAT_VERSION = 1
@@ -175,17 +182,45 @@ def load(path: str | os.PathLike[str]) -> Any:
     TweetclfWarning
         If the model was saved with another version of scikit-learn.
     """
-    from tweetclf.persistence.decode import Decoder
+    return open_model(path).decode()
 
+
+@dataclass(frozen=True, eq=False)
+class StoredModel:
+    """A model directory, read and checked, from which nothing is built yet.
+
+    Parameters
+    ----------
+    folder : Path
+        The directory.
+    manifest : dict
+        Its manifest.
+    arrays : dict of str to ndarray
+        Its arrays.
+    """
+
+    folder: Path
+    manifest: dict[str, Any] = field(repr=False)
+    arrays: dict[str, Any] = field(repr=False)
+
+    def decode(self) -> Any:
+        """Build the estimator; see :func:`load`."""
+        from tweetclf.persistence.decode import Decoder
+
+        _warn_about_versions(self.folder, self.manifest["versions"])
+        try:
+            return Decoder(self.arrays).decode_model(self.manifest["estimator"])
+        except ModelFormatError as error:
+            raise ModelFormatError(f"{self.folder / MANIFEST}: {error}.") from error
+
+
+def open_model(path: str | os.PathLike[str]) -> StoredModel:
+    """Read a model directory and compare its checksums; see :func:`load`."""
     folder = _folder(path)
     manifest = _read_manifest(folder)
     _check_file(folder, manifest)
     arrays, _ = read_tensors(folder / ARRAYS)
-    _warn_about_versions(folder, manifest["versions"])
-    try:
-        return Decoder(arrays).decode_model(manifest["estimator"])
-    except ModelFormatError as error:
-        raise ModelFormatError(f"{folder / MANIFEST}: {error}.") from error
+    return StoredModel(folder, manifest, arrays)
 
 
 def model_info(path: str | os.PathLike[str]) -> ModelInfo:
@@ -220,6 +255,8 @@ def model_info(path: str | os.PathLike[str]) -> ModelInfo:
 
 
 def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
     packages = ("scikit-learn", "numpy", "scipy")
     return {
         "tweetclf": __version__,
@@ -326,6 +363,8 @@ def _check_file(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _warn_about_versions(folder: Path, versions: Mapping[str, str]) -> None:
+    from importlib.metadata import version
+
     name = "scikit-learn"
     saved, here = versions.get(name), version(name)
     if saved != here:
@@ -333,5 +372,5 @@ def _warn_about_versions(folder: Path, versions: Mapping[str, str]) -> None:
             f"{folder} was saved with {name} {saved}; this is {here}. Predictions may "
             "differ: compare them, or fit again.",
             TweetclfWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
@@ -28,19 +29,19 @@ def _options_of(cls: type[StatelessTextTransformer]) -> Callable[[Any], Any]:
     return attrgetter(*cls._parameter_constraints)
 
 
-class StatelessTextTransformer(TransformerMixin, BaseEstimator):
+class StatelessTextTransformer(TransformerMixin, BaseEstimator, ABC):
     """Base of transformers whose output depends on their parameters alone."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
 
     def _key(self) -> tuple[Any, ...]:
         """Return all that decides the output, as something that can be hashed."""
-        options: tuple[Any, ...] = _options_of(type(self))(self)  # type: ignore[arg-type]
+        options: tuple[Any, ...] = _options_of(type(self))(self)
         return options
 
+    @abstractmethod
     def _compile(self) -> Callable[[str], Any]:
         """Return the function of one text that the options describe."""
-        raise NotImplementedError
 
     def _compiled(self) -> Callable[[str], Any]:
         """Return what `_compile` returns, made once for equal options.

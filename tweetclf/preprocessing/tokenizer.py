@@ -6,24 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from numbers import Integral
 from typing import Any
 
-from tweetclf.exceptions import UnknownNameError
-from tweetclf.preprocessing import lemmas
 from tweetclf.preprocessing._base import StatelessTextTransformer, TextNormalizer
-from tweetclf.preprocessing._pipeline import Change, Pipeline, changed
-from tweetclf.preprocessing._scan import SCHEMES, make_scanner
-from tweetclf.preprocessing.negation import MARK, is_word
-from tweetclf.preprocessing.words import negation_cues as cues_of
-from tweetclf.preprocessing.words import stop_words as stop_words_of
-from tweetclf.preprocessing.words import word_key
+from tweetclf.preprocessing._scan import SCHEMES
+from tweetclf.preprocessing._tokenizing import compile_tokenizer
 from tweetclf.utils._sklearn import HasMethods, Interval, StrOptions
 from tweetclf.utils.validation import check_texts
 
 __all__ = ["TweetTokenizer"]
-
-# Atalaya's code drops the tokens that start with one of these.
-_PUNCTUATION = frozenset("!(),.…-:;?¿¡\"'`´^*+=_%")
-# Atalaya's code adds these to the stop words when it lemmatises Spanish.
-_SPANISH_AUXILIARIES = frozenset({"haber", "ser", "hacer"})
 
 
 class TweetTokenizer(StatelessTextTransformer):
@@ -234,100 +223,7 @@ class TweetTokenizer(StatelessTextTransformer):
         normalizer = self._resolved_normalizer()
         # That of someone else is not part of the key; `_function` applies it.
         normalize = normalizer._compiled() if _is_ours(normalizer) else None
-        literals = frozenset(self._literals())
-        cues = self._cues()
-        before, tag = self._before(literals, cues)
-        return Pipeline(
-            normalize=normalize,
-            scan=make_scanner(self.scheme, self._literals()),
-            before=tuple(before),
-            tag=tag,
-            cues=cues if self.negation else frozenset(),
-            scope=self.negation_scope,
-            literals=literals,
-            after=tuple(self._after(literals)),
-            collapse=frozenset(self.collapse),
-        ).compiled()
-
-    def _before(
-        self, literals: frozenset[str], cues: frozenset[str]
-    ) -> tuple[list[Change], Callable[[list[str]], list[str]] | None]:
-        """Return what is done before negation, by token and, if so, by text."""
-        changes: list[Change] = []
-        if not self.keep_hashtags:
-            changes.append(_drop_if(_is_hashtag))
-        if not self.keep_numbers:
-            changes.append(_drop_if(lambda token: token[0].isdigit()))
-        lower = _unless(literals.__contains__, str.lower)
-        if self.lowercase:
-            changes.append(lower)
-        lemmatized: list[Change] = []
-        if self.lemmatizer is not None and self.lowercase:
-            # Dictionaries capitalise names: europa -> Europa.
-            lemmatized.append(lower)
-        if self.stop_words is not None:
-            stop = self._stop_words() - cues if self.negation else self._stop_words()
-            lemmatized.append(_drop_if(lambda token: word_key(token) in stop))
-
-        def is_kept(token: str) -> bool:
-            return token in literals or word_key(token) in cues or not is_word(token)
-
-        language, folder = self.language, self.treetagger_dir
-        if self.lemmatizer == "treetagger":
-
-            def tag(tokens: list[str]) -> list[str]:
-                found = lemmas.tree_tagger_lemmas(tokens, language, folder)
-                lemmas_or_tokens = [
-                    lemma
-                    for token, own in zip(tokens, found, strict=True)
-                    for lemma in ((token,) if is_kept(token) else own)
-                ]
-                return changed(lemmas_or_tokens, tuple(lemmatized))
-
-            return changes, tag
-        if self.lemmatizer == "simplemma":
-            lemmas.check_simplemma(language)
-            changes.append(
-                _unless(is_kept, lambda token: lemmas.simple_lemma(token, language))
-            )
-        return changes + lemmatized, None
-
-    def _after(self, literals: frozenset[str]) -> list[Change]:
-        """Return what is done after negation, by token."""
-        changes: list[Change] = []
-        if not self.keep_punctuation:
-            changes.append(_drop_if(lambda token: token[0] in _PUNCTUATION))
-        if self.stem:
-            language = self.language
-            lemmas.stemmer(language)
-
-            def stem(token: str) -> str:
-                if token.startswith(MARK):
-                    return MARK + lemmas.stem(token[len(MARK) :], language)
-                return lemmas.stem(token, language)
-
-            changes.append(
-                _unless(lambda token: token in literals or not is_word(token), stem)
-            )
-        return changes
-
-    def _cues(self) -> frozenset[str]:
-        if self.negation_cues is not None:
-            return frozenset(map(word_key, self.negation_cues))
-        try:
-            return cues_of(self.language)
-        except UnknownNameError:
-            if self.negation:
-                raise
-            return frozenset()
-
-    def _stop_words(self) -> frozenset[str]:
-        if isinstance(self.stop_words, str):
-            stop = stop_words_of(self.language, negators=self.stop_negators)
-            if self.lemmatizer is not None and self.language == "es":
-                stop |= _SPANISH_AUXILIARIES
-            return stop
-        return frozenset(map(word_key, self.stop_words or ()))
+        return compile_tokenizer(self, normalize, self._literals())
 
 
 def _is_ours(normalizer: Any) -> bool:
@@ -336,15 +232,3 @@ def _is_ours(normalizer: Any) -> bool:
         isinstance(normalizer, TextNormalizer)
         and type(normalizer).normalize is TextNormalizer.normalize
     )
-
-
-def _is_hashtag(token: str) -> bool:
-    return len(token) > 1 and token[0] in "#＃" and token[1] not in "\ufe0f\u20e3"
-
-
-def _drop_if(condition: Callable[[str], bool]) -> Change:
-    return lambda token: None if condition(token) else token
-
-
-def _unless(condition: Callable[[str], bool], change: Callable[[str], str]) -> Change:
-    return lambda token: token if condition(token) else change(token)

@@ -42,6 +42,9 @@ class Split:
         Identifiers as released; not always unique.
     groups : tuple of str, optional
         For tasks that train one model a group and pool the predictions.
+    clusters : tuple of str, optional
+        Thread, conversation or author of each row. Rows of one cluster know of each
+        other: cuts and folds keep them on one side.
     """
 
     name: str
@@ -49,9 +52,10 @@ class Split:
     labels: np.ndarray | None
     ids: tuple[str, ...]
     groups: tuple[str, ...] | None = None
+    clusters: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for what in ("labels", "ids", "groups"):
+        for what in ("labels", "ids", "groups", "clusters"):
             value = getattr(self, what)
             if value is not None and len(value) != len(self.texts):
                 raise DataError(
@@ -98,16 +102,17 @@ class Split:
     def take(self, indices: np.ndarray | list[int], name: str | None = None) -> Split:
         """Return the rows at `indices`, in that order."""
         positions = [int(i) for i in indices]
+
+        def chosen(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+            return None if values is None else tuple(values[i] for i in positions)
+
         return Split(
             name=self.name if name is None else name,
             texts=tuple(self.texts[i] for i in positions),  # type: ignore[arg-type]
             labels=None if self.labels is None else self.labels[positions],
             ids=tuple(self.ids[i] for i in positions),
-            groups=(
-                None
-                if self.groups is None
-                else tuple(self.groups[i] for i in positions)
-            ),
+            groups=chosen(self.groups),
+            clusters=chosen(self.clusters),
         )
 
 

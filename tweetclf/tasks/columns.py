@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.tables import Table
 
-__all__ = ["Columns", "as_list"]
+__all__ = ["Columns", "as_list", "guess_text"]
 
 # In the order of preference.
 _TEXT = (
@@ -84,6 +84,11 @@ class Columns:
                 "to choose)."
             )
         return found
+
+
+def guess_text(names: Sequence[str]) -> str | None:
+    """Return the column whose name says that it holds the text, if there is one."""
+    return _first(names, _TEXT)
 
 
 def as_list(label: str | Sequence[str]) -> list[str]:

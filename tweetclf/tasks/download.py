@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from tweetclf.exceptions import ChecksumError, DataError
+from tweetclf.exceptions import ChecksumError, DataError, UnknownNameError
 from tweetclf.tasks.base import Split
-from tweetclf.tasks.jsonlines import read_jsonl
 from tweetclf.tasks.locations import PACKAGE_DATA, data_folder
 from tweetclf.tasks.registry import TaskInfo, list_tasks, task_info
+from tweetclf.tasks.rows import read_jsonl
 from tweetclf.utils.files import atomic_path
 from tweetclf.utils.progress import track
+from tweetclf.utils.registry import suggest
 
 __all__ = ["fetch"]
 
@@ -130,11 +131,25 @@ def _source() -> dict[str, Any]:
     return content
 
 
+def _info(name: str, at_hand: list[str]) -> TaskInfo:
+    """Return a task; if there is none, say which downloads have such a name."""
+    try:
+        return task_info(name)
+    except UnknownNameError as error:
+        near = suggest(name, at_hand)
+        if not near:
+            raise
+        raise UnknownNameError(
+            f"Unknown dataset {name!r}. Did you mean {near[0]!r}?"
+        ) from error
+
+
 def _parts(name: str) -> list[_Part]:
+    whole = [i for i in list_tasks() if i.name.startswith("tweeteval-")]
     if name == "tweeteval":
-        infos = [i for i in list_tasks() if i.name.startswith("tweeteval-")]
+        infos = whole
     else:
-        infos = [task_info(name)]
+        infos = [_info(name, ["tweeteval", *(i.name for i in whole)])]
         if not name.startswith("tweeteval-"):
             how = infos[0].how_to_obtain
             raise DataError(f"Task {name!r} has no download. {how}")

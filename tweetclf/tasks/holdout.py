@@ -26,7 +26,6 @@ def cut(
     fraction: float,
     *,
     seed: int = 0,
-    by: Sequence[str] | None = None,
     label_names: Sequence[str] = (),
 ) -> tuple[Split, Split]:
     """Cut a stratified dev split off; see `cut_rows`.
@@ -36,7 +35,7 @@ def cut(
     train, dev : Split
         Both in the order of `split`.
     """
-    rest, part = cut_rows(split, fraction, seed=seed, by=by, label_names=label_names)
+    rest, part = cut_rows(split, fraction, seed=seed, label_names=label_names)
     return split.take(rest, "train"), split.take(part, "dev")
 
 
@@ -45,16 +44,15 @@ def cut_rows(
     fraction: float,
     *,
     seed: int = 0,
-    by: Sequence[str] | None = None,
     label_names: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose a stratified part of a split, the same on every machine.
 
-    Rows of one group (`by`; by default rows whose texts differ in case and white
-    space alone) stay together, so that no text is on both sides. Groups are visited
-    in the order of the sha256 of the seed and their smallest id, and taken while
-    that brings the label counts nearer to the fraction wanted; a second round fills
-    up from labels so rare that their share was rounded to nothing.
+    Rows of one cluster stay together; where the split has no clusters, rows whose
+    texts differ in case and white space alone do, so that no text is on both sides.
+    These units are visited in the order of the sha256 of the seed and their smallest
+    id, and taken while that brings the label counts nearer to the fraction wanted; a
+    second round fills up from labels so rare that their share was rounded to nothing.
 
     Parameters
     ----------
@@ -64,8 +62,6 @@ def cut_rows(
         Share of the rows to choose, between 0 and 1.
     seed : int, default=0
         Another seed gives another part.
-    by : sequence of str, optional
-        Group of each row.
     label_names : sequence of str, optional
         All labels; taken from the labels by default.
 
@@ -76,7 +72,7 @@ def cut_rows(
     """
     if split.labels is None:
         raise DataError(f"Split {split.name!r} has no labels to stratify by.")
-    keys = text_keys(split) if by is None else list(by)
+    keys = text_keys(split) if split.clusters is None else split.clusters
     members: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         members.setdefault(key, []).append(row)
@@ -88,14 +84,14 @@ def cut_rows(
         return hashlib.sha256(text).digest(), key
 
     strata = _strata(split.labels, label_names, fraction)
-    groups = [
+    units = [
         (rows, strata[rows].sum(axis=0))
         for _, rows in sorted(members.items(), key=order)
     ]
     # Bins of numbers are many and small: rounding each one up would add up.
     numbers = split.labels.dtype.kind == "f"
     cap = max(1, round(fraction * len(split))) if numbers else len(split)
-    chosen = _choose(groups, strata, fraction, cap)
+    chosen = _choose(units, strata, fraction, cap)
     if chosen.all() or not chosen.any():
         raise DataError(
             f"Split {split.name!r} with {len(split)} rows in {len(members)} groups is "
@@ -107,17 +103,17 @@ def cut_rows(
 
 
 def _choose(
-    groups: Sequence[tuple[list[int], np.ndarray]],
+    units: Sequence[tuple[list[int], np.ndarray]],
     strata: np.ndarray,
     fraction: float,
     cap: int,
 ) -> np.ndarray:
-    """Return which rows are taken: at most `cap`, unless one group is larger."""
+    """Return which rows are taken: at most `cap`, unless one unit is larger."""
     target = fraction * strata.sum(axis=0)
     counts = np.zeros_like(target)
     chosen = np.zeros(len(strata), dtype=bool)
     taken = 0
-    for rows, added in groups:
+    for rows, added in units:
         if taken and taken + len(rows) > cap:
             continue
         # Nearer in squared distance: |c + a - t|^2 < |c - t|^2.
@@ -128,7 +124,7 @@ def _choose(
     # Small strata were rounded down; fill up from those that are still short.
     enough = strata.sum(axis=0) >= _MIN_STRATUM
     short = target.sum() - counts.sum()
-    for rows, added in groups:
+    for rows, added in units:
         if chosen[rows[0]] or len(rows) > short or not enough[added > 0].all():
             continue
         if added @ (target - counts) > 0:

@@ -57,8 +57,8 @@ def load_task(
     label : str or sequence of str, optional
         Column of the labels; several columns of 0 and 1 make a multi-label task.
     group : str, optional
-        Column whose rows (of one author, say) must stay together when a split is
-        cut off.
+        Column whose rows with one value (an author or a thread, say) must stay
+        together when a split is cut off and in cross-validation.
     kind : {"binary", "multiclass", "multilabel", "regression", "pair"}, optional
         What is predicted; by default seen from the labels.
     metric : str or Metric, optional

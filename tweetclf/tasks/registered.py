@@ -12,8 +12,8 @@ import numpy as np
 from tweetclf.exceptions import ChecksumError, DataError
 from tweetclf.tasks.base import Split, Task
 from tweetclf.tasks.holdout import cut
-from tweetclf.tasks.jsonlines import read_jsonl
 from tweetclf.tasks.registry import CorpusInfo, TaskInfo
+from tweetclf.tasks.rows import read_jsonl
 
 __all__ = ["LazySplits", "read_corpus", "registered_task"]
 
@@ -65,14 +65,12 @@ class _Reader:
     def __call__(self, name: str) -> dict[str, Split]:
         dev = self.info.reading.get("dev")
         if dev is None or name not in {"train", "dev"}:
-            found = {name: self._split(name)[0]}
+            found = {name: self._split(name)}
         else:
-            whole, keys = self._split("train", by=dev.get("by"))
             rest, part = cut(
-                whole,
+                self._split("train", cluster_by=dev.get("by")),
                 dev["fraction"],
                 seed=dev["seed"],
-                by=keys,
                 label_names=self.info.label_names,
             )
             found = {"train": rest, "dev": part}
@@ -94,7 +92,7 @@ class _Reader:
                 "same, pass verify=False."
             )
 
-    def _split(self, name: str, by: str | None = None) -> tuple[Split, Any]:
+    def _split(self, name: str, cluster_by: str | None = None) -> Split:
         entry = self.info.reading["files"][name]
         where = entry.get("where", self.info.reading.get("where", {}))
         rule = entry.get("label", self.info.reading["label"])
@@ -104,7 +102,7 @@ class _Reader:
         labels: list[Any] = []
         ids: list[str] = []
         groups: list[str] = []
-        keys: list[str] = []
+        clusters: list[str] = []
         for group, folder in self.folders.items():
             path = folder / entry["file"]
             for line, row in read_jsonl(path):
@@ -118,8 +116,8 @@ class _Reader:
                         labels.append(_label(row, rule, self.info))
                     if group is not None or group_field:
                         groups.append(group or str(row[group_field]))
-                    if by is not None:
-                        keys.append(_nested(row, by))
+                    if cluster_by is not None:
+                        clusters.append(_nested(row, cluster_by))
                 except KeyError as error:
                     raise DataError(
                         f"{path}, line {line}: there is no field {error}; the fields "
@@ -127,14 +125,14 @@ class _Reader:
                     ) from None
                 except DataError as error:
                     raise DataError(f"{path}, line {line}: {error}") from None
-        split = Split(
+        return Split(
             name=name,
             texts=tuple(texts),
             labels=None if rule is None else _array(labels, self.info.target_kind),
             ids=tuple(ids),
             groups=tuple(groups) if groups else None,
+            clusters=tuple(clusters) if clusters else None,
         )
-        return split, (keys if by is not None else None)
 
 
 def _nested(row: Mapping[str, Any], path: str) -> str:

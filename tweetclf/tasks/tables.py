@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.tasks.jsonlines import decode, read_bytes, read_jsonl
+from tweetclf.tasks.lines import read_lines
+from tweetclf.tasks.rows import read_jsonl, read_table_rows
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.registry import suggest
 
 __all__ = ["MISSING", "SUFFIXES", "Table", "is_hf_dataset", "read_hf", "read_table"]
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_DELIMITERS = ",;\t|"
 
 
 class _Missing:
@@ -71,8 +69,7 @@ def read_table(
     if suffix in {".jsonl", ".ndjson"}:
         table = _from_jsonl(path, encoding)
     elif suffix in {".csv", ".tsv"}:
-        text = decode(read_bytes(path), path, encoding)
-        table = _from_text(path, text, suffix == ".tsv", quoting)
+        table = _from_text(path, encoding, suffix == ".tsv", quoting)
     elif suffix == ".parquet":
         table = _from_parquet(path)
     else:
@@ -102,88 +99,35 @@ def _from_jsonl(path: Path, encoding: str) -> Table:
 # -- CSV and TSV ------------------------------------------------------------------
 
 
-def _from_text(path: Path, text: str, tabs: bool, quoting: bool | None) -> Table:
-    if (at := text.find("\0")) >= 0:
-        raise DataError(
-            f"{path}, line {text.count(chr(10), 0, at) + 1}: a NUL character, which "
-            "text files do not hold. Is the file UTF-16 (pass encoding='utf-16') or "
-            "damaged? Remove the character."
-        )
-    if not text.strip():
-        raise DataError(f"{path} is empty.")
-    delimiter = "\t" if tabs else _sniff(text)
-    notes = (
-        ()
-        if tabs or delimiter == ","
-        else (f"Columns are separated by {delimiter!r}.",)
-    )
+def _from_text(path: Path, encoding: str, tabs: bool, quoting: bool | None) -> Table:
+    delimiter = "\t" if tabs else None
     if quoting is not None or not tabs:
-        return _parse(path, text, delimiter, quoting is not False, notes)
+        return _parse(path, encoding, delimiter, quoting is not False)
     try:
-        return _parse(path, text, delimiter, True, notes)
+        return _parse(path, encoding, delimiter, True)
     except DataError:
         # Tweets in TSV files are mostly written as they are, quotes included.
-        table = _parse(path, text, delimiter, False, notes)
-    return Table(
-        path,
-        table.columns,
-        table.lines,
-        (*table.notes, "Quotation marks are read as part of the fields."),
-    )
+        table = _parse(path, encoding, delimiter, False)
+    note = "Quotation marks are read as part of the fields."
+    return replace(table, notes=(*table.notes, note))
 
 
-def _sniff(text: str) -> str:
-    header = text.lstrip("\r\n").split("\n", 1)[0]
-    best = max(_DELIMITERS, key=header.count)
-    return best if header.count(best) else ","
-
-
-def _parse(
-    path: Path, text: str, delimiter: str, quoted: bool, notes: tuple[str, ...]
-) -> Table:
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
+def _parse(path: Path, encoding: str, delimiter: str | None, quoted: bool) -> Table:
+    header, records = read_table_rows(
+        read_lines(path, encoding=encoding, table=True),
+        str(path),
         delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-        strict=True,
+        quoted=quoted,
     )
-    header: list[str] = []
-    rows: list[list[str]] = []
     lines: list[int] = []
-    start = 1
-    try:
-        for row in reader:
-            if row and not header:
-                header = _header(path, row)
-            elif row:
-                if len(row) != len(header):
-                    raise DataError(
-                        f"{path}, line {start}: {len(row)} fields, but the header has "
-                        f"{len(header)} ({', '.join(header)}). A text that holds "
-                        f"{delimiter!r} or a line break must be in quotation marks."
-                    )
-                rows.append(row)
-                lines.append(start)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {start}: {error}. Quotation marks inside a quoted text must "
-            "be doubled and every one closed; pass quoting=False if they are part of "
-            "the texts."
-        ) from error
-    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=False))
+    rows: list[list[str]] = []
+    for line, fields in records:
+        lines.append(line)
+        rows.append(fields)
+    usual = header.delimiter in {",", delimiter}
+    notes = () if usual else (f"Columns are separated by {header.delimiter!r}.",)
+    columns = dict(zip(header.names, map(list, zip(*rows, strict=True)), strict=False))
     return Table(path, columns, lines, notes)
-
-
-def _header(path: Path, row: list[str]) -> list[str]:
-    names = [name.strip() or f"column_{i}" for i, name in enumerate(row, start=1)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise DataError(
-            f"{path}, line 1: the header has {repeated[0]!r} more than once. Rename "
-            "one of the columns."
-        )
-    return names
 
 
 # -- Parquet and Arrow ------------------------------------------------------------
@@ -225,8 +169,8 @@ def read_hf(path: Path) -> dict[str, Table]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(decode(read_bytes(path), path))
-    except json.JSONDecodeError as error:
+        content = json.loads("".join(read_lines(path)))
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no valid JSON: {error}.") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a JSON object.")

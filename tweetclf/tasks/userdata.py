@@ -65,7 +65,11 @@ def _split(name: str, table: Table, columns: Columns, reader: LabelReader) -> Sp
         if columns.id
         else [str(i) for i in range(len(table))]
     )
-    return Split(name, tuple(texts), reader.array(table), tuple(ids))
+    clusters = None
+    if columns.group is not None and columns.group in table.columns:
+        clusters = tuple(map(str, table.columns[columns.group]))
+    labels = reader.array(table)
+    return Split(name, tuple(texts), labels, tuple(ids), clusters=clusters)
 
 
 def _fits(name: str, reader: LabelReader) -> bool:
@@ -177,35 +181,30 @@ class _Splits:
     dev_source: str = "the user's own"
     test_source: str = "the user's own"
 
-    def cut_off(
-        self, undivided: bool, group: str | None, by: list[str] | None, cut: _Cut
-    ) -> None:
+    def cut_off(self, undivided: bool, group: str | None, cut: _Cut) -> None:
         """Cut dev, and of one undivided table test, off train."""
         how = f"stratified, seed {cut.seed}, rows of {group or 'the same text'} kept "
         how += "together"
         if undivided:
-            by = self._cut("test", TEST_FRACTION, by, cut)
+            self._cut("test", TEST_FRACTION, cut)
             self.test_source = f"cut off the data: {TEST_FRACTION:.0%}, {how}"
             self.notes.append(f"There is one table: test was {self.test_source}.")
         if "dev" not in self.splits:
-            self._cut("dev", DEV_FRACTION, by, cut)
+            self._cut("dev", DEV_FRACTION, cut)
             self.dev_source = f"cut off train: {DEV_FRACTION:.0%}, {how}"
             self.notes.append(f"There is no dev part: dev was {self.dev_source}.")
 
-    def _cut(
-        self, name: str, fraction: float, by: list[str] | None, cut: _Cut
-    ) -> list[str] | None:
-        """Move rows of train to a new split; return the groups of the rest."""
+    def _cut(self, name: str, fraction: float, cut: _Cut) -> None:
+        """Move rows of train to a new split."""
         train = self.splits["train"]
         try:
             rest, part = cut_rows(
-                train, fraction, seed=cut.seed, by=by, label_names=cut.label_names
+                train, fraction, seed=cut.seed, label_names=cut.label_names
             )
         except DataError as error:
             raise DataError(f"{self.path}: {error}") from None
         self.splits["train"] = train.take(rest)
         self.splits[name] = train.take(part, name)
-        return None if by is None else [by[int(i)] for i in rest]
 
 
 @dataclass(frozen=True)
@@ -263,9 +262,8 @@ def user_task(
     if "dev" not in found:
         parts.dev_source = "There is no dev part."
     if holdout:
-        by = [str(v) for v in tables["train"].column(group, "group")] if group else None
         names = () if reader.kind == "multilabel" else reader.names
-        parts.cut_off(undivided, group, by, _Cut(seed, names))
+        parts.cut_off(undivided, group, _Cut(seed, names))
     parts.notes += _comparison_notes(parts.splits, reader)
     return Task(
         name=stem_of(path)[0] or path.name,

@@ -27,6 +27,9 @@ def _classifiers() -> list[Entry]:
         "NBSVMClassifier": e.NBSVMClassifier(),
         "NBSVMClassifier-lr": e.NBSVMClassifier(learner="lr", class_weight="balanced"),
         "OffsetClassifier": e.OffsetClassifier(e.nbsvm(learner="lr"), cv=2),
+        "SoftVotingClassifier": e.SoftVotingClassifier(
+            [("words", e.tfidf_lr()), ("ratios", e.nbsvm(learner="lr"))]
+        ),
         "TextDummyClassifier": e.TextDummyClassifier(),
         "TextDummyClassifier-stratified": e.TextDummyClassifier(strategy="stratified"),
         "atalaya_lr": e.atalaya_lr(),

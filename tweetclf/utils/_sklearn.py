@@ -3,6 +3,9 @@
 When a release moves one of them, this file is the one to mend.
 """
 
+from typing import Any
+
+from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
 from sklearn.utils._param_validation import (
@@ -16,6 +19,14 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
+try:
+    from sklearn.utils._sparse import _align_api_if_sparse
+except ImportError:  # scikit-learn 1.8 knows sparse matrices alone.
+
+    def _align_api_if_sparse(X: Any) -> Any:
+        return sparse.csr_matrix(X) if sparse.issparse(X) else X
+
+
 __all__ = [
     "SIMPLE_METHODS",
     "HasMethods",
@@ -25,6 +36,7 @@ __all__ = [
     "MetadataRequest",
     "Options",
     "StrOptions",
+    "_align_api_if_sparse",
     "_check_feature_names_in",
     "_check_sample_weight",
     "_fit_context",

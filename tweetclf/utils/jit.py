@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 import types
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["has_numba", "jit"]
+__all__ = ["has_numba", "jit", "kernels_pay"]
 
 _VARIABLE = "TWEETCLF_NUMBA"
+_PAYS = 20_000_000
 
 
 @functools.cache
@@ -33,6 +35,23 @@ def has_numba() -> bool:
         False if Numba is not installed or ``TWEETCLF_NUMBA=0`` is in the environment.
     """
     return os.environ.get(_VARIABLE) != "0" and _is_installed()
+
+
+def kernels_pay(work: int) -> bool:
+    """Tell whether to use kernels for so much work, where NumPy can do it too.
+
+    Parameters
+    ----------
+    work : int
+        About how many nanoseconds NumPy would take.
+
+    Returns
+    -------
+    bool
+        Whether kernels are compiled, and Numba is in memory or the work is worth the
+        third of a second that it takes to import Numba and load a kernel.
+    """
+    return has_numba() and ("numba" in sys.modules or work > _PAYS)
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:

@@ -1,0 +1,472 @@
+"""Searches over remembered features give the cells of plain searches."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
+from sklearn.svm import LinearSVC
+
+from tweetclf import load_task
+from tweetclf.estimators import (
+    NBSVMClassifier,
+    OneVsRestLogisticRegression,
+    atalaya_svm,
+    char_svm,
+    haha_nbsvm,
+    nbsvm,
+    ngram_ensemble,
+    tfidf_lr,
+)
+from tweetclf.estimators.dual_cd import CompiledLinearSVC
+from tweetclf.features import NBLogCountRatio, NgramTfidfVectorizer
+from tweetclf.leaderboard import (
+    CachedGridSearchCV,
+    Protocol,
+    System,
+    execute_run,
+)
+from tweetclf.leaderboard.fold_cache import FoldCache
+from tweetclf.leaderboard.identity import identity
+from tweetclf.leaderboard.runner import make_spec
+from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
+from tweetclf.leaderboard.systems import SYSTEMS
+
+COSTS = [0.1, 1.0, 10.0]
+N = 160
+
+
+@pytest.fixture(scope="module")
+def split() -> Any:
+    return load_task("sample-sentiment").train
+
+
+@pytest.fixture(scope="module")
+def texts(split: Any) -> list[str]:
+    return list(split.texts)[:N]
+
+
+@pytest.fixture(scope="module")
+def labels(split: Any) -> np.ndarray:
+    return np.asarray(split.labels)[:N]
+
+
+def _words(**options: Any) -> NgramTfidfVectorizer:
+    return NgramTfidfVectorizer(ngram_range=(1, 2), **options)
+
+
+def _chars(**options: Any) -> NgramTfidfVectorizer:
+    settings = {"analyzer": "char", "ngram_range": (1, 4), "binary": True, **options}
+    return NgramTfidfVectorizer(**settings)
+
+
+def _shout(texts: list[str]) -> list[str]:
+    return [text.upper() for text in texts]
+
+
+def _svm() -> LinearSVC:
+    return LinearSVC(random_state=0, max_iter=300)
+
+
+PIPELINES: dict[str, tuple[Callable[[], Pipeline], dict[str, list[Any]]]] = {
+    "char-svm": (char_svm, {"svm__C": COSTS}),
+    "features and C": (
+        lambda: Pipeline([("tfidf", _chars()), ("svm", _svm())]),
+        {"tfidf__min_df": [1, 3], "tfidf__use_idf": [True, False], "svm__C": COSTS},
+    ),
+    "union": (
+        lambda: Pipeline(
+            [
+                ("features", FeatureUnion([("word", _words()), ("char", _chars())])),
+                ("svm", _svm()),
+            ]
+        ),
+        {"svm__C": COSTS, "features__word__sublinear_tf": [False, True]},
+    ),
+    "union with a branch": (
+        lambda: make_pipeline(
+            FeatureUnion(
+                [
+                    ("ratio", make_pipeline(_words(norm=None), NBLogCountRatio())),
+                    ("svd", make_pipeline(_chars(), TruncatedSVD(5, random_state=0))),
+                ]
+            ),
+            _svm(),
+        ),
+        {"linearsvc__C": COSTS},
+    ),
+    "weighted union": (
+        lambda: make_pipeline(
+            FeatureUnion(
+                [("word", _words()), ("char", _chars())],
+                transformer_weights={"word": 2.0},
+            ),
+            _svm(),
+        ),
+        {"linearsvc__C": COSTS},
+    ),
+    "without embeddings": (
+        lambda: atalaya_svm(without="emb"),
+        {"svm__C": [0.1, 1.0]},
+    ),
+    "nbsvm": (nbsvm, {"nbsvm__C": [0.1, 1.0], "nbsvm__beta": [0.25, 1.0]}),
+    "ratios": (
+        lambda: make_pipeline(_words(norm=None), NBLogCountRatio(), _svm()),
+        {"linearsvc__C": COSTS, "nblogcountratio__alpha": [0.3, 1.0]},
+    ),
+    "supervised selection": (
+        lambda: make_pipeline(_chars(), SelectKBest(k=300), _svm()),
+        {"linearsvc__C": COSTS},
+    ),
+    "scikit-learn's own": (
+        lambda: make_pipeline(TfidfVectorizer(), MaxAbsScaler(), _svm()),
+        {"linearsvc__C": COSTS},
+    ),
+    "texts changed first": (
+        lambda: make_pipeline(FunctionTransformer(_shout), _chars(), _svm()),
+        {"linearsvc__C": COSTS},
+    ),
+    "tfidf-lr": (tfidf_lr, {"lr__C": COSTS}),
+    "lbfgs": (
+        lambda: make_pipeline(_words(), LogisticRegression(max_iter=1000)),
+        {"logisticregression__C": COSTS},
+    ),
+    "liblinear": (
+        lambda: make_pipeline(_words(), OneVsRestLogisticRegression(random_state=0)),
+        {"onevsrestlogisticregression__C": COSTS},
+    ),
+    "haha-nbsvm": (lambda: haha_nbsvm(min_df=1), {"nbsvm__C": COSTS}),
+    "one against the rest": (
+        lambda: make_pipeline(_words(), OneVsRestClassifier(_svm())),
+        {"onevsrestclassifier__estimator__C": COSTS},
+    ),
+    "other learners": (
+        lambda: Pipeline([("tfidf", _words()), ("clf", _svm())]),
+        {"clf": [_svm(), LogisticRegression(), NBSVMClassifier("passthrough")]},
+    ),
+}
+
+
+def assert_same_cells(ours: Any, theirs: Any) -> None:
+    assert ours.cv_results_.keys() == theirs.cv_results_.keys()
+    for name, values in theirs.cv_results_.items():
+        if name.endswith("_score") and not name.startswith("rank"):
+            np.testing.assert_array_equal(ours.cv_results_[name], values, name)
+        elif not name.endswith("_time"):
+            assert repr(ours.cv_results_[name]) == repr(values)
+    assert ours.best_index_ == theirs.best_index_
+
+
+def assert_same_models(ours: Any, theirs: Any, texts: list[str]) -> None:
+    assert identity(ours) == identity(theirs)
+    assert [type(step) for step in ours] == [type(step) for step in theirs]
+    mine, other = ours[-1], theirs[-1]
+    if hasattr(other, "coef_"):
+        np.testing.assert_array_equal(mine.coef_, other.coef_)
+    np.testing.assert_array_equal(ours.predict(texts), theirs.predict(texts))
+
+
+@pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("name", PIPELINES)
+def test_cells_and_model_are_those_of_scikit_learn(
+    name: str, n_jobs: int, texts: list[str], labels: np.ndarray
+) -> None:
+    make, grid = PIPELINES[name]
+    if n_jobs > 1 and not runs_in_threads(make(), grid):
+        pytest.skip("processes have a test of their own")
+    options: dict[str, Any] = {"cv": 3, "scoring": "f1_macro"}
+    theirs = GridSearchCV(make(), grid, **options).fit(texts, labels)
+    ours = CachedGridSearchCV(make(), grid, n_jobs=n_jobs, **options)
+    ours.fit(texts, labels)
+    assert_same_cells(ours, theirs)
+    assert_same_models(ours.best_estimator_, theirs.best_estimator_, texts)
+    assert ours.estimator.memory is None
+
+
+@pytest.mark.parametrize("name", ["union", "ratios", "nbsvm", "texts changed first"])
+def test_the_cache_serves_scikit_learns_own_search(
+    name: str, texts: list[str], labels: np.ndarray
+) -> None:
+    make, grid = PIPELINES[name]
+    options: dict[str, Any] = {"cv": 3, "return_train_score": True}
+    theirs = GridSearchCV(make(), grid, **options).fit(texts, labels)
+    cached = make().set_params(memory=FoldCache(texts))
+    ours = GridSearchCV(cached, grid, **options).fit(texts, labels)
+    assert_same_cells(ours, theirs)
+    best = ours.best_estimator_.set_params(memory=None)
+    assert_same_models(best, theirs.best_estimator_, texts)
+    # Nothing of the cache is left in what is kept.
+    assert b"fold_cache" not in pickle.dumps(best)
+
+
+def test_processes_share_by_content(texts: list[str], labels: np.ndarray) -> None:
+    make, grid = PIPELINES["ratios"]
+    theirs = GridSearchCV(make(), grid, cv=3).fit(texts, labels)
+    cached = make().set_params(memory=FoldCache(texts))
+    ours = GridSearchCV(cached, grid, cv=3, n_jobs=2).fit(texts, labels)
+    assert_same_cells(ours, theirs)
+
+
+def test_other_searches_and_several_metrics(
+    texts: list[str], labels: np.ndarray
+) -> None:
+    grid = {"svm__C": COSTS}
+    options: dict[str, Any] = {"cv": 3, "n_iter": 2, "random_state": 0}
+    theirs = RandomizedSearchCV(char_svm(), grid, **options).fit(texts, labels)
+    cached = char_svm().set_params(memory=FoldCache(texts))
+    assert_same_cells(
+        RandomizedSearchCV(cached, grid, **options).fit(texts, labels), theirs
+    )
+    options = {"cv": 3, "scoring": ["accuracy", "f1_macro"], "refit": "accuracy"}
+    theirs = GridSearchCV(char_svm(), grid, **options).fit(texts, labels)
+    ours = CachedGridSearchCV(char_svm(), grid, **options).fit(texts, labels)
+    assert_same_cells(ours, theirs)
+
+
+class Counting(NgramTfidfVectorizer):
+    """Counts how often it is used."""
+
+    n_fits = 0
+    n_transforms = 0
+
+    def fit_transform(self, raw_documents: Any, y: Any = None) -> Any:
+        type(self).n_fits += 1
+        return super().fit_transform(raw_documents, y)
+
+    def transform(self, raw_documents: Any) -> Any:
+        type(self).n_transforms += 1
+        return super().transform(raw_documents)
+
+
+def test_features_are_computed_once_a_fold(
+    texts: list[str], labels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counting, "n_fits", 0)
+    monkeypatch.setattr(Counting, "n_transforms", 0)
+    pipeline = make_pipeline(Counting(), _svm())
+    grid = {"linearsvc__C": COSTS}
+    CachedGridSearchCV(pipeline, grid, cv=4).fit(texts, labels)
+    assert Counting.n_fits == 5
+    assert Counting.n_transforms == 4
+
+
+def test_texts_are_tokenized_once(texts: list[str], labels: np.ndarray) -> None:
+    seen: list[str] = []
+
+    def tokenize(text: str) -> list[str]:
+        seen.append(text)
+        return text.split()
+
+    vectorizer = NgramTfidfVectorizer(tokenizer=tokenize, token_pattern=None)
+    CachedGridSearchCV(
+        make_pipeline(vectorizer, _svm()),
+        {"linearsvc__C": COSTS, "ngramtfidfvectorizer__min_df": [1, 2]},
+        cv=3,
+    ).fit(texts, labels)
+    assert sorted(seen) == sorted(text.lower() for text in texts)
+
+
+def test_parameters_that_differ_are_told_apart() -> None:
+    def one(text: str) -> list[str]:
+        return [text]
+
+    def other(text: str) -> list[str]:
+        return [text]
+
+    other.__qualname__ = one.__qualname__
+    keys = [
+        identity(TfidfVectorizer(**options))
+        for options in (
+            {},
+            {"min_df": 1.0},
+            {"min_df": True},
+            {"lowercase": False},
+            {"tokenizer": one},
+            {"tokenizer": other},
+            {"stop_words": ["a"]},
+            {"vocabulary": {"a": 0}},
+            {"vocabulary": {"b": 0}},
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+    assert identity(TfidfVectorizer()) in keys
+    frame = MaxAbsScaler().set_output(transform="pandas")
+    assert identity(frame) != identity(MaxAbsScaler())
+
+
+def test_labels_and_texts_are_part_of_the_key(texts: list[str]) -> None:
+    cache = FoldCache(texts)
+    some = texts[:40]
+    y = np.arange(40) % 2
+    first, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), y)
+    second, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), 1 - y)
+    assert (first != second).nnz
+    again, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), y)
+    assert (again != first).nnz == 0
+    kept, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), y, shared=True)
+    found, _ = cache.fit_transform(NBLogCountRatio(), _ones(some), y, shared=True)
+    assert kept is found
+    a, _ = cache.fit_transform(_words(), ["ab", "c d"])
+    b, _ = cache.fit_transform(_words(), ["ab c", "d"])
+    assert a is not b
+
+
+def _ones(texts: list[str]) -> Any:
+    return TfidfVectorizer(binary=True, use_idf=False, norm=None).fit_transform(texts)
+
+
+def test_memory_stays_below_the_bound(texts: list[str], labels: np.ndarray) -> None:
+    make, grid = PIPELINES["union"]
+    theirs = GridSearchCV(make(), grid, cv=3).fit(texts, labels)
+    for max_bytes in (0, 200_000, 2_000_000):
+        cache = FoldCache(texts, max_bytes=max_bytes)
+        ours = GridSearchCV(make().set_params(memory=cache), grid, cv=3)
+        assert_same_cells(ours.fit(texts, labels), theirs)
+        assert 0 <= cache._n_bytes <= max_bytes
+        assert cache._n_bytes == sum(size for _, size in cache._kept.values())
+
+
+def test_shared_matrices_cannot_be_changed(texts: list[str]) -> None:
+    cache = FoldCache(texts)
+    X, _ = cache.fit_transform(_words(), texts[:20], shared=True)
+    with pytest.raises(ValueError, match="read-only"):
+        X.data[0] = 1.0
+    # What is handed out as a copy may be: SciPy sorts indices in place.
+    copied, _ = cache.fit_transform(_words(), texts[:20])
+    copied.sort_indices()
+    copied.data[:] = 0.0
+    assert X.data.all()
+
+
+def test_errors_of_cells_are_recorded_as_scikit_learn_does(
+    texts: list[str], labels: np.ndarray
+) -> None:
+    grid = {"tfidf__min_df": [1, 1000], "svm__C": [1.0]}
+    pipeline = Pipeline([("tfidf", _words()), ("svm", _svm())])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ours = CachedGridSearchCV(pipeline, grid, cv=3).fit(texts, labels)
+    assert "3 fits failed" in str(caught[0].message)
+    assert np.isnan(ours.cv_results_["mean_test_score"]).tolist() == [False, True]
+    with pytest.raises(ValueError, match="min_df"):
+        CachedGridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(texts, labels)
+
+
+def test_what_is_no_pipeline_is_searched_as_ever(split: Any) -> None:
+    X = TfidfVectorizer().fit_transform(split.texts[:N])
+    y = np.asarray(split.labels)[:N]
+    theirs = GridSearchCV(_svm(), {"C": COSTS}, cv=3).fit(X, y)
+    ours = CachedGridSearchCV(_svm(), {"C": COSTS}, cv=3).fit(X, y)
+    assert_same_cells(ours, theirs)
+    vote = VotingClassifier([("a", char_svm()), ("b", nbsvm())])
+    grid = {"a__svm__C": [0.1, 1.0]}
+    assert_same_cells(
+        CachedGridSearchCV(vote, grid, cv=2).fit(split.texts[:60], y[:60]),
+        GridSearchCV(vote, grid, cv=2).fit(split.texts[:60], y[:60]),
+    )
+
+
+def test_which_learners_run_in_threads() -> None:
+    grid = {"svm__C": [1.0]}
+    assert runs_in_threads(char_svm(), grid)
+    assert runs_in_threads(char_svm(multilabel=True), grid)
+    assert runs_in_threads(tfidf_lr(), [{"lr__C": [1.0]}, {"lr__tol": [1e-3]}])
+    assert not runs_in_threads(char_svm(), {"svm": [LogisticRegression()]})
+    assert not runs_in_threads(tfidf_lr(), {"lr__solver": ["liblinear"]})
+    liblinear = make_pipeline(_words(), LogisticRegression(solver="liblinear"))
+    assert not runs_in_threads(liblinear, {})
+
+
+def test_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETCLF_THREADS", "3")
+    assert threads() == 3
+    monkeypatch.setenv("TWEETCLF_THREADS", "many")
+    assert threads() >= 1
+
+
+def test_prepared_leaves_the_estimator_as_it_is(texts: list[str]) -> None:
+    pipeline = char_svm()
+    ready = prepared(pipeline, FoldCache(texts))
+    assert type(ready[-1]) is CompiledLinearSVC
+    assert type(pipeline[-1]) is LinearSVC
+    assert pipeline.memory is None
+
+
+GRIDS = {
+    "char-svm": {"svm__C": (0.1, 1.0, 10.0)},
+    "nbsvm": {"nbsvm__C": (0.1, 1.0), "nbsvm__beta": (0.25, 1.0)},
+    "tfidf-lr": {"lr__C": (0.1, 10.0)},
+}
+
+
+@pytest.mark.parametrize("groups", [False, True])
+@pytest.mark.parametrize("evaluation", ["test", "cv"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_selection_of_the_leaderboard_is_that_of_plain_fits(
+    name: str, evaluation: str, groups: bool, make_task: Callable[..., Any]
+) -> None:
+    task = make_task(groups=groups)
+    system = System(
+        "mine",
+        SYSTEMS.get(name).target,
+        "d",
+        "s",
+        grid=GRIDS[name],
+    )
+    protocol = Protocol(grid=True, evaluation=evaluation, n_folds=3)
+    spec = make_spec(task, system, 0, protocol)
+    record, predictions = execute_run(task, system, spec)
+    assert record.status == "finished", record.error
+    assert predictions is not None
+    if evaluation == "cv" or groups:
+        assert len(record.candidates) % len(list(system.candidates(task))) == 0
+        return
+    train, dev, test = (task.splits[part] for part in ("train", "dev", "test"))
+    scores = []
+    for params, trial in zip(system.candidates(task), record.candidates, strict=True):
+        model = system.build(task).set_params(**params)
+        predicted = model.fit(list(train.texts), train.labels).predict(list(dev.texts))
+        scores.append(task.metric(dev.labels, predicted))
+        assert trial["params"] == params
+        assert trial["score"] == scores[-1]
+    chosen = list(system.candidates(task))[int(np.argmax(scores))]
+    assert record.selected == chosen
+    model = system.build(task).set_params(**chosen)
+    model.fit(list(train.texts), train.labels)
+    assert record.score == task.metric(test.labels, model.predict(list(test.texts)))
+
+
+def test_a_search_over_weights_fits_each_member_once(monkeypatch) -> None:
+    fitted = []
+    fit = OneVsRestClassifier.fit
+    monkeypatch.setattr(
+        OneVsRestClassifier,
+        "fit",
+        lambda self, X, y: fitted.append(X.shape) or fit(self, X, y),
+    )
+    task = load_task("sample-sentiment")
+    weights = [(1, 1, 0, 0, 0), (1, 0, 0, 0, 0), (1, 1, 0, 0, 0), (0, 1, 0, 0, 0)]
+    grid = {"vote__estimator__weights": weights}
+    folds = [(np.arange(0, 200), np.arange(200, 300))]
+    texts, labels = list(task.train.texts)[:300], np.asarray(task.train.labels)[:300]
+    options = {"scoring": "f1_macro", "cv": folds, "refit": False}
+    ours = CachedGridSearchCV(ngram_ensemble(), grid, **options).fit(texts, labels)
+    assert len(fitted) == 2
+    plain = GridSearchCV(ngram_ensemble(), grid, **options).fit(texts, labels)
+    assert len(fitted) == 2 + 6
+    key = "split0_test_score"
+    assert ours.cv_results_[key].tolist() == plain.cv_results_[key].tolist()

@@ -1,0 +1,485 @@
+"""Features of folds, computed once: a ``memory`` for scikit-learn's pipelines."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from tweetclf.estimators.voting import fit_member
+from tweetclf.features import NgramTfidfVectorizer
+from tweetclf.features.counts import NgramCounts, parameter_key
+from tweetclf.leaderboard.identity import as_texts, digest, identity
+
+__all__ = ["FoldCache"]
+
+
+class _Member(NamedTuple):
+    """A fitted member of a vote."""
+
+    fitted: Any
+
+
+class _Origin(NamedTuple):
+    """Where a result of the cache came from."""
+
+    result: Any  # a weak reference
+    key: Any
+    whole: bool
+
+
+class FoldCache:
+    """Remember the features of every fold; count n-grams once for all folds.
+
+    Give it to a pipeline as its ``memory`` and every search over that pipeline, such
+    as scikit-learn's ``GridSearchCV``, fits each feature step once a fold and a
+    setting of that step, instead of once a cell of the grid. What a fold is
+    validated on is transformed once, too. The matrices are the same bits as without
+    it, so no score changes.
+
+    Parameters
+    ----------
+    texts : sequence of str, default=()
+        All texts of the search. N-grams of :class:`NgramTfidfVectorizer` are counted
+        once in all of them; document frequencies, vocabulary and weights of a fold
+        are then computed from its rows of the counts.
+    max_bytes : int, default=2**30
+        Most memory of the counts and matrices that are kept, in bytes; those used
+        longest ago are dropped and computed again when they are needed.
+
+    Notes
+    -----
+    A result is found by the content of all that made it: the class and all
+    parameters of the transformer, nested ones too, the texts or the earlier result it
+    was fitted on, and y. Functions are told apart by identity. A transformer that
+    cannot be described so, and results that are neither arrays, sparse matrices nor
+    lists of str, are computed anew each time.
+
+    Matrices that are kept are never handed out themselves, but copies of them, so that
+    a step may write on its input. Fits on all of `texts`, such as the
+    final one of ``GridSearchCV``, give plain transformers; within folds, a thin
+    wrapper stands around them that remembers what they transformed. Set the memory of
+    a final pipeline to None before saving it, as a pickle holds the texts otherwise.
+
+    It may be used by many threads. Processes (``n_jobs`` with joblib's default
+    backend) fill one of their own each.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from tweetclf.estimators import char_svm
+    >>> from tweetclf.leaderboard import FoldCache
+    >>> texts = ["jaja que risa", "que triste dia", "jajaja", "triste"] * 3
+    >>> pipeline = char_svm().set_params(memory=FoldCache(texts))
+    >>> search = GridSearchCV(pipeline, {"svm__C": [0.1, 1.0]}, cv=3)
+    >>> search.fit(texts, ["P", "N"] * 6).best_score_
+    np.float64(1.0)
+    """
+
+    def __init__(self, texts: Sequence[Any] = (), *, max_bytes: int = 2**30) -> None:
+        self.texts = as_texts(texts) or []
+        self.max_bytes = max_bytes
+        self._token = uuid.uuid4().hex
+        self._start()
+
+    def _start(self) -> None:
+        self._row = {text: row for row, text in enumerate(self.texts)}
+        self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+        self._n_bytes = 0
+        self._origins: dict[int, _Origin] = {}
+        self._lock = threading.RLock()
+        self._locks: dict[Any, threading.RLock] = {}
+        _LIVE[self._token] = self
+
+    def __repr__(self) -> str:
+        return f"FoldCache(of {len(self.texts)} texts)"
+
+    # scikit-learn clones pipelines with all they hold; all clones share one cache.
+    def __sklearn_clone__(self) -> FoldCache:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> FoldCache:
+        return self
+
+    def __reduce__(self) -> Any:
+        return _attach, (self._token, self.texts, self.max_bytes)
+
+    def cache(self, func: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """Return `func` with a memory, as a pipeline asks for it.
+
+        Parameters
+        ----------
+        func : callable
+            What scikit-learn's pipeline fits a transformer with; any other function is
+            returned as it is.
+        **options
+            Not used.
+        """
+        return self._cached(func, shared=False)
+
+    def sharing(self) -> Any:
+        """Return a memory for pipelines of which no step writes on its input.
+
+        Their matrices are handed out without a copy, read-only.
+        """
+        return _Sharing(self)
+
+    def _cached(self, func: Callable[..., Any], shared: bool) -> Callable[..., Any]:
+        if func is fit_member:
+            return self.fit_member
+        if not getattr(func, "__name__", "").startswith("_fit_transform_one"):
+            return func
+
+        def fit_transform(
+            transformer: Any, X: Any, y: Any = None, weight: Any = None, **rest: Any
+        ) -> tuple[Any, Any]:
+            routed = rest.get("params") or {}
+            if weight is not None or any(routed.values()):
+                return func(transformer, X, y, weight, **rest)
+            return self.fit_transform(transformer, X, y, shared=shared)
+
+        return fit_transform
+
+    def fit_transform(
+        self, transformer: Any, X: Any, y: Any = None, *, shared: bool = False
+    ) -> tuple[Any, Any]:
+        """Fit a transformer, or find it fitted; return the result and the transformer.
+
+        Parameters
+        ----------
+        transformer : transformer
+            Unfitted; it may be fitted in place.
+        X : sequence of str, array or sparse matrix
+            What it is fitted on.
+        y : array, optional
+            Labels.
+        shared : bool, default=False
+            Return what is kept itself, read-only, in place of a copy.
+
+        Returns
+        -------
+        result, fitted : tuple
+            As of ``fit_transform``.
+        """
+        try:
+            of, whole = self._input_key(X)
+            settings = identity(transformer), get_config()["transform_output"]
+            key = ("fit", settings, of, joblib.hash(y))
+            hash(key)
+        except Exception:  # what cannot be described is not remembered
+            return _fit_plainly(transformer, X, y)
+        if whole:
+            result, fitted = self._fit(transformer, X, y)
+            self._trace(result, key, whole)
+            return _Whole(result) if type(result) is list else result, fitted
+        result, fitted = self._remembered(key, lambda: self._fit(transformer, X, y))
+        result = _handed_out(result, shared)
+        self._trace(result, key, whole)
+        return result, _Remembering(self, key, fitted, shared)
+
+    def fit_member(self, member: Any, X: Any, y: Any) -> Any:
+        """Fit a member of a vote, or find it fitted.
+
+        Parameters
+        ----------
+        member : estimator
+            Unfitted; it may be fitted in place.
+        X : sequence of str, array or sparse matrix
+            What it is fitted on.
+        y : array
+            Labels.
+
+        Returns
+        -------
+        estimator
+            The fitted member. It is shared, and must not be changed.
+        """
+        try:
+            key = ("member", identity(member), self._input_key(X)[0], joblib.hash(y))
+            hash(key)
+        except Exception:  # what cannot be described is not remembered
+            return member.fit(X, y)
+        return self._remembered(key, lambda: _Member(member.fit(X, y))).fitted
+
+    def transform(self, fitted: Any, key: Any, X: Any, *, shared: bool = False) -> Any:
+        """Return ``fitted.transform(X)``, computed or found.
+
+        Parameters
+        ----------
+        fitted : transformer
+            A fitted transformer.
+        key : tuple
+            What names it.
+        X : sequence of str, array or sparse matrix
+            What to transform.
+        shared : bool, default=False
+            Return what is kept itself, read-only, in place of a copy.
+        """
+        try:
+            of, whole = self._input_key(X)
+        except Exception:
+            return fitted.transform(X)
+        result = self._remembered(
+            ("transform", key, of), lambda: self._transform(fitted, X)
+        )
+        result = _handed_out(result, shared)
+        self._trace(result, ("transform", key, of), whole)
+        return result
+
+    # What is remembered
+
+    def _remembered(self, key: Any, compute: Callable[[], Any]) -> Any:
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.RLock())
+        # Of several threads that need the same one computes it.
+        with lock:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key][0]
+            value = compute()
+            _freeze(value)
+            self._keep(key, value)
+            return value
+
+    def _keep(self, key: Any, value: Any) -> None:
+        size = _n_bytes(value)
+        if size > self.max_bytes or not _is_shareable(value):
+            return
+        with self._lock:
+            self._kept[key] = (value, size)
+            self._n_bytes += size
+            while self._n_bytes > self.max_bytes:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self._n_bytes -= dropped
+
+    def _trace(self, result: Any, key: Any, whole: bool) -> None:
+        """Note where a matrix came from, for the step that is fitted on it."""
+        traceable = isinstance(result, np.ndarray) or sparse.issparse(result)
+        if traceable or (whole and type(result).__weakrefoffset__):
+            with self._lock:
+                self._origins[id(result)] = _Origin(weakref.ref(result), key, whole)
+                dead = [i for i, o in self._origins.items() if o.result() is None]
+                for i in dead:
+                    del self._origins[i]
+
+    def _input_key(self, X: Any) -> tuple[Any, bool]:
+        """Return what names an input, and whether it is (made of) all texts."""
+        with self._lock:
+            origin = self._origins.get(id(X))
+        if origin is not None and origin.result() is X:
+            return origin.key, origin.whole
+        texts = as_texts(X)
+        if texts is None:
+            return ("content", type(X), joblib.hash(X)), False
+        whole = isinstance(X, _Whole) or (bool(texts) and texts == self.texts)
+        return ("texts", digest(texts)), whole
+
+    # How it is computed
+
+    def _fit(self, transformer: Any, X: Any, y: Any) -> tuple[Any, Any]:
+        if type(transformer) is FeatureUnion and _is_simple(transformer):
+            return self._fit_union(transformer, X, y)
+        if type(transformer) is Pipeline and transformer.memory is None:
+            transformer.memory = self
+            result, fitted = _fit_plainly(transformer, X, y)
+            fitted.memory = None
+            return result, fitted
+        rows = self._rows(transformer, X)
+        if rows is None:
+            return _fit_plainly(transformer, X, y)
+        counts = self._counts(transformer)
+        return transformer.fit_transform_counts(counts, rows), transformer
+
+    def _fit_union(self, union: FeatureUnion, X: Any, y: Any) -> tuple[Any, Any]:
+        blocks, steps = [], []
+        for name, part in union.transformer_list:
+            block, fitted = self.fit_transform(clone(part), X, y, shared=True)
+            blocks.append(block)
+            steps.append((name, fitted))
+        union.transformer_list = steps
+        if any(sparse.issparse(block) for block in blocks):
+            return sparse.hstack(blocks).tocsr(), union
+        return np.hstack(blocks), union
+
+    def _transform(self, fitted: Any, X: Any) -> Any:
+        rows = self._rows(fitted, X)
+        if rows is None:
+            return fitted.transform(X)
+        return fitted.transform_counts(self._counts(fitted), rows)
+
+    def _rows(self, transformer: Any, X: Any) -> np.ndarray | None:
+        """Return where the texts stand in the corpus; None if counts do not help."""
+        if type(transformer) is not NgramTfidfVectorizer:
+            return None
+        texts = as_texts(X)
+        if not texts or transformer.input != "content":
+            return None
+        rows = [self._row.get(text, -1) for text in texts]
+        return None if min(rows) < 0 else np.array(rows)
+
+    def _counts(self, vectorizer: NgramTfidfVectorizer) -> Any:
+        key = ("counts", parameter_key(vectorizer))
+        return self._remembered(key, lambda: clone(vectorizer).count(self.texts))
+
+
+class _Whole(list[str]):
+    """Texts made of all texts, so that the next step knows that this is no fold."""
+
+
+class _Sharing:
+    """A cache as the memory of pipelines that write on no matrix."""
+
+    def __init__(self, cache: FoldCache) -> None:
+        self._cache = cache
+
+    def __sklearn_clone__(self) -> _Sharing:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> _Sharing:
+        return self
+
+    def cache(self, func: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """Return `func` with a memory, as a pipeline asks for it."""
+        return self._cache._cached(func, shared=True)
+
+
+class _Remembering:
+    """A fitted transformer that remembers what it transformed.
+
+    Copies and pickles of it are the transformer itself.
+    """
+
+    def __init__(self, cache: FoldCache, key: Any, fitted: Any, shared: bool) -> None:
+        self._cache = cache
+        self._key = key
+        self._fitted = fitted
+        self._shared = shared
+
+    def transform(self, X: Any, **params: Any) -> Any:
+        """Return the result, computed or found."""
+        if params:
+            return self._fitted.transform(X, **params)
+        return self._cache.transform(self._fitted, self._key, X, shared=self._shared)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_cache", "_key", "_fitted", "_shared"):
+            raise AttributeError(name)
+        return getattr(self._fitted, name)
+
+    def __repr__(self) -> str:
+        return repr(self._fitted)
+
+    def __tweetclf_key__(self) -> Any:
+        return self._key
+
+    def __sklearn_clone__(self) -> Any:
+        return clone(self._fitted)
+
+    def __reduce__(self) -> Any:
+        return _itself, (self._fitted,)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _is_simple(union: FeatureUnion) -> bool:
+    """Tell whether a union does nothing but put its blocks side by side."""
+    parts = [part for _, part in union.transformer_list]
+    return (
+        not union.transformer_weights
+        and not getattr(union, "_sklearn_output_config", None)
+        and bool(parts)
+        and not any(isinstance(part, str) or part is None for part in parts)
+    )
+
+
+def _fit_plainly(transformer: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    if hasattr(transformer, "fit_transform"):
+        return transformer.fit_transform(X, y), transformer
+    return transformer.fit(X, y).transform(X), transformer
+
+
+def _handed_out(result: Any, shared: bool) -> Any:
+    """Return a result that may be used freely, or the one that is kept.
+
+    Plain pipelines hand over matrices that the next step may write on, and SciPy
+    sorts the indices of a matrix in place where a step looks for its smallest value.
+    """
+    if isinstance(result, list):
+        return list(result)
+    return result if shared else result.copy()
+
+
+def _arrays(value: Any, depth: int = 2) -> list[np.ndarray]:
+    """Return the arrays that make up a result or a fitted estimator."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if sparse.issparse(value):
+        parts = ("data", "indices", "indptr", "row", "col")
+        return [getattr(value, part) for part in parts if hasattr(value, part)]
+    if isinstance(value, FoldCache):
+        return []
+    items = (
+        value
+        if isinstance(value, list | tuple)
+        else getattr(value, "__dict__", {}).values()
+    )
+    return [array for item in items if depth for array in _arrays(item, depth - 1)]
+
+
+def _result(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _is_shareable(value: Any) -> bool:
+    """Tell whether a result can be handed out many times without being changed."""
+    if isinstance(value, _Member):
+        return True
+    result = _result(value)
+    if isinstance(result, list):
+        return as_texts(result) is not None
+    return isinstance(result, np.ndarray | NgramCounts) or sparse.issparse(result)
+
+
+def _freeze(value: Any) -> None:
+    result = _result(value)
+    if isinstance(result, np.ndarray) or sparse.issparse(result):
+        for array in _arrays(result):
+            array.flags.writeable = False
+
+
+def _n_bytes(value: Any) -> int:
+    if isinstance(value, _Member):
+        arrays = {id(array): array for array in _arrays(value, depth=12)}
+        return sum(array.nbytes for array in arrays.values())
+    result = _result(value)
+    texts = sum(50 + 4 * len(text) for text in result) if type(result) is list else 0
+    return texts + sum(array.nbytes for array in _arrays(value, depth=3))
+
+
+_LIVE: weakref.WeakValueDictionary[str, FoldCache] = weakref.WeakValueDictionary()
+# A worker process keeps the cache of the search it works for between its tasks.
+_ATTACHED: list[FoldCache] = []
+
+
+def _attach(token: str, texts: list[str], max_bytes: int) -> FoldCache:
+    """Return the cache of this process that belongs to a pickled one."""
+    found = _LIVE.get(token)
+    if found is None:
+        found = FoldCache.__new__(FoldCache)
+        found.texts, found.max_bytes, found._token = texts, max_bytes, token
+        found._start()
+        _ATTACHED[:] = [found]
+    return found

@@ -1,0 +1,217 @@
+"""Rows of CSV, TSV and JSON Lines, read one by one; errors name the line."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tweetclf.exceptions import DataError
+from tweetclf.tasks.lines import read_lines
+
+__all__ = ["Header", "read_json_rows", "read_jsonl", "read_table_rows"]
+
+_DELIMITERS = ",;\t|"
+# Longer fields are not tweets: a quotation mark was never closed.
+_MAX_FIELD = 2**24
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first record of a table.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Names of the columns, without white space around them; the third column is
+        called "column_3" where it has no name.
+    fields : tuple of str
+        The record as it stands.
+    delimiter : str
+        What separates its fields.
+    """
+
+    names: tuple[str, ...]
+    fields: tuple[str, ...]
+    delimiter: str
+
+
+def read_table_rows(
+    lines: Iterable[str],
+    name: str,
+    *,
+    delimiter: str | None = None,
+    quoted: bool = True,
+) -> tuple[Header, Iterator[tuple[int, list[str]]]]:
+    """Read the header of a table; return it and the rows, which are read as asked for.
+
+    Blank lines are skipped.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Of `tweetclf.tasks.lines.checked_lines`.
+    name : str
+        Name of the input, for messages.
+    delimiter : str, optional
+        What separates the fields; by default that of ``,;|`` and the tabulator that
+        the header has most of.
+    quoted : bool, default=True
+        Whether quotation marks around fields are no part of them.
+
+    Returns
+    -------
+    header : Header
+        Names of the columns.
+    rows : iterator of (int, list of str)
+        The line a row begins in, and its fields, as many as the header has.
+
+    Raises
+    ------
+    DataError
+        If the table is empty, a name is repeated, a row has more or fewer fields than
+        the header, or quotation marks do not match; the message names the line.
+    """
+    head = _until_filled(lines := iter(lines))
+    first = head[-1] if head else ""
+    delimiter = delimiter or _sniff(first)
+    records = _records(itertools.chain(head, lines), name, delimiter, quoted)
+    start, fields = next((r for r in records if _is_filled(r[1])), (0, []))
+    if not fields:
+        raise DataError(f"{name} is empty; a header line was expected.")
+    names = tuple(
+        field.strip() or f"column_{i}" for i, field in enumerate(fields, start=1)
+    )
+    repeated = [column for column, n in Counter(names).items() if n > 1]
+    if repeated:
+        raise DataError(
+            f"{name}, line {start}: the header has {', '.join(map(repr, repeated))} "
+            "more than once. Rename columns, so that nothing is lost."
+        )
+    header = Header(names, tuple(fields), delimiter)
+    return header, _full_rows(records, header, name)
+
+
+def _is_filled(line: Iterable[str]) -> bool:
+    """Tell whether anything but blanks and delimiters is there."""
+    return bool("".join(line).strip(f" \r\n{_DELIMITERS}"))
+
+
+def _until_filled(lines: Iterator[str]) -> list[str]:
+    """Take lines up to the first that is not blank."""
+    head = []
+    for line in lines:
+        head.append(line)
+        if _is_filled(line):
+            break
+    return head
+
+
+def _sniff(line: str) -> str:
+    best = max(_DELIMITERS, key=line.count)
+    return best if best in line else ","
+
+
+def _records(
+    lines: Iterable[str], name: str, delimiter: str, quoted: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records that are no blank lines, with the line each begins in."""
+    # The limit is the module's; others may have set a higher one.
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
+    reader = csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        strict=True,
+    )
+    start = 1
+    try:
+        for record in reader:
+            if record:
+                yield start, record
+            start = reader.line_num + 1
+    except csv.Error as error:
+        if "field limit" in str(error):
+            said = f"a field has more than {csv.field_size_limit():,} characters"
+        else:
+            said = str(error)
+        raise DataError(
+            f"{name}, line {start}: {said}. Quotation marks inside a quoted text must "
+            "be doubled and every one closed; if they are part of the texts, pass "
+            "quoting=False (or --no-quotes)."
+        ) from error
+
+
+def _full_rows(
+    records: Iterator[tuple[int, list[str]]], header: Header, name: str
+) -> Iterator[tuple[int, list[str]]]:
+    width = len(header.names)
+    for start, fields in records:
+        if len(fields) != width:
+            raise DataError(
+                f"{name}, line {start}: {len(fields)} fields, but the header has "
+                f"{width} ({', '.join(header.names)}). A text that holds "
+                f"{header.delimiter!r} or a line break must be in quotation marks."
+            )
+        yield start, fields
+
+
+def read_json_rows(
+    lines: Iterable[str], name: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the line number and the object of every line that is not blank.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Of `tweetclf.tasks.lines.checked_lines`.
+    name : str
+        Name of the input, for messages.
+
+    Yields
+    ------
+    (int, dict)
+        Number of the line, and its fields.
+
+    Raises
+    ------
+    DataError
+        If a line is no JSON object; the message names line and column.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.rstrip("\n"))
+        # Besides JSONDecodeError: numbers of thousands of digits, and depth.
+        except (ValueError, RecursionError) as error:
+            deep = isinstance(error, RecursionError)
+            message = "nested too deeply" if deep else getattr(error, "msg", error)
+            column = getattr(error, "colno", 1)
+            raise DataError(
+                f"{name}, line {number}, column {column}: no valid JSON ({message})."
+                f"{_array_hint(number, line)}"
+            ) from error
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{name}, line {number}: expected a JSON object with named fields; "
+                f"found a {type(row).__name__}.{_array_hint(number, line)}"
+            )
+        yield number, row
+
+
+def _array_hint(number: int, line: str) -> str:
+    if number == 1 and line.lstrip().startswith("["):
+        return " A JSON array is not JSON Lines: write one object a line."
+    return ""
+
+
+def read_jsonl(path: Path, encoding: str = "utf-8") -> list[tuple[int, dict[str, Any]]]:
+    """Return all of `read_json_rows` of a file, plain or gzip."""
+    lines = read_lines(path, encoding=encoding)
+    return list(read_json_rows(lines, str(path)))
