@@ -96,7 +96,9 @@ class NgramEngine(TfidfVectorizer):
                 parts = count_texts(
                     reader, texts, counted=counted, totals=totals, kept=kept
                 )
-                return parts, *merge_grams([part.grams for part in parts])
+                grams = [part.grams for part in parts]
+                parts = [part._replace(grams=None) for part in parts]
+                return parts, *merge_grams(grams)
             except (TooWideError, UnreadableError):
                 pass
         part = count_by_dict(analyze, texts)
@@ -223,7 +225,7 @@ class NgramEngine(TfidfVectorizer):
             found = self._find_parts(texts)
             n_texts = sum(len(part[2]) - 1 for part in found)
             self._learn_idf(self._df_of(found), n_texts)
-            items = [Ingredient(part, None, None, len(part[0])) for part in found]
+            items = [Ingredient(part, None, None) for part in found]
             return self._matrix(items, None)
         parts, grams, own = self._count_parts(
             texts,
@@ -240,11 +242,10 @@ class NgramEngine(TfidfVectorizer):
             # Nothing but the ingredient holds on to the rows: they are freed early.
             part = parts.pop(0)
             if numbers is None:
-                numbers = np.arange(len(part.grams.first), dtype=np.int32)
+                numbers = np.arange(len(columns), dtype=np.int32)
             if len(self.vocabulary_) < len(columns):
                 numbers = np.where(columns[numbers] < 0, -1, numbers)
-            nnz = part.grams.df[numbers[part.grams.first] >= 0].sum()
-            items.append(Ingredient(part.rows, None, numbers, int(nnz)))
+            items.append(Ingredient(part.rows, None, numbers))
             del part
         return self._matrix(items, columns)
 

@@ -204,7 +204,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             return super().transform(texts)
         self._check_vocabulary()
         found = self._find_parts(texts)
-        items = [Ingredient(part, None, None, len(part[0])) for part in found]
+        items = [Ingredient(part, None, None) for part in found]
         del found
         return self._matrix(items, None)
 
@@ -357,8 +357,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             totals = np.zeros(len(self.vocabulary_), dtype=np.int64)
             totals[column_of[column_of >= 0]] = df[column_of >= 0]
             self._learn_idf(totals, len(chosen))
-            nnz = int(totals.sum())
-            item = Ingredient(counts.rows, chosen, column_of, nnz)
+            item = Ingredient(counts.rows, chosen, column_of)
             return self._matrix([item], None)
         first = counts.grams.first
         with self._explained(chosen):
@@ -368,9 +367,8 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             )
         column_of = np.where(numbers < 0, -1, columns[numbers])
         self._matched = weakref.ref(counts), self.vocabulary_, column_of
-        nnz = int(df[column_of >= 0].sum())
         numbers[column_of < 0] = -1
-        return self._matrix([Ingredient(counts.rows, chosen, numbers, nnz)], columns)
+        return self._matrix([Ingredient(counts.rows, chosen, numbers)], columns)
 
     def transform_counts(self, counts: NgramCounts, rows: Any = None) -> Any:
         """Return the matrix of counted texts over the learnt vocabulary.
@@ -394,8 +392,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             chosen = np.arange(len(counts))
         require_texts(chosen, caller=type(self).__name__)
         column_of = self._columns_of(counts)
-        nnz = counts.count_known(chosen, column_of)
-        item = Ingredient(counts.rows, chosen, column_of, nnz)
+        item = Ingredient(counts.rows, chosen, column_of)
         return self._matrix([item], None)
 
     def _columns_of(self, counts: NgramCounts) -> np.ndarray:
