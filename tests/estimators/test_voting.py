@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tweetclf import load, load_task, save
 from tweetclf.estimators import (
@@ -101,6 +102,11 @@ def test_powers_of_balanced_weights(power, class_weight):
     ours = PowerWeightedClassifier(LogisticRegression(), power=power).fit(X, y)
     assert np.allclose(ours.predict_proba(X), expected.predict_proba(X), atol=1e-6)
     assert ours.predict(X).tolist() == expected.predict(X).tolist()
+
+
+@parametrize_with_checks([PowerWeightedClassifier(LogisticRegression())])
+def test_weighted_classifiers_pass_scikit_learns_battery(estimator, check):
+    check(estimator)
 
 
 def test_a_missing_label_is_named():

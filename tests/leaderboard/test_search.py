@@ -39,7 +39,8 @@ from tweetclf.leaderboard import (
     System,
     execute_run,
 )
-from tweetclf.leaderboard.fold_cache import FoldCache, _identity
+from tweetclf.leaderboard.fold_cache import FoldCache
+from tweetclf.leaderboard.identity import identity
 from tweetclf.leaderboard.runner import make_spec
 from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
 from tweetclf.leaderboard.systems import SYSTEMS
@@ -170,7 +171,7 @@ def assert_same_cells(ours: Any, theirs: Any) -> None:
 
 
 def assert_same_models(ours: Any, theirs: Any, texts: list[str]) -> None:
-    assert _identity(ours) == _identity(theirs)
+    assert identity(ours) == identity(theirs)
     assert [type(step) for step in ours] == [type(step) for step in theirs]
     mine, other = ours[-1], theirs[-1]
     if hasattr(other, "coef_"):
@@ -288,7 +289,7 @@ def test_parameters_that_differ_are_told_apart() -> None:
 
     other.__qualname__ = one.__qualname__
     keys = [
-        _identity(TfidfVectorizer(**options))
+        identity(TfidfVectorizer(**options))
         for options in (
             {},
             {"min_df": 1.0},
@@ -302,9 +303,9 @@ def test_parameters_that_differ_are_told_apart() -> None:
         )
     ]
     assert len(set(keys)) == len(keys)
-    assert _identity(TfidfVectorizer()) in keys
+    assert identity(TfidfVectorizer()) in keys
     frame = MaxAbsScaler().set_output(transform="pandas")
-    assert _identity(frame) != _identity(MaxAbsScaler())
+    assert identity(frame) != identity(MaxAbsScaler())
 
 
 def test_labels_and_texts_are_part_of_the_key(texts: list[str]) -> None:

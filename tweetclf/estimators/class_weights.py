@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -39,6 +40,8 @@ class PowerWeightedClassifier(ClassifierMixin, BaseEstimator):
         Labels in sorted order.
     estimator_ : estimator
         The fitted classifier.
+    n_features_in_ : int
+        Number of features, if the classifier counts them.
 
     Examples
     --------
@@ -78,11 +81,14 @@ class PowerWeightedClassifier(ClassifierMixin, BaseEstimator):
         """
         refuse_missing(y, caller=type(self).__name__)
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         weights = compute_class_weight("balanced", classes=classes, y=y) ** self.power
         self.estimator_ = clone(self.estimator).fit(X, y, sample_weight=weights[codes])
         self.classes_ = self.estimator_.classes_
+        if hasattr(self.estimator_, "n_features_in_"):
+            self.n_features_in_ = self.estimator_.n_features_in_
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:

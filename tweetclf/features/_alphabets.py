@@ -233,8 +233,15 @@ def read_batch(reader: Reader, texts: Sequence[str]) -> tuple[Batch, Alphabet]:
         different, tokens, bounds = _read_tokens(reader, texts)
         if _BELOW_SPACE.search("".join(different)):
             raise UnreadableError
-        words = Tokens.of_terms(different)
-        return _token_batch(words, different, tokens, bounds), words
+        if any(" " in token for token in different):
+            words = Tokens.of_terms(different)
+            return _token_batch(words, different, tokens, bounds), words
+        order = sorted(range(len(different)), key=different.__getitem__)
+        words = Tokens.of([different[i] for i in order])
+        symbols = np.empty(len(order), dtype=np.uint32)
+        symbols[order] = np.arange(1, len(order) + 1)
+        rows = np.arange(len(bounds))
+        return Batch(symbols[tokens], np.empty(0, np.int64), bounds, rows), words
     batch = reader.read_points(texts)
     occurs = np.zeros(_MOST_POINTS, dtype=bool)
     occurs[batch.symbols] = True

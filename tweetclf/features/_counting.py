@@ -8,6 +8,8 @@ and however many threads counted.
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +45,7 @@ _NO_KEYS = np.empty(0, dtype=np.uint64)
 _NO_COUNTS = np.empty(0, dtype=np.int32)
 _NO_ROWS = (_NO_COUNTS, _NO_COUNTS, np.zeros(1, dtype=np.int64))
 # n-gram occurrences of a chunk: its table then has about the size of a core's cache.
-_CHUNK = 4_000_000
+_CHUNK = 8_000_000
 # With fewer occurrences than this, a second thread does not pay.
 _SPLIT = 400_000
 # Up to here NumPy is about as fast, and does not have to import a compiler.
@@ -83,7 +85,8 @@ def cut(texts: Sequence[str], reader: Reader) -> list[tuple[int, int]]:
     work = np.cumsum(sizes * per_point // (5 if reader.analyzer == "word" else 1) + 1)
     total = int(work[-1]) if len(work) else 0
     n_chunks = -(-total // _CHUNK)
-    if total >= _SPLIT:
+    # Words are cut by Python, which threads cannot share.
+    if total >= _SPLIT and reader.analyzer != "word":
         threads = n_threads()
         n_chunks = -(-n_chunks // threads) * threads
     marks = np.linspace(0, total, n_chunks + 1)[1:-1]
@@ -103,7 +106,7 @@ class Grams:
         them.
     first : ndarray of int32
         The id of each: its number in the order of first occurrence.
-    df : ndarray of int64
+    df : ndarray of int
         In how many texts each occurs.
     tf : ndarray of int64 or None
         How often each occurs in all, if that was asked for.
@@ -127,11 +130,26 @@ class Grams:
 
 
 class Part(NamedTuple):
-    """Counted texts: rows of ids, and the n-grams that the ids stand for."""
+    """Counted texts: rows of ids, how many texts, and the n-grams of the ids."""
 
     rows: Rows
-    grams: Any
     n_texts: int
+    grams: Any
+
+
+def _room(n: int) -> np.ndarray:
+    """Return room for `n` ids or counts, of which only the start may be needed.
+
+    Memory that is mapped costs nothing until it is written to, and goes back to the
+    system when it is freed; malloc keeps what it got for the next chunk.
+    """
+    if n < 2**18:
+        return np.empty(n, dtype=np.int32)
+    pages = mmap.mmap(-1, 4 * n)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, dtype=np.int32)
 
 
 def _low(keys: Keys) -> np.ndarray:
@@ -142,7 +160,7 @@ def tally(ids: np.ndarray, n_ids: int) -> np.ndarray:
     """Return how often each id is stored."""
     if not has_numba():
         return np.bincount(ids, minlength=n_ids)
-    df = np.zeros(n_ids, dtype=np.int64)
+    df = np.zeros(n_ids, dtype=np.int32)
     _kernels.tally(ids, df)
     return df
 
@@ -152,8 +170,8 @@ def _compiled_rows(
 ) -> tuple[Rows, Keys, np.ndarray]:
     """Do what `_arrays.count_rows` does."""
     most = batch.most_keys(reader.n_range)
-    ids = np.empty(most, dtype=np.int32)
-    counts = np.empty(most if counted else 0, dtype=np.int32)
+    ids = _room(most)
+    counts = _room(most if counted else 0)
     indptr = np.empty(batch.n_rows + 1, dtype=np.int64)
     wide = layout.n_words == 2
     slots, n_ids = _kernels.count_rows(
@@ -192,7 +210,7 @@ def _count_chunk(
     if totals:
         tf = np.bincount(ids, counts, len(first)).astype(np.int64)[first]
     grams = Grams(alphabet, layout, keys, first, tally(ids, len(first))[first], tf)
-    return Part((ids, counts if counted else _NO_COUNTS, indptr), grams, len(texts))
+    return Part((ids, counts if counted else _NO_COUNTS, indptr), len(texts), grams)
 
 
 def count_texts(
@@ -273,8 +291,13 @@ def _merge_two(a: Grams, b: Grams) -> tuple[Grams, np.ndarray]:
     return Grams(a.alphabet, a.layout, keys, first, total(a.df, b.df), tf), ids
 
 
-def merge_grams(grams: Sequence[Grams]) -> tuple[Grams, list[np.ndarray | None]]:
+def merge_grams(grams: list[Grams]) -> tuple[Grams, list[np.ndarray | None]]:
     """Merge the n-grams of parts of a corpus, in order.
+
+    Parameters
+    ----------
+    grams : list of Grams
+        Those of the parts. The list is emptied, so that they are freed one by one.
 
     Returns
     -------
@@ -284,23 +307,25 @@ def merge_grams(grams: Sequence[Grams]) -> tuple[Grams, list[np.ndarray | None]]
         For each part, the id in the corpus of each of its ids; None: the same.
     """
     if len(grams) == 1:
-        return grams[0], [None]
+        return grams.pop(), [None]
     # All are of one kind: Characters or Tokens.
     alphabets: Any = [own.alphabet for own in grams]
     alphabet = type(alphabets[0]).union(alphabets)
     layout = Layout.of(len(alphabet), max(g.layout.width for g in grams))
 
-    def over_all(own: Grams) -> Grams:
+    def taken() -> Grams:
+        own = grams.pop()
         numbers = own.alphabet.numbers_in(alphabet)
         keys = repack(own.keys, own.layout, numbers, layout)
         return replace(own, alphabet=alphabet, layout=layout, keys=keys)
 
-    first, *others = in_threads(over_all, grams)
+    grams.reverse()
+    merged = taken()
     ids: list[np.ndarray | None] = [None]
-    for other in others:
-        first, own = _merge_two(first, other)
+    while grams:
+        merged, own = _merge_two(merged, taken())
         ids.append(own)
-    return first, ids
+    return merged, ids
 
 
 def find_texts(
@@ -344,8 +369,8 @@ def find_texts(
     def find(bounds: tuple[int, int]) -> Rows:
         batch = read_known(reader, texts[bounds[0] : bounds[1]], vocabulary.alphabet)
         most = batch.most_keys(reader.n_range)
-        ids = np.empty(most, dtype=np.int32)
-        counts = np.empty(most if counted else 0, dtype=np.int32)
+        ids = _room(most)
+        counts = _room(most if counted else 0)
         indptr = np.empty(batch.n_rows + 1, dtype=np.int64)
         _kernels.find_rows(
             tuple(batch),

@@ -42,7 +42,7 @@ def to_arrays(vocabulary: NgramVocabulary) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray
         ``points``, or ``text`` and ``lengths``: the alphabet; ``heads`` and
-        ``symbols``: the n-grams.
+        ``symbols``: the n-grams, unless they are the symbols themselves.
     """
     assert vocabulary.columns is None
     symbols = symbols_of_keys(vocabulary.keys_, vocabulary.layout)
@@ -52,6 +52,8 @@ def to_arrays(vocabulary: NgramVocabulary) -> dict[str, np.ndarray]:
     used[0] = False
     symbols = np.cumsum(used)[symbols]
     arrays = vocabulary.alphabet.chosen(used[1:]).to_arrays()
+    if symbols.shape[1] == 1 and len(symbols) == used.sum():
+        return arrays
     shared = np.zeros(len(symbols), dtype=np.int64)
     alike = (symbols[1:] == symbols[:-1]) & (symbols[1:] > 0)
     shared[1:] = np.logical_and.accumulate(alike, axis=1).sum(axis=1)
@@ -85,7 +87,7 @@ def _alphabet(arrays: Mapping[str, np.ndarray]) -> Alphabet:
     tokens = words.tokens
     ascending = all(a < b for a, b in zip(tokens, tokens[1:], strict=False))
     _require(ascending, "tokens out of order")
-    _require(b" " not in arrays["text"].tobytes(), "a token holds a space")
+    _require(bool((arrays["text"] > ord(" ")).all()), "a token holds a space")
     return words
 
 
@@ -98,6 +100,10 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> NgramVocabulary:
         If the arrays are not those of any vocabulary. The kernels trust what passes.
     """
     alphabet = _alphabet(arrays)
+    if "heads" not in arrays:
+        layout = Layout.of(len(alphabet), 1)
+        every = np.arange(1, len(alphabet) + 1)
+        return NgramVocabulary(alphabet, layout, pack([every], layout, len(every)))
     heads, written = arrays["heads"], arrays["symbols"]
     _require(heads.dtype in (np.uint8, np.uint16) and heads.ndim == 1, "its heads")
     _require(

@@ -376,7 +376,7 @@ def merge(a, b):
     high = np.empty(n_a + new, dtype=np.uint64)
     low = np.empty(n_a + new if len(low_a) > 0 else 0, dtype=np.uint64)
     first = np.empty(n_a + new, dtype=np.int32)
-    df = np.empty(n_a + new, dtype=np.int64)
+    df = np.empty(n_a + new, dtype=df_a.dtype)
     i = j = 0
     for k in range(n_a + new):
         if j < n_b and _is_before(high_b, low_b, j, high_a, low_a, i):

@@ -150,7 +150,7 @@ class NgramLookup:
             counted=not weighting.binary,
             compiled=compiled,
         )
-        items = [Ingredient(part, None, None, len(part[0])) for part in found]
+        items = [Ingredient(part, None, None) for part in found]
         (data, indices, indptr), normalised = weighed_arrays(
             items, None, weighting, compiled=compiled
         )

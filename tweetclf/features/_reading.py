@@ -5,8 +5,8 @@ This module needs NumPy alone, as :mod:`tweetclf.features._packing` does.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -194,18 +194,19 @@ class Reader:
             The numbers, and where each text begins, and the end.
         """
         assert self.tokenize is not None
-        lists = list(self.tokenize(self._preprocessed(texts)))
-        if not set(map(type, lists)) <= {list, tuple}:
-            raise UnreadableError
-        bounds = np.zeros(len(texts) + 1, dtype=np.int64)
+        # Text after text: strings that are freed at once stay in the cache.
+        found = array("q")
+        ends = array("q", [0])
+        number, stop = numbers.__getitem__, self.stop_words
         try:
-            if self.stop_words:
-                stop = self.stop_words
-                lists = [[t for t in tokens if t not in stop] for tokens in lists]
-            sizes = np.fromiter(map(len, lists), np.int64, len(lists))
-            np.cumsum(sizes, out=bounds[1:])
-            found = map(numbers.__getitem__, chain.from_iterable(lists))
-            return np.fromiter(found, np.int64, bounds[-1]), bounds
+            for tokens in self.tokenize(self._preprocessed(texts)):
+                if type(tokens) is not list and type(tokens) is not tuple:
+                    raise UnreadableError
+                if stop:
+                    tokens = [token for token in tokens if token not in stop]
+                found.extend(map(number, tokens))
+                ends.append(len(found))
+            return np.array(found, dtype=np.int64), np.array(ends, dtype=np.int64)
         except TypeError:  # A token that cannot be hashed.
             raise UnreadableError from None
 

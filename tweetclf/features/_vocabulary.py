@@ -34,12 +34,16 @@ from tweetclf.features._reading import Reader
 
 __all__ = ["NgramVocabulary"]
 
+# So many single look-ups are worth a dict, which dict(vocabulary) asks for, too.
+_MANY = 200
+
 
 class NgramVocabulary(Mapping[str, int]):
     """The column of each n-gram: equal to the dict that scikit-learn makes.
 
     The n-grams are held as sorted integers, 8 bytes each (16 where they need two
-    words), and become strings only when they are asked for.
+    words), and become strings only when they are asked for. Look up many at a time
+    with `find`; whoever asks for hundreds one by one makes a dict of all.
 
     Parameters
     ----------
@@ -80,10 +84,13 @@ class NgramVocabulary(Mapping[str, int]):
         self.keys_ = keys
         self.columns = columns
         self.first = first
+        # Made when needed, and left out of pickles.
         self._slots: np.ndarray | None = None
+        self._dict: dict[str, int] | None = None
+        self._n_lookups = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_slots": None}
+        return {**vars(self), "_slots": None, "_dict": None}
 
     @classmethod
     def of_terms(cls, terms: Mapping[Any, int], reader: Reader) -> NgramVocabulary:
@@ -123,6 +130,12 @@ class NgramVocabulary(Mapping[str, int]):
         return f"{type(self).__name__}(of {len(self)} n-grams)"
 
     def __getitem__(self, term: str) -> int:
+        if self._dict is None:
+            self._n_lookups += 1
+            if self._n_lookups > _MANY:
+                self._dict = self.to_dict()
+        if self._dict is not None:
+            return self._dict[term]
         at = -1
         if isinstance(term, str):
             at = int(self.find([term])[0])

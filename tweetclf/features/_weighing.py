@@ -27,6 +27,8 @@ _OWN_NORMS = platform.machine().lower() in {"x86_64", "amd64"}
 _MOST_SHORT = np.iinfo(np.int32).max
 # So many values are worth a kernel.
 _SMALL = 50_000
+# For so few rows scikit-learn's checks of the matrix cost more than the norms.
+_FEW = 64
 
 
 class Weighting(NamedTuple):
@@ -71,14 +73,11 @@ class Ingredient(NamedTuple):
     numbers : ndarray of int32 or None
         The number of each id, in the order of which rows are stored, or -1 for one
         to leave out; None: ids are numbers, and rows in order.
-    nnz : int
-        How many values are stored in the end.
     """
 
     rows: Rows
     chosen: np.ndarray | None
     numbers: np.ndarray | None
-    nnz: int
 
     @property
     def n_rows(self) -> int:
@@ -86,6 +85,22 @@ class Ingredient(NamedTuple):
         if self.chosen is not None:
             return len(self.chosen)
         return len(self.rows[2]) - 1
+
+    def n_counted(self) -> int:
+        """Return how many values were counted, before any is left out."""
+        if self.chosen is None:
+            return len(self.rows[0])
+        return int(np.diff(self.rows[2])[self.chosen].sum())
+
+    def nnz(self) -> int:
+        """Return how many values are stored in the end."""
+        ids, _, indptr = self.rows
+        if self.chosen is None and (self.numbers is None or self.numbers.min() >= 0):
+            return len(ids)
+        chosen = np.arange(self.n_rows) if self.chosen is None else self.chosen
+        if self.numbers is None:
+            return self.n_counted()
+        return int(_row_kernels.count_known(ids, indptr, chosen, self.numbers))
 
 
 def weigh(
@@ -153,16 +168,17 @@ def weighed_arrays(
     if idf is not None and columns is not None:
         # By number: rows ascend in it, so that what is read together lies together.
         idf = idf[columns]
-    nnz = sum(item.nnz for item in ingredients)
     n_rows = sum(item.n_rows for item in ingredients)
     # As many as were counted: scikit-learn decides before any is left out.
-    n_counted = sum(len(item.rows[0]) for item in ingredients)
+    n_counted = sum(item.n_counted() for item in ingredients)
     short = np.int32 if n_counted <= _MOST_SHORT else np.int64
-    if compiled and has_numba() and nnz > _SMALL:
+    if compiled and has_numba() and n_counted > _SMALL:
+        stored = [item.nnz() for item in ingredients]
+        nnz = sum(stored)
         data = np.empty(nnz, dtype=weighting.dtype)
         indices = np.empty(nnz, dtype=short)
         indptr = np.zeros(n_rows + 1, dtype=short)
-        _fill(ingredients, columns, idf, weighting, (data, indices, indptr))
+        _fill(ingredients, stored, columns, idf, weighting, (data, indices, indptr))
         normalised = _OWN_NORMS
     else:
         parts = [_by_arrays(item, columns, idf, weighting) for item in ingredients]
@@ -172,7 +188,11 @@ def weighed_arrays(
         sizes = np.concatenate([np.diff(part[2]) for part in parts])
         indptr = np.zeros(n_rows + 1, dtype=short)
         np.cumsum(sizes, out=indptr[1:])
-        normalised = False
+        normalised = _OWN_NORMS and n_rows <= _FEW and weighting.norm is not None
+        if normalised:
+            norms = _arrays.row_norms(data, indptr, 2 if weighting.norm == "l2" else 1)
+            norms[norms == 0] = 1
+            data /= np.repeat(norms, sizes)
     return (data, indices, indptr), normalised
 
 
@@ -200,6 +220,7 @@ def _by_arrays(
 
 def _fill(
     ingredients: list[Ingredient],
+    stored: list[int],
     columns: np.ndarray | None,
     idf: np.ndarray | None,
     weighting: Weighting,
@@ -217,7 +238,7 @@ def _fill(
     norm = {None: 0, "l1": 1, "l2": 2}[weighting.norm] if _OWN_NORMS else 0
     tops = [len(i.numbers) for i in ingredients if i.numbers is not None]
     top = max(tops, default=0) if columns is None else len(columns)
-    at = np.cumsum([0, *(item.nnz for item in ingredients)]).tolist()
+    at = np.cumsum([0, *stored]).tolist()
     row = np.cumsum([0, *(item.n_rows for item in ingredients)]).tolist()
     # Each is taken out by the thread that uses it, and freed there.
     waiting: list[Ingredient | None] = list(ingredients)

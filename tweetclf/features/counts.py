@@ -76,7 +76,7 @@ def count_by_dict(
     terms = sorted(numbers)
     first = np.fromiter((numbers[term] for term in terms), np.int32, len(terms))
     grams = ListedGrams(terms, first, df[first], tf[first])
-    return Part(rows, grams, len(indptr) - 1)
+    return Part(rows, len(indptr) - 1, grams)
 
 
 def find_by_dict(
@@ -324,13 +324,6 @@ class NgramCounts:
                 f"{len(self)} texts."
             )
         return chosen
-
-    def count_known(self, chosen: np.ndarray, columns: np.ndarray) -> int:
-        """Return how many values of some rows have a column."""
-        if has_numba():
-            return int(_row_kernels.count_known(self.ids, self.indptr, chosen, columns))
-        ids, _, _ = _arrays.take_rows(self.rows, chosen)
-        return int((columns[ids] >= 0).sum())
 
     def match(
         self, vocabulary: Mapping[Any, int], packed: NgramVocabulary | None

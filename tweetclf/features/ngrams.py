@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-import warnings
 import weakref
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.exceptions import DataError
-from tweetclf.features._arrays import Rows
-from tweetclf.features._counting import (
-    Part,
-    count_texts,
-    find_texts,
-    merge_grams,
-    tally,
-)
-from tweetclf.features._learning import idf_of, kept_grams
-from tweetclf.features._packing import TooWideError
-from tweetclf.features._reading import Reader, UnreadableError
-from tweetclf.features._tokens import require_texts, tokenize
+from tweetclf.features._engine import NgramEngine
+from tweetclf.features._tokens import require_texts
 from tweetclf.features._vocabulary import NgramVocabulary
-from tweetclf.features._weighing import Ingredient, Weighting, weigh
+from tweetclf.features._weighing import Ingredient
 from tweetclf.features.counts import (
     NgramCounts,
-    count_by_dict,
-    find_by_dict,
     merge_any,
     parameter_key,
 )
@@ -42,7 +27,7 @@ from tweetclf.utils.validation import check_texts
 __all__ = ["NgramTfidfVectorizer"]
 
 
-class NgramTfidfVectorizer(TfidfVectorizer):
+class NgramTfidfVectorizer(NgramEngine):
     """Turn texts into a sparse matrix of n-gram TF-IDF weights.
 
     A drop-in for scikit-learn's ``TfidfVectorizer``: the same parameters, the same
@@ -98,19 +83,6 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
     (2, 4)
     """
 
-    # What was learnt so far by `partial_fit`: n-grams, document frequencies, texts.
-    _stream: tuple[Any, int] | None = None
-    # Made when needed and left out of pickles: a dict's n-grams as integers; the
-    # column of each n-gram of the counts last fitted on.
-    _packed: tuple[Any, int, NgramVocabulary | None] | None = None
-    _matched: tuple[Any, Any, np.ndarray] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {k: v for k, v in state.items() if k not in ("_packed", "_matched")}
-
-    # Reading
-
     def _texts(self, raw_documents: Any) -> Any:
         # Files and file names are scikit-learn's business.
         if self.input != "content":
@@ -121,79 +93,6 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             return raw_documents
         caller = type(self).__name__
         return require_texts(check_texts(raw_documents, caller=caller), caller=caller)
-
-    def _reader(self) -> Reader | None:
-        """Return what reads texts for the engine, or None if it cannot."""
-        low, high = self.ngram_range
-        if (
-            self.input != "content"
-            or callable(self.analyzer)
-            or not (isinstance(low, Integral) and isinstance(high, Integral))
-            or low < 1
-        ):
-            return None
-        preprocess: Any = str.lower if self.lowercase else None
-        if self.preprocessor is not None or self.strip_accents:
-            preprocess = self.build_preprocessor()
-        if self.analyzer != "word":
-            return Reader(self.analyzer, int(low), int(high), preprocess=preprocess)
-        tokenizer = self.build_tokenizer()
-        return Reader(
-            "word",
-            int(low),
-            int(high),
-            preprocess=preprocess,
-            tokenize=lambda texts: tokenize(tokenizer, texts),
-            stop_words=frozenset(self.get_stop_words() or ()),
-        )
-
-    def _count_parts(
-        self, texts: Any, *, counted: bool, totals: bool = False, kept: bool = True
-    ) -> tuple[list[Part], Any, list[np.ndarray | None]]:
-        """Count texts; return their parts and all n-grams, by new ids for each part."""
-        analyze = self.build_analyzer()
-        reader = self._reader()
-        if reader is not None:
-            try:
-                parts = count_texts(
-                    reader, texts, counted=counted, totals=totals, kept=kept
-                )
-                return parts, *merge_grams([part.grams for part in parts])
-            except (TooWideError, UnreadableError):
-                pass
-        part = count_by_dict(analyze, texts)
-        return [part], part.grams, [None]
-
-    def _known(self, reader: Reader | None) -> NgramVocabulary | None:
-        """Return the vocabulary as the engine can look it up, or None."""
-        vocabulary = self.vocabulary_
-        if reader is None:
-            return None
-        if isinstance(vocabulary, NgramVocabulary) and vocabulary.is_read_by(reader):
-            return vocabulary
-        size = len(vocabulary)
-        if self._packed is None or (
-            self._packed[0] is not vocabulary or self._packed[1] != size
-        ):
-            packed = None
-            with contextlib.suppress(TooWideError):
-                packed = NgramVocabulary.of_terms(dict(vocabulary), reader)
-            self._packed = vocabulary, size, packed
-        return self._packed[2]
-
-    def _find_parts(self, texts: Any) -> list[Rows]:
-        """Look up the n-grams of texts."""
-        reader = self._reader()
-        known = self._known(reader)
-        if reader is not None and known is not None:
-            if self.stop_words is not None:
-                self.build_analyzer()  # It warns of odd ones.
-            with contextlib.suppress(UnreadableError):
-                return find_texts(known, reader, texts, counted=not self.binary)
-        vocabulary = self.vocabulary_
-        if isinstance(vocabulary, NgramVocabulary):
-            vocabulary = vocabulary.to_dict()
-        return [find_by_dict(self.build_analyzer(), texts, vocabulary)]
 
     def _no_ngrams(self, size: str) -> str:
         """Return the message for texts that hold not a single n-gram."""
@@ -235,129 +134,6 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
                 f"and max_df={self.max_df} on {size}. Lower min_df, raise max_df or "
                 f"give more texts. ({error})"
             ) from error
-
-    # Learning
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def _begin(self) -> None:
-        """Check the parameters and forget what was learnt, as scikit-learn does."""
-        self._check_params()
-        self._stream = None
-        self._tfidf = TfidfTransformer(
-            norm=self.norm,
-            use_idf=self.use_idf,
-            smooth_idf=self.smooth_idf,
-            sublinear_tf=self.sublinear_tf,
-        )
-        self._validate_ngram_range()
-        self._warn_for_unused_params()
-        self._validate_vocabulary()
-        if self.fixed_vocabulary_ and self.lowercase:
-            for term in self.vocabulary:
-                if any(map(str.isupper, term)):
-                    warnings.warn(
-                        "Upper case characters found in vocabulary while 'lowercase' "
-                        "is True. These entries will not be matched with any documents",
-                        stacklevel=4,
-                    )
-                    break
-
-    def _weighting(self) -> Weighting:
-        # As fitted, like scikit-learn: not as set since then.
-        tfidf = self._tfidf
-        idf = getattr(tfidf, "idf_", None)
-        return Weighting(
-            np.dtype(self.dtype), self.binary, tfidf.sublinear_tf, tfidf.norm, idf
-        )
-
-    def _learn(
-        self, grams: Any, numbers: np.ndarray, df: np.ndarray, tf: Any, n_texts: int
-    ) -> np.ndarray:
-        """Choose the columns, and return the column of each number or -1.
-
-        Parameters
-        ----------
-        grams : Grams or ListedGrams
-            All n-grams.
-        numbers, df, tf : ndarray
-            Of each of them: its number in the order of first occurrence, in how many
-            texts it occurs (0: in none of these), and how often in all.
-        n_texts : int
-            Number of texts.
-        """
-        kept = kept_grams(df, None if self.binary else tf, n_texts, self)
-        self.vocabulary_ = grams.vocabulary(kept, numbers)
-        self._learn_idf(df[kept], n_texts)
-        columns = np.full(len(numbers), -1, dtype=np.int32)
-        columns[numbers[kept]] = np.arange(len(kept), dtype=np.int32)
-        return columns
-
-    def _learn_idf(self, df: np.ndarray, n_texts: int) -> None:
-        self._tfidf.n_features_in_ = len(df)
-        if self.use_idf:
-            self._tfidf.idf_ = idf_of(
-                df, n_texts, smooth=self.smooth_idf, dtype=np.dtype(self.dtype)
-            )
-
-    def _df_of(self, found: list[Rows]) -> np.ndarray:
-        """Return in how many rows each column of the vocabulary occurs."""
-        df = np.zeros(len(self.vocabulary_), dtype=np.int64)
-        for part in found:
-            df += tally(part[0], len(df))
-        return df
-
-    def _matrix(self, ingredients: list[Ingredient], columns: np.ndarray | None) -> Any:
-        """Weigh counted rows; with weights of another type, scikit-learn does."""
-        n_columns = len(self.vocabulary_)
-        weighting = self._weighting()
-        idf = weighting.idf
-        if idf is None or (
-            getattr(idf, "shape", None) == (n_columns,) and idf.dtype == weighting.dtype
-        ):
-            return weigh(ingredients, columns, n_columns, weighting)
-        raw = weighting._replace(idf=None, norm=None, sublinear=False)
-        X = weigh(ingredients, columns, n_columns, raw)
-        return self._tfidf.transform(X, copy=False)
-
-    def _fit(self, texts: Any, *, rows: bool) -> Any:
-        """Learn from texts; return their matrix if `rows`."""
-        self._begin()
-        if self.fixed_vocabulary_:
-            found = self._find_parts(texts)
-            n_texts = sum(len(part[2]) - 1 for part in found)
-            self._learn_idf(self._df_of(found), n_texts)
-            items = [Ingredient(part, None, None, len(part[0])) for part in found]
-            return self._matrix(items, None)
-        parts, grams, own = self._count_parts(
-            texts,
-            counted=not self.binary and (rows or self._needs_totals()),
-            totals=self._needs_totals(),
-            kept=rows,
-        )
-        n_texts = sum(part.n_texts for part in parts)
-        columns = self._learn(grams, grams.first, grams.df, grams.tf, n_texts)
-        if not rows:
-            return None
-        items = []
-        for numbers in own:
-            # Nothing but the ingredient holds on to the rows: they are freed early.
-            part = parts.pop(0)
-            if numbers is None:
-                numbers = np.arange(len(part.grams.first), dtype=np.int32)
-            if len(self.vocabulary_) < len(columns):
-                numbers = np.where(columns[numbers] < 0, -1, numbers)
-            nnz = part.grams.df[numbers[part.grams.first] >= 0].sum()
-            items.append(Ingredient(part.rows, None, numbers, int(nnz)))
-            del part
-        return self._matrix(items, columns)
-
-    def _needs_totals(self) -> bool:
-        """Tell whether term frequencies decide which n-grams are kept."""
-        return self.max_features is not None and not self.binary
-
-    def _is_odd(self) -> bool:
-        """Tell whether the type of weights is scikit-learn's business."""
-        return np.dtype(self.dtype) not in (np.float32, np.float64)
 
     # scikit-learn's methods
 
@@ -428,7 +204,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             return super().transform(texts)
         self._check_vocabulary()
         found = self._find_parts(texts)
-        items = [Ingredient(part, None, None, len(part[0])) for part in found]
+        items = [Ingredient(part, None, None) for part in found]
         del found
         return self._matrix(items, None)
 
@@ -472,8 +248,15 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         -------
         NgramTfidfVectorizer
             This object.
+
+        Raises
+        ------
+        DataError
+            If the limits leave no n-gram of all texts so far. They are kept: go on
+            with the next ones.
         """
         texts = self._texts(raw_documents)
+        self._refuse_odd_types()
         stream = self._stream
         if stream is None:
             self._begin()
@@ -525,12 +308,15 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             *self._count_parts(texts, counted=True), parameter_key(self)
         )
 
-    def _check_counts(self, counts: NgramCounts) -> None:
+    def _refuse_odd_types(self) -> None:
         if self._is_odd():
             raise DataError(
                 f"{type(self).__name__}: counts are weighed as float32 or float64; "
                 f"dtype is {np.dtype(self.dtype)}."
             )
+
+    def _check_counts(self, counts: NgramCounts) -> None:
+        self._refuse_odd_types()
         key = parameter_key(self)
         if counts.key != key:
             names = [
@@ -571,8 +357,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             totals = np.zeros(len(self.vocabulary_), dtype=np.int64)
             totals[column_of[column_of >= 0]] = df[column_of >= 0]
             self._learn_idf(totals, len(chosen))
-            nnz = int(totals.sum())
-            item = Ingredient(counts.rows, chosen, column_of, nnz)
+            item = Ingredient(counts.rows, chosen, column_of)
             return self._matrix([item], None)
         first = counts.grams.first
         with self._explained(chosen):
@@ -582,9 +367,8 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             )
         column_of = np.where(numbers < 0, -1, columns[numbers])
         self._matched = weakref.ref(counts), self.vocabulary_, column_of
-        nnz = int(df[column_of >= 0].sum())
         numbers[column_of < 0] = -1
-        return self._matrix([Ingredient(counts.rows, chosen, numbers, nnz)], columns)
+        return self._matrix([Ingredient(counts.rows, chosen, numbers)], columns)
 
     def transform_counts(self, counts: NgramCounts, rows: Any = None) -> Any:
         """Return the matrix of counted texts over the learnt vocabulary.
@@ -608,8 +392,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             chosen = np.arange(len(counts))
         require_texts(chosen, caller=type(self).__name__)
         column_of = self._columns_of(counts)
-        nnz = counts.count_known(chosen, column_of)
-        item = Ingredient(counts.rows, chosen, column_of, nnz)
+        item = Ingredient(counts.rows, chosen, column_of)
         return self._matrix([item], None)
 
     def _columns_of(self, counts: NgramCounts) -> np.ndarray:

@@ -92,7 +92,8 @@ class SIFVectorizer(
     -----
     A text's vector is ``sum_t w(t) v(t) / n`` over its tokens ``t``, with ``n`` as
     `divide_by` says and ``w(t) = a / (a + p(t))``; tokens unseen in training weigh 1.
-    A text without any vector gets zeros. One sparse product makes a whole batch.
+    A text without any vector gets zeros. A whole batch is summed at once, by a compiled
+    kernel if Numba is there and else by a sparse product, with the same bits.
 
     Arora et al. remove the first component of the very batch they embed; here it is
     that of the training texts, so that a text's vector never depends on its

@@ -9,8 +9,6 @@ import math
 import time
 import traceback
 import warnings
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,91 +24,20 @@ from tweetclf.leaderboard.environment import (
 )
 from tweetclf.leaderboard.folds import make_folds, rows_together
 from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
+from tweetclf.leaderboard.selection import (
+    GroupedModel,
+    Rows,
+    make_model,
+    rows_of,
+    score_of,
+    select,
+)
 
 if TYPE_CHECKING:
-    from tweetclf.leaderboard.fold_cache import FoldCache
     from tweetclf.leaderboard.systems import System
-    from tweetclf.tasks import Metric, Task
+    from tweetclf.tasks import Task
 
-__all__ = ["GroupedModel", "execute_run", "forget_features"]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Texts, labels and groups that are trained on or scored together."""
-
-    texts: list[Any]
-    labels: np.ndarray
-    groups: np.ndarray | None
-
-    def take(self, index: np.ndarray) -> _Rows:
-        return _Rows(
-            [self.texts[i] for i in index],
-            self.labels[index],
-            None if self.groups is None else self.groups[index],
-        )
-
-    @classmethod
-    def join(cls, *parts: _Rows) -> _Rows:
-        """Put blocks of rows below each other."""
-        groups = [part.groups for part in parts if part.groups is not None]
-        return cls(
-            [text for part in parts for text in part.texts],
-            np.concatenate([part.labels for part in parts]),
-            np.concatenate(groups) if len(groups) == len(parts) else None,
-        )
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-
-def _rows(split: Any) -> _Rows:
-    groups = None if split.groups is None else np.asarray(split.groups)
-    return _Rows(list(split.texts), np.asarray(split.labels), groups)
-
-
-class GroupedModel:
-    """One model, or one a group where a task trains one model a group.
-
-    Parameters
-    ----------
-    make : callable
-        Returns an unfitted estimator.
-    """
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make = make
-        self.models: dict[str | None, Any] = {}
-
-    def fit(self, rows: _Rows) -> GroupedModel:
-        """Fit one estimator on each group of `rows`."""
-        self.models = {}
-        if rows.groups is None:
-            self.models[None] = self.make().fit(rows.texts, rows.labels)
-            return self
-        for group in np.unique(rows.groups):
-            part = rows.take(np.flatnonzero(rows.groups == group))
-            self.models[str(group)] = self.make().fit(part.texts, part.labels)
-        return self
-
-    def predict(self, rows: _Rows) -> np.ndarray:
-        """Predict each row with the model of its group."""
-        if rows.groups is None:
-            return np.asarray(self.models[None].predict(rows.texts))
-        predicted: np.ndarray | None = None
-        for group in np.unique(rows.groups):
-            if str(group) not in self.models:
-                raise DataError(
-                    f"group {group!r} has tweets to predict but none to train on; "
-                    f"trained groups: {', '.join(map(str, self.models))}."
-                )
-            index = np.flatnonzero(rows.groups == group)
-            part = np.asarray(self.models[str(group)].predict(rows.take(index).texts))
-            if predicted is None:
-                predicted = np.empty((len(rows), *part.shape[1:]), dtype=object)
-            predicted[index] = part
-        assert predicted is not None
-        return np.array(predicted.tolist())
+__all__ = ["execute_run"]
 
 
 @dataclass
@@ -120,86 +47,12 @@ class _Fitted:
     params: dict[str, Any] | None
 
 
-def _score(metric: Metric, rows: _Rows, predicted: np.ndarray) -> float:
-    groups = rows.groups.tolist() if rows.groups is not None else None
-    return float(metric(rows.labels, predicted, groups=groups))
-
-
-def _make(
-    system: System, task: Task, seed: int, params: dict[str, Any] | None
-) -> Callable[[], Any]:
-    def make() -> Any:
-        estimator = system.build(task, seed=seed)
-        return estimator.set_params(**params) if params else estimator
-
-    return make
-
-
-def _better(score: float, best: float, metric: Metric) -> bool:
-    if math.isnan(best):
-        return not math.isnan(score)
-    return score > best if metric.greater_is_better else score < best
-
-
-_CACHES: list[FoldCache] = []
-
-
-def _features_of(corpus: list[Any]) -> FoldCache:
-    """Return the features of a task; the process keeps those of the last one."""
-    from tweetclf.leaderboard.fold_cache import FoldCache
-
-    if not _CACHES or _CACHES[0].texts != corpus:
-        _CACHES[:] = [FoldCache(corpus)]
-    return _CACHES[0]
-
-
-def forget_features() -> None:
-    """Free the memory of features that were kept for the next system of a task."""
-    _CACHES.clear()
-
-
-def _select(
-    system: System, task: Task, seed: int, train: _Rows, dev: _Rows, corpus: list[Any]
-) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Fit every setting of the grid on train; return the best on dev, and all.
-
-    Of settings with the same score the first one is kept. Features are computed once
-    for all settings of all systems.
-    """
-    from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
-
-    cache = _features_of(corpus)
-
-    def attempt(params: dict[str, Any]) -> dict[str, Any]:
-        make = _make(system, task, seed, params)
-        start = time.perf_counter()
-        model = GroupedModel(lambda: prepared(make(), cache)).fit(train)
-        seconds = time.perf_counter() - start
-        score = _score(task.metric, dev, model.predict(dev))
-        return {"params": params, "score": score, "fit_seconds": seconds}
-
-    candidates = list(system.candidates(task))
-    n_threads = 1
-    if runs_in_threads(system.build(task, seed=seed), system.grid):
-        n_threads = min(threads(), len(candidates))
-    if n_threads > 1:
-        with ThreadPoolExecutor(n_threads) as pool:
-            tried = list(pool.map(attempt, candidates))
-    else:
-        tried = [attempt(params) for params in candidates]
-    best = tried[0]
-    for trial in tried[1:]:
-        if _better(trial["score"], best["score"], task.metric):
-            best = trial
-    return best["params"], tried
-
-
 def _train(
     system: System,
     task: Task,
     spec: RunSpec,
-    train: _Rows,
-    dev: _Rows | None,
+    train: Rows,
+    dev: Rows | None,
     corpus: list[Any] | None = None,
 ) -> tuple[_Fitted, list[dict[str, Any]], float]:
     """Select if asked, then return the final model, what was tried and the time.
@@ -216,18 +69,18 @@ def _train(
                 f"task {task.name!r} has no dev split to select hyper-parameters on."
             )
         corpus = corpus or [*train.texts, *dev.texts]
-        params, tried = _select(system, task, spec.seed, train, dev, corpus)
+        params, tried = select(system, task, spec.seed, train, dev, corpus)
     selected = time.perf_counter()
     if spec.protocol.refit_on_dev and dev is not None:
-        train = _Rows.join(train, dev)
-    model = GroupedModel(_make(system, task, spec.seed, params)).fit(train)
+        train = Rows.join(train, dev)
+    model = GroupedModel(make_model(system, task, spec.seed, params)).fit(train)
     seconds = time.perf_counter() - selected
     return _Fitted(model, seconds, params), tried, selected - start if tried else 0.0
 
 
 @dataclass
 class _Outcome:
-    rows: _Rows
+    rows: Rows
     y_pred: np.ndarray
     scores: dict[str, dict[str, float]]
     fold_scores: list[float]
@@ -240,18 +93,18 @@ class _Outcome:
     model_bytes: int | None
 
 
-def _all_metrics(task: Task, rows: _Rows, predicted: np.ndarray) -> dict[str, float]:
-    scores = {"official": _score(task.metric, rows, predicted)}
+def _all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, float]:
+    scores = {"official": score_of(task.metric, rows, predicted)}
     for metric in task.secondary_metrics:
-        scores[metric.signature()] = _score(metric, rows, predicted)
+        scores[metric.signature()] = score_of(metric, rows, predicted)
     return scores
 
 
 def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
-    train = _rows(task.train)
-    dev = _rows(task.splits["dev"]) if "dev" in task.splits else None
+    train = rows_of(task.train)
+    dev = rows_of(task.splits["dev"]) if "dev" in task.splits else None
     fitted, tried, select_seconds = _train(system, task, spec, train, dev)
-    test = _rows(task.test)
+    test = rows_of(task.test)
     start = time.perf_counter()
     y_pred = fitted.model.predict(test)
     predict_seconds = time.perf_counter() - start
@@ -274,7 +127,7 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
     )
 
 
-def _inner_dev(rows: _Rows, together: np.ndarray) -> tuple[_Rows, _Rows]:
+def _inner_dev(rows: Rows, together: np.ndarray) -> tuple[Rows, Rows]:
     """Cut one tenth off the training part of a fold for selection."""
     train, dev = make_folds(rows.labels, together, 10, groups=rows.groups)[0]
     return rows.take(train), rows.take(dev)
@@ -282,7 +135,7 @@ def _inner_dev(rows: _Rows, together: np.ndarray) -> tuple[_Rows, _Rows]:
 
 def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     splits = [task.splits[name] for name in ("train", "dev") if name in task.splits]
-    rows = _Rows.join(*map(_rows, splits))
+    rows = Rows.join(*map(rows_of, splits))
     together = rows_together(splits)
     y_pred: np.ndarray | None = None
     folds = np.empty(len(rows), dtype=np.int16)
@@ -303,7 +156,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         fit_seconds += fitted.seconds
         select_seconds += seconds
         sizes.append(model_bytes(list(fitted.model.models.values())))
-        fold_scores.append(_score(task.metric, held_out, predicted))
+        fold_scores.append(score_of(task.metric, held_out, predicted))
         if y_pred is None:
             y_pred = np.empty((len(rows), *predicted.shape[1:]), dtype=object)
         y_pred[outside] = predicted

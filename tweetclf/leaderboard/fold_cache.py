@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import threading
 import uuid
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from tweetclf.estimators.voting import fit_member
 from tweetclf.features import NgramTfidfVectorizer
 from tweetclf.features.counts import NgramCounts, parameter_key
+from tweetclf.leaderboard.identity import as_texts, digest, identity
 
 __all__ = ["FoldCache"]
-
-_PLAIN = (
-    type(None),
-    bool,
-    int,
-    complex,
-    str,
-    bytes,
-    type,
-    FunctionType,
-    BuiltinFunctionType,
-)
 
 
 class _Member(NamedTuple):
@@ -101,7 +87,7 @@ class FoldCache:
     """
 
     def __init__(self, texts: Sequence[Any] = (), *, max_bytes: int = 2**30) -> None:
-        self.texts = _as_texts(texts) or []
+        self.texts = as_texts(texts) or []
         self.max_bytes = max_bytes
         self._token = uuid.uuid4().hex
         self._start()
@@ -187,7 +173,7 @@ class FoldCache:
         """
         try:
             of, whole = self._input_key(X)
-            settings = _identity(transformer), get_config()["transform_output"]
+            settings = identity(transformer), get_config()["transform_output"]
             key = ("fit", settings, of, joblib.hash(y))
             hash(key)
         except Exception:  # what cannot be described is not remembered
@@ -219,7 +205,7 @@ class FoldCache:
             The fitted member. It is shared, and must not be changed.
         """
         try:
-            key = ("member", _identity(member), self._input_key(X)[0], joblib.hash(y))
+            key = ("member", identity(member), self._input_key(X)[0], joblib.hash(y))
             hash(key)
         except Exception:  # what cannot be described is not remembered
             return member.fit(X, y)
@@ -293,11 +279,11 @@ class FoldCache:
             origin = self._origins.get(id(X))
         if origin is not None and origin.result() is X:
             return origin.key, origin.whole
-        texts = _as_texts(X)
+        texts = as_texts(X)
         if texts is None:
             return ("content", type(X), joblib.hash(X)), False
         whole = isinstance(X, _Whole) or (bool(texts) and texts == self.texts)
-        return ("texts", _digest(texts)), whole
+        return ("texts", digest(texts)), whole
 
     # How it is computed
 
@@ -336,7 +322,7 @@ class FoldCache:
         """Return where the texts stand in the corpus; None if counts do not help."""
         if type(transformer) is not NgramTfidfVectorizer:
             return None
-        texts = _as_texts(X)
+        texts = as_texts(X)
         if not texts or transformer.input != "content":
             return None
         rows = [self._row.get(text, -1) for text in texts]
@@ -393,6 +379,9 @@ class _Remembering:
 
     def __repr__(self) -> str:
         return repr(self._fitted)
+
+    def __tweetclf_key__(self) -> Any:
+        return self._key
 
     def __sklearn_clone__(self) -> Any:
         return clone(self._fitted)
@@ -460,7 +449,7 @@ def _is_shareable(value: Any) -> bool:
         return True
     result = _result(value)
     if isinstance(result, list):
-        return _as_texts(result) is not None
+        return as_texts(result) is not None
     return isinstance(result, np.ndarray | NgramCounts) or sparse.issparse(result)
 
 
@@ -478,67 +467,6 @@ def _n_bytes(value: Any) -> int:
     result = _result(value)
     texts = sum(50 + 4 * len(text) for text in result) if type(result) is list else 0
     return texts + sum(array.nbytes for array in _arrays(value, depth=3))
-
-
-def _as_texts(X: Any) -> list[str] | None:
-    """Return a column of texts as a list, or None if it is something else."""
-    if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OU"):
-        return None
-    if sparse.issparse(X) or isinstance(X, str | bytes) or hasattr(X, "columns"):
-        return None
-    texts = list(X)
-    return texts if all(isinstance(text, str) for text in texts) else None
-
-
-def _digest(texts: list[str]) -> str:
-    """Return a hash of the content of texts; lengths keep them apart."""
-    lengths = np.fromiter(map(len, texts), np.int64, count=len(texts))
-    digest = hashlib.blake2b(lengths.tobytes(), digest_size=20)
-    digest.update("".join(texts).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
-
-
-class _Is:
-    """A key that stands for one object, which it keeps alive."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Is) and other.value is self.value
-
-
-def _identity(value: Any) -> Any:
-    """Return a key that is equal for equal parameters and for nothing else."""
-    if isinstance(value, float):
-        return float, value.hex()
-    if isinstance(value, _PLAIN):
-        return type(value), value
-    if isinstance(value, list | tuple):
-        return type(value), tuple(_identity(item) for item in value)
-    if isinstance(value, dict):
-        items = value.items()
-        return type(value), tuple((_identity(k), _identity(v)) for k, v in items)
-    if isinstance(value, _Remembering):
-        return "fitted", value._key
-    cls = type(value)
-    own_clone = getattr(cls, "__sklearn_clone__", None)
-    if (
-        isinstance(value, BaseEstimator)
-        and own_clone is BaseEstimator.__sklearn_clone__
-    ):
-        state = value.get_params(deep=False)
-        # Clones keep these, too.
-        for name in ("_sklearn_output_config", "_metadata_request"):
-            state[name] = getattr(value, name, None)
-        return cls, tuple((name, _identity(state[name])) for name in sorted(state))
-    if hasattr(cls, "__deepcopy__") and copy.deepcopy(value) is value:
-        # It does not change, by its own account; large vectors are such.
-        return _Is(value)
-    return cls, joblib.hash(value)
 
 
 _LIVE: weakref.WeakValueDictionary[str, FoldCache] = weakref.WeakValueDictionary()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError, MissingDependencyError
-from tweetclf.leaderboard.execution import execute_run, forget_features
+from tweetclf.leaderboard.execution import execute_run
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
+from tweetclf.leaderboard.selection import forget_features
 from tweetclf.leaderboard.systems import System
 
 if TYPE_CHECKING:

@@ -81,14 +81,14 @@ class Pipeline:
         return changed(tokens, self.after), left
 
     def _collapsed(self, tokens: list[str]) -> list[str]:
-        which = self.collapse
-        if all(tokens.count(token) < 2 for token in which):
-            return tokens
-        return [
-            token
-            for i, token in enumerate(tokens)
-            if token not in which or i == 0 or tokens[i - 1] != token
-        ]
+        for twice in self.collapse:
+            if tokens.count(twice) > 1:
+                return [
+                    token
+                    for i, token in enumerate(tokens)
+                    if token not in self.collapse or i == 0 or tokens[i - 1] != token
+                ]
+        return tokens
 
     def compiled(self) -> Callable[[str], list[str]]:
         """Return a function that gives what `run` gives, and remembers pieces."""
@@ -109,6 +109,7 @@ class _ByPieces:
             self._normalize_piece, self._normalize_text = normalize.piece, None
         self._tokens = Memo(self._find_tokens).__getitem__
         self._before = Memo(self._find_before).__getitem__
+        self._changed = Memo(self._split).__getitem__
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of a text."""
@@ -130,17 +131,20 @@ class _ByPieces:
 
     def _find_tokens(self, piece: str) -> tuple[str, ...]:
         """Return the tokens of a piece outside the scope of any cue."""
-        if self._normalize_piece is not None:
-            text = self._normalize_piece(piece)
-            if text is None:
-                return _UNKNOWN
-            if text != piece:
-                # All URLs become one piece, which normalising leaves alone.
-                return self._tokens(text)
+        if self._normalize_piece is None:
+            return self._split(piece)
+        text = self._normalize_piece(piece)
+        if text is None:
+            return _UNKNOWN
+        # All URLs become one text, which is split once.
+        return self._split(piece) if text == piece else self._changed(text)
+
+    def _split(self, text: str) -> tuple[str, ...]:
+        """Return the tokens of a normalised piece."""
         tokens = tuple(
             [
                 token
-                for raw in self._pipeline.scan(piece)
+                for raw in self._pipeline.scan(text)
                 if (token := self._find_token(raw)) is not None
             ]
         )

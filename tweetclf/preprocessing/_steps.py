@@ -11,15 +11,11 @@ from typing import NamedTuple
 from tweetclf.preprocessing import patterns
 from tweetclf.preprocessing._entities import unescape_all
 from tweetclf.preprocessing._pieces import ByPieces
+from tweetclf.preprocessing._shortcuts import MOST_PASSES, make_piece
 
-__all__ = ["Options", "compile_steps", "settle"]
+__all__ = ["Options", "compile_steps"]
 
 Step = Callable[[str], str]
-
-# Of what stands glued together (a@b.com@pepe), the second is found only once the
-# first is replaced, and then it is looked for again. Real tweets need one pass; the
-# bound keeps the time linear.
-_MOST_PASSES = 16
 
 
 class Options(NamedTuple):
@@ -88,7 +84,7 @@ def compile_steps(options: Options) -> Step:
         return scan(text)
 
     def run(text: str) -> str:
-        for _ in range(_MOST_PASSES):
+        for _ in range(MOST_PASSES):
             found, again = once(text)
             if not again or found == text:
                 text = found
@@ -98,31 +94,8 @@ def compile_steps(options: Options) -> Step:
 
     if not _reads_no_blanks(options):
         return run
-    is_plain = re.compile(_plain_piece(options)).fullmatch
-    longest = 0 if options.max_run is None else options.max_run
-    run_in = re.compile(rf"(.)\1{{{longest}}}" if longest else "(?!)").search
-    find_common = _COMMON.fullmatch
-    # What becomes of the commonest addresses and of handles.
-    # What becomes of them, if no replacement token looks like another one of them.
-    common: dict[str | None, str | None] = {}
-    replacements = {"url": options.urls, "handle": options.handles}
-    alike = filter(None, map(find_common, options.tokens()))
-    if all(match[0] == replacements[match.lastgroup or ""] for match in alike):
-        examples = {"url": "https://t.co/a1", "handle": "@pepe"}
-        common = {
-            name: settle(once, examples[name])
-            for name, token in replacements.items()
-            if token is not None
-        }
-
-    def piece(text: str) -> str | None:
-        if is_plain(text) and not run_in(text):
-            return text
-        if (match := find_common(text)) and match.lastgroup in common:
-            return common[match.lastgroup]
-        return settle(once, text)
-
-    return ByPieces(piece, run, _collapse_spaces if options.whitespace else None)
+    finish = _collapse_spaces if options.whitespace else None
+    return ByPieces(make_piece(options, once), run, finish)
 
 
 def _reads_no_blanks(options: Options) -> bool:
@@ -137,47 +110,6 @@ def _reads_no_blanks(options: Options) -> bool:
         and (options.max_run is None or options.run_scope != "everything")
         and not any(" " in token for token in options.tokens())
     )
-
-
-# Pieces that are nothing but a URL or a handle, whatever the options are.
-_COMMON = re.compile(
-    "(?P<url>https?://t[.]co/[A-Za-z0-9]++)|(?P<handle>@[A-Za-z0-9_]++)"
-)
-
-
-def _plain_piece(options: Options) -> str:
-    """Return a pattern of pieces that are left as they are, as most are.
-
-    Printable characters up to U+02FF, which all normal forms but NFKC leave alone, and
-    no sign of anything that some step looks for.
-    """
-    if (
-        options.lowercase
-        or options.accents != "keep"
-        or options.unicode_form == "NFKC"
-        or options.laughter is not None
-    ):
-        return r"(?!)"
-    digits = "" if options.numbers is None else "0-9"
-    most = rf"[^\x00-\x20\x7f-\xa0@&#.:{digits}\u0300-\U0010ffff]*+"
-    return rf"{most}(?:(?:\.(?![\w-])|:(?![:/])){most})*+"
-
-
-def settle(once: Callable[[str], tuple[str, bool]], piece: str) -> str | None:
-    """Apply a pass until nothing changes any more, or return None.
-
-    A text takes as many passes as the worst of its pieces, so that what happens to a
-    piece is known without the others only if further passes leave it alone.
-    """
-    text = piece
-    for _ in range(_MOST_PASSES):
-        found, again = once(text)
-        if found == text:
-            return found
-        text = found
-        if not again:
-            break
-    return text if once(text)[0] == text else None
 
 
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})

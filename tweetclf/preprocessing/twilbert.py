@@ -9,6 +9,7 @@ from typing import Any
 from tweetclf.preprocessing._base import TextNormalizer
 from tweetclf.preprocessing._entities import unescape_once
 from tweetclf.preprocessing._pieces import ByPieces
+from tweetclf.preprocessing._shortcuts import MOST_PASSES
 from tweetclf.preprocessing.normalizer import TweetNormalizer
 from tweetclf.utils._sklearn import StrOptions
 
@@ -18,9 +19,6 @@ __all__ = ["TwilbertNormalizer"]
 _RELEASED_URL = re.compile(r"https?://\S++")
 _RELEASED_HANDLE = re.compile(r"(?<!@)@++\w++")
 _RT_TOKEN = re.compile(r"(?<!\w)RT(?!\w)")
-
-
-_MOST_PASSES = 16
 
 
 def _strip(text: str, strip_rt: str | None) -> str:
@@ -55,7 +53,7 @@ def _safe(strip_rt: str | None) -> Callable[[str], str]:
     def run(text: str) -> str:
         # What is glued to a mark (RT@pepe) shows once the mark is gone. One pass does
         # for real tweets; the bound keeps the time linear.
-        for _ in range(_MOST_PASSES):
+        for _ in range(MOST_PASSES):
             before = normalize(text)
             text = strip(before)
             if text == before:
@@ -65,7 +63,7 @@ def _safe(strip_rt: str | None) -> Callable[[str], str]:
     def piece(text: str) -> str | None:
         # As `run`; what it ends with is left alone by both steps, so that it does not
         # matter if other pieces of the text take more passes.
-        for _ in range(_MOST_PASSES):
+        for _ in range(MOST_PASSES):
             before = normalize.piece(text)
             if before is None:
                 return None
