@@ -35,7 +35,8 @@ def _nltk() -> Any:
     return NltkTokenizer(reduce_len=True)
 
 
-def _nltk_pipeline(texts: list[str]) -> Tokens:
+def nltk_pipeline(texts: list[str]) -> Tokens:
+    """Tokenise with NLTK and do the steps of ``atalaya-sentiment`` in a loop."""
     tokenize = _nltk().tokenize
     stop, cues = stop_words("es"), negation_cues("es")
     results = []
@@ -102,7 +103,7 @@ def _simplemma_loop(texts: list[str]) -> Tokens:
             else simplemma.lemmatize(token, lang="es").lower()
             for token in tokens
         ]
-        for tokens in _nltk_pipeline(texts)
+        for tokens in nltk_pipeline(texts)
     ]
 
 
@@ -139,7 +140,7 @@ BENCHMARKS = [
         peer="NLTK TweetTokenizer and a loop over tokens",
         prepare=tweets,
         ours=_cold,
-        theirs=_nltk_pipeline,
+        theirs=nltk_pipeline,
         check=_nearly_equal,
         sizes=(5_000, 50_000),
         bar=6,
@@ -153,7 +154,7 @@ BENCHMARKS = [
         peer="NLTK TweetTokenizer and a loop over tokens",
         prepare=tweets,
         ours=_warm,
-        theirs=_nltk_pipeline,
+        theirs=nltk_pipeline,
         check=_nearly_equal,
         sizes=(5_000,),
         bar=6,
