@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -58,6 +57,7 @@ def _installed(package: str) -> str | None:
 
 def _findings(data_dir: str | None) -> dict[str, Any]:
     from tweetclf.leaderboard.environment import describe_environment
+    from tweetclf.preprocessing.lemmas import tree_tagger_folder
     from tweetclf.tasks import list_tasks
     from tweetclf.tasks.locations import data_folder
 
@@ -75,7 +75,7 @@ def _findings(data_dir: str | None) -> dict[str, Any]:
             extra: importlib.util.find_spec(module) is not None
             for extra, (module, _) in EXTRAS.items()
         },
-        "tree_tagger": os.environ.get("TAGDIR"),
+        "tree_tagger": tree_tagger_folder(),
         "data_folder": str(folder),
         "data_folder_exists": folder.is_dir(),
         "tasks": len(tasks),
@@ -105,8 +105,9 @@ def run(args: argparse.Namespace) -> int:
             for extra, (_, what) in EXTRAS.items()
         ],
     )
+    print(f"\nTreeTagger: {found['tree_tagger'] or 'no folder is named (TAGDIR)'}")
     there = "" if found["data_folder_exists"] else " (there is no such folder)"
-    print(f"\ndata folder: {found['data_folder']}{there}")
+    print(f"data folder: {found['data_folder']}{there}")
     print(f"tasks at hand: {found['tasks_at_hand']} of {found['tasks']}")
     if missing:
         print(f"missing: {', '.join(missing)}; run: pip install --upgrade tweetclf")

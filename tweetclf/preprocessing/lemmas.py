@@ -19,6 +19,7 @@ __all__ = [
     "stem",
     "stemmer",
     "stop_tree_taggers",
+    "tree_tagger_folder",
     "tree_tagger_lemmas",
 ]
 
@@ -109,16 +110,19 @@ def _folder(named: str | None) -> Path:
     The search of treetaggerwrapper is not used: it walks through the home folder
     and writes what it finds into a configuration file.
     """
-    for source in (
-        named,
-        *(os.environ.get(v) for v in ("TAGDIR", "TREETAGGER", "TREETAGGER_HOME")),
-    ):
-        if source:
-            return Path(source).absolute()
+    source = named or tree_tagger_folder()
+    if source:
+        return Path(source).absolute()
     raise MissingDependencyError(
         'TweetTokenizer(lemmatizer="treetagger") found no TreeTagger: neither '
         f"treetagger_dir nor the variable TAGDIR is set. {_HOW_TO_INSTALL}"
     )
+
+
+def tree_tagger_folder() -> str | None:
+    """Return the folder that the environment names, if it names one."""
+    variables = ("TAGDIR", "TREETAGGER", "TREETAGGER_HOME")
+    return next((value for v in variables if (value := os.environ.get(v))), None)
 
 
 # One running TreeTagger for each process, folder and language: starting it takes a
