@@ -51,8 +51,12 @@ def select(benchmarks: list[Benchmark], names: list[str]) -> list[Benchmark]:
     return chosen or benchmarks
 
 
-def run(benchmark: Benchmark, *, quick: bool) -> dict[str, Any]:
-    """Measure one benchmark; `quick` leaves out growth and memory and repeats once."""
+def run(benchmark: Benchmark, *, quick: bool, ratios: bool) -> dict[str, Any]:
+    """Measure one benchmark.
+
+    `ratios` leaves out growth and memory; `quick` also all sizes but the first and
+    all rounds but one.
+    """
     row: dict[str, Any] = {
         "name": benchmark.name,
         "what": benchmark.what,
@@ -65,13 +69,13 @@ def run(benchmark: Benchmark, *, quick: bool) -> dict[str, Any]:
     for size in benchmark.sizes[:1] if quick else benchmark.sizes:
         measured = measure(benchmark, size, repeats=1 if quick else None)
         row["sizes"].append(measured.summary())
-    if benchmark.growth and not quick:
+    if benchmark.growth and not (quick or ratios):
         seconds = measure_growth(benchmark)
         row["growth"] = {
             "exponent": growth_exponent(seconds),
             "seconds": {str(size): value for size, value in seconds.items()},
         }
-    if benchmark.memory and not quick:
+    if benchmark.memory and not (quick or ratios):
         row["memory"] = [
             {
                 "size": size,
@@ -173,6 +177,9 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="one round at the first size; nothing is written",
     )
+    parser.add_argument(
+        "--ratios", action="store_true", help="leave out growth and memory"
+    )
     arguments = parser.parse_args(argv)
     known = find_benchmarks()
     if arguments.list:
@@ -189,7 +196,7 @@ def main(argv: list[str] | None = None) -> int:
     for number, benchmark in enumerate(chosen, start=1):
         start = time.perf_counter()
         try:
-            row = run(benchmark, quick=arguments.quick)
+            row = run(benchmark, quick=arguments.quick, ratios=arguments.ratios)
         except Exception as error:
             failed.append(benchmark.name)
             print(f"{benchmark.name}: {type(error).__name__}: {error}", file=sys.stderr)
