@@ -206,7 +206,7 @@ def _texts_of(path, n):
 
 FILES = (
     "haha/train", "irosva/cu/train", "tweeteval/irony/train", "tweeteval/emoji/train",
-    "semeval2018_task1_ar/train", "wrime/dev", "sentimix_spanglish/train",
+    "semeval2018_task1_ar/e_c/train", "wrime/dev", "sentimix_spanglish/train",
 )  # fmt: skip
 
 
