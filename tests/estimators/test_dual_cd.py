@@ -210,3 +210,23 @@ def test_an_unconverged_fit_warns_once():
     with pytest.warns(ConvergenceWarning, match="failed to converge") as caught:
         fit_linear_svc(LinearSVC(C=100.0, max_iter=2, random_state=0), X, y)
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "hinge", "fit_intercept": False},
+        {"loss": "hinge"},
+        {"class_weight": {0: 0.0}},
+    ],
+)
+def test_empty_rows_and_weights_of_0_are_liblinears(options):
+    X = sparse.csr_array(np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]))
+    y = [0, 1, 0, 1]
+    options = {"random_state": 0, "dual": True, **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        ours = fit_linear_svc(LinearSVC(**options), X, y)
+        theirs = LinearSVC(**options).fit(X, y)
+    assert np.array_equal(ours.coef_, theirs.coef_, equal_nan=True)
+    assert np.array_equal(ours.intercept_, theirs.intercept_, equal_nan=True)

@@ -309,7 +309,8 @@ def _shuffle(index: Any, active: int, state: Any) -> None:
         index[i], index[j] = index[j], index[i]
 
 
-@jit(cache=True, nogil=True)
+# Division by 0 (empty rows, weights of 0) gives infinity here as in liblinear.
+@jit(cache=True, nogil=True, error_model="numpy")
 def _scales(
     indptr: Any, data: Any, rows: Any, cost: Any, squared: bool, bias: float
 ) -> Any:
@@ -330,7 +331,7 @@ def _scales(
     return diagonal, upper, second
 
 
-@jit(cache=True, nogil=True)
+@jit(cache=True, nogil=True, error_model="numpy")
 def _epoch(
     indptr: Any,
     indices: Any,
