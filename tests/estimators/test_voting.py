@@ -74,12 +74,29 @@ def test_a_memory_fits_each_member_once_for_all_weights(tmp_path):
 
 @pytest.mark.parametrize(
     ("weights", "said"),
-    [([1], "one weight a member"), ([1, -1], "0 or more"), ([0, 0], "not all 0")],
+    [
+        ([1], "one weight a member"),
+        ([1, -1], "0 or more"),
+        ([0, 0], "not all 0"),
+        ([np.inf, 1], "finite"),
+    ],
 )
 def test_bad_weights_are_named(weights, said):
     members = _members()[:2]
     with pytest.raises(DataError, match=said):
         SoftVotingClassifier(members, weights=weights).fit(TEXTS, LABELS)
+
+
+def test_dropped_members_and_later_weights_change_nothing_of_a_fitted_vote():
+    vote = SoftVotingClassifier(_members()).set_params(ratios="drop")
+    theirs = VotingClassifier(_members(), voting="soft").set_params(ratios="drop")
+    vote.fit(TEXTS, LABELS)
+    expected = theirs.fit(TEXTS, LABELS).predict_proba(UNSEEN)
+    assert np.array_equal(vote.predict_proba(UNSEEN), expected)
+    vote.set_params(weights=[1, 0, 0])
+    assert np.array_equal(vote.predict_proba(UNSEEN), expected)
+    with pytest.raises(DataError, match="a member must be left"):
+        SoftVotingClassifier([("words", "drop")]).fit(TEXTS, LABELS)
 
 
 def test_the_ensemble_is_saved_without_the_members_it_does_not_use(tmp_path):

@@ -32,7 +32,7 @@ class SoftVotingClassifier(VotingClassifier):
 
     Parameters
     ----------
-    estimators : list of (str, estimator)
+    estimators : list of (str, estimator or "drop")
         The members, with their names.
     weights : sequence of float or None, default=None
         Weights of the members, none negative and not all 0; equal ones by default.
@@ -48,11 +48,13 @@ class SoftVotingClassifier(VotingClassifier):
         The fitted members of weight above 0.
     named_estimators_ : Bunch
         The same by name; ``"drop"`` stands for those of weight 0.
+    weights_ : ndarray of shape (n_members,)
+        The weights in use, 0 for a member that is dropped; float64.
 
     Raises
     ------
     DataError
-        If there is not one weight a member, one is negative, or all are 0.
+        If there is not one weight a member, one is negative or infinite, or all are 0.
 
     Examples
     --------
@@ -82,24 +84,30 @@ class SoftVotingClassifier(VotingClassifier):
     verbose = False
 
     def _member_weights(self) -> NDArray[np.float64]:
-        if self.weights is None:
-            return np.ones(len(self.estimators))
-        weights = np.asarray(self.weights, dtype=np.float64)
-        if weights.shape != (len(self.estimators),):
+        n_members = len(self.estimators)
+        weights = np.asarray(
+            np.ones(n_members) if self.weights is None else self.weights,
+            dtype=np.float64,
+        )
+        if weights.shape != (n_members,):
             raise DataError(
-                f"{type(self).__name__} has {len(self.estimators)} members and got "
+                f"{type(self).__name__} has {n_members} members and got "
                 f"weights={self.weights!r}; give one weight a member."
             )
-        if not (weights >= 0).all() or not weights.any():
+        dropped = [member == "drop" for _, member in self.estimators]
+        counted = np.where(np.array(dropped, dtype=bool), 0.0, weights)
+        if not (np.isfinite(weights) & (weights >= 0)).all() or not counted.any():
             raise DataError(
-                f"{type(self).__name__}: weights must be 0 or more and not all 0. Got "
-                f"{self.weights!r} instead."
+                f"{type(self).__name__}: weights must be finite, 0 or more and not all "
+                f"0, and a member must be left. Got {self.weights!r} for "
+                f"{n_members} members, {sum(dropped)} of them dropped."
             )
-        return weights
+        return counted
 
     @property
-    def _weights_not_none(self) -> list[float]:
-        return [weight for weight in self._member_weights() if weight > 0]
+    def _weights_not_none(self) -> NDArray[np.float64]:
+        # Those of the fitted members, whatever the parameter has become since.
+        return self.weights_[self.weights_ > 0]
 
     def fit(self, X: Any, y: Any) -> SoftVotingClassifier:
         """Fit the members whose weight is above 0.
@@ -117,7 +125,7 @@ class SoftVotingClassifier(VotingClassifier):
             The fitted classifier.
         """
         self._validate_names([name for name, _ in self.estimators])
-        weights = self._member_weights()
+        self.weights_ = weights = self._member_weights()
         texts = read_texts(X, caller=type(self).__name__)
         y = check_labels(y, len(texts), caller=type(self).__name__)
         fit = check_memory(self.memory).cache(fit_member)

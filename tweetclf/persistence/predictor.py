@@ -150,7 +150,8 @@ def _lean_model(stored: StoredModel) -> LeanModel | None:
 def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     """Load a saved model to predict with, as quickly as it can be done.
 
-    Everything that :func:`load` checks is checked, and nothing is executed.
+    Everything that :func:`load` checks is checked, and nothing is executed. A lean
+    model does without scikit-learn, so that its version needs no warning.
 
     Parameters
     ----------
