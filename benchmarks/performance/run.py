@@ -41,7 +41,8 @@ def select(benchmarks: list[Benchmark], names: list[str]) -> list[Benchmark]:
     """Return those that are named, or all; a part of a name is enough."""
     chosen = []
     for name in names:
-        fitting = [b for b in benchmarks if name in b.name]
+        exact = [b for b in benchmarks if name == b.name]
+        fitting = exact or [b for b in benchmarks if name in b.name]
         if not fitting:
             known = ", ".join(b.name for b in benchmarks)
             raise SystemExit(
