@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import pickle
-import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ngrams_oracles import (
+    MODES,
+    TEXTS,
+    assert_same_matrix,
+    check,
+    set_mode,
+)
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tweetclf.exceptions import DataError
@@ -22,103 +26,6 @@ from tweetclf.features import NgramTfidfVectorizer, _counting
 from tweetclf.features import _weighing as weighing
 from tweetclf.persistence import load, save
 from tweetclf.preprocessing import TweetTokenizer
-from tweetclf.utils.jit import has_numba
-
-TEXTS = [
-    "¡Qué risa! 😂😂 jaja",
-    "RT @user: no, nunca http://t.co/x",
-    "qué   día\nlargo",
-    "",
-    " \t\u3000 ",
-    "a",
-    "é è ê",
-    "\ud83d lone \udc00 surrogates \ud83d\ude00",
-    "nul\0 and \x1f control\x1c \x85",
-    "日本語のツイート、長い文",
-    "مرحبا بالعالم",
-    "jaja jaja JAJA jaja",
-]
-MODES = ["kernels", "threads", "arrays"]
-
-
-@pytest.fixture(params=MODES)
-def mode(request, monkeypatch):
-    """Force each way of counting on inputs of any size."""
-    set_mode(monkeypatch, request.param)
-    return request.param
-
-
-def set_mode(monkeypatch, mode):
-    monkeypatch.setenv("TWEETCLF_THREADS", "2" if mode == "threads" else "1")
-    if mode == "arrays":
-        monkeypatch.setenv("TWEETCLF_NUMBA", "0")
-        monkeypatch.setattr(_counting, "_CHUNK", 60)
-        return
-    if not has_numba():
-        pytest.skip("numba is not installed")
-    monkeypatch.setattr(_counting, "_SMALL", 0)
-    monkeypatch.setattr(weighing, "_SMALL", 0)
-    if mode == "threads":
-        monkeypatch.setattr(_counting, "_CHUNK", 60)
-        monkeypatch.setattr(_counting, "_SPLIT", 0)
-
-
-def assert_same_matrix(ours, theirs):
-    assert type(ours) is type(theirs)
-    assert ours.shape == theirs.shape
-    for part in ("indptr", "indices", "data"):
-        a, b = getattr(ours, part), getattr(theirs, part)
-        assert a.dtype == b.dtype, part
-        np.testing.assert_array_equal(a, b, err_msg=part)
-
-
-def assert_same_state(ours, theirs):
-    assert ours.vocabulary_ == theirs.vocabulary_
-    assert list(ours.vocabulary_) == list(theirs.vocabulary_)
-    assert ours.fixed_vocabulary_ == theirs.fixed_vocabulary_
-    np.testing.assert_array_equal(
-        ours.get_feature_names_out(), theirs.get_feature_names_out()
-    )
-    assert hasattr(ours, "idf_") == hasattr(theirs, "idf_")
-    if hasattr(theirs, "idf_"):
-        assert ours.idf_.dtype == theirs.idf_.dtype
-        np.testing.assert_array_equal(ours.idf_, theirs.idf_)
-
-
-def check(texts, others=(), **parameters):
-    """Compare everything on texts, and on others where the vocabulary is known."""
-    ours = NgramTfidfVectorizer(**parameters)
-    theirs = TfidfVectorizer(**parameters)
-    try:
-        expected = theirs.fit_transform(texts)
-    except ValueError as error:
-        for method in ("fit", "fit_transform"):
-            with pytest.raises(ValueError, match=str(error)[:16]):
-                getattr(ours, method)(texts)
-        return
-    others = [*others, *texts]
-    again = theirs.transform(others)
-    assert_same_matrix(ours.fit_transform(texts), expected)
-    assert_same_state(ours, theirs)
-    assert_same_matrix(ours.transform(others), again)
-    fitted = clone(ours).fit(texts)
-    assert_same_state(fitted, theirs)
-    assert_same_matrix(fitted.transform(others), again)
-    counts = ours.count(others)
-    rows = range(len(others) - len(texts), len(others))
-    counted = clone(ours)
-    assert_same_matrix(counted.fit_transform_counts(counts, rows), expected)
-    assert_same_state(counted, theirs)
-    assert_same_matrix(counted.transform_counts(counts), again)
-    assert_same_matrix(fitted.transform_counts(counts), again)
-    if len(texts) > 1:
-        streamed = clone(ours)
-        for start in range(0, len(texts), 5):
-            with contextlib.suppress(DataError):  # Nothing is left so far.
-                streamed.partial_fit(texts[start : start + 5])
-        assert_same_state(streamed, theirs)
-        assert_same_matrix(streamed.transform(others), again)
-
 
 OPTIONS = [
     {"analyzer": "char", "ngram_range": (1, 5), "binary": True, "lowercase": False},
@@ -254,112 +161,6 @@ def test_large_enough_for_threads_and_tables(monkeypatch):
     assert len(ours.vocabulary_) > 2**16
     assert_same_matrix(ours.transform(texts), theirs.transform(texts))
     assert ours.vocabulary_ == theirs.vocabulary_
-
-
-def test_counts_of_any_rows(mode):
-    options = {"analyzer": "char", "ngram_range": (1, 3)}
-    counts = NgramTfidfVectorizer(**options).count(TEXTS)
-    counts = pickle.loads(pickle.dumps(counts))
-    assert counts.shape == (len(TEXTS), len(counts.vocabulary))
-    assert "12 texts" in repr(counts)
-    for rows in ([11, 0, 0, 2], np.array([1]), np.arange(12) % 3 == 0, [-1, 4]):
-        chosen = np.arange(len(TEXTS))[np.asarray(rows)]
-        texts = [TEXTS[i] for i in chosen]
-        for more in ({}, {"min_df": 2}, {"max_features": 9}, {"vocabulary": ["a"]}):
-            ours = NgramTfidfVectorizer(**options, **more)
-            theirs = TfidfVectorizer(**options, **more)
-            try:
-                expected = theirs.fit_transform(texts)
-            except ValueError:
-                with pytest.raises(DataError, match="on 1 texts"):
-                    ours.fit_transform_counts(counts, rows)
-                continue
-            assert_same_matrix(ours.fit_transform_counts(counts, rows), expected)
-            assert_same_state(ours, theirs)
-            assert_same_matrix(
-                ours.transform_counts(counts, [3, 1]),
-                theirs.transform([TEXTS[3], TEXTS[1]]),
-            )
-    matrix = counts.to_matrix()
-    assert matrix.sum() == sum(len(list(_all_ngrams(t))) for t in TEXTS)
-    for row in range(len(TEXTS)):
-        ids = counts.ids[counts.indptr[row] : counts.indptr[row + 1]]
-        assert len(set(ids)) == len(ids)
-    assert np.array_equal(
-        np.unique(counts.ids, return_index=True)[1],
-        np.sort(np.unique(counts.ids, return_index=True)[1]),
-    )
-
-
-def _all_ngrams(text):
-    return TfidfVectorizer(analyzer="char", ngram_range=(1, 3)).build_analyzer()(text)
-
-
-def test_counts_of_other_vocabularies(mode):
-    counts = NgramTfidfVectorizer(analyzer="char", ngram_range=(1, 2)).count(TEXTS)
-    other = ["otra cosa", "ñandú jaja 😂"]
-    ours = NgramTfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(other)
-    theirs = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(other)
-    assert_same_matrix(ours.transform_counts(counts), theirs.transform(TEXTS))
-
-
-def test_counts_belong_to_parameters():
-    words = {"tokenizer": TweetTokenizer(), "token_pattern": None}
-    counts = NgramTfidfVectorizer(**words).count(TEXTS)
-    same = NgramTfidfVectorizer(tokenizer=TweetTokenizer(), token_pattern="x")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert clone(same).fit_transform_counts(counts).shape[0] == len(TEXTS)
-    with pytest.raises(DataError, match=r"analyzer='word', not 'char'"):
-        NgramTfidfVectorizer(analyzer="char").fit_transform_counts(counts)
-    longer = NgramTfidfVectorizer(**words, ngram_range=(1, 2)).fit(TEXTS)
-    with pytest.raises(DataError, match=r"ngram_range=\(1, 1\), not \(1, 2\)"):
-        longer.transform_counts(counts)
-    fitted = NgramTfidfVectorizer(**words).fit(TEXTS)
-    for rows, message in (([99], r"rows\[0\]"), ([True], "mask"), ([], "0 texts")):
-        with pytest.raises((IndexError, DataError), match=message):
-            fitted.transform_counts(
-                counts, np.array(rows, bool if True in rows else int)
-            )
-
-
-def test_counts_cannot_be_changed():
-    counts = NgramTfidfVectorizer().count(TEXTS)
-    with pytest.raises(ValueError, match="read-only"):
-        counts.ids[0] = 1
-
-
-def test_streams_start_anew_and_may_be_empty_at_first():
-    vectorizer = NgramTfidfVectorizer(min_df=2)
-    with pytest.raises(DataError, match="no n-gram is left"):
-        vectorizer.partial_fit(["hola"])
-    vectorizer.partial_fit(["hola día", "día"])
-    assert dict(vectorizer.vocabulary_) == {"hola": 1, "día": 0}
-    vectorizer = pickle.loads(pickle.dumps(vectorizer))
-    vectorizer.partial_fit(["noche", "noche"])
-    assert list(vectorizer.vocabulary_) == ["hola", "día", "noche"]
-    vectorizer.fit(["otra vez", "otra"])
-    assert list(vectorizer.vocabulary_) == ["otra"]
-    vectorizer.partial_fit(["nada", "nada"])
-    assert list(vectorizer.vocabulary_) == ["nada"], "fit ends a stream"
-
-
-def test_streams_that_become_unreadable():
-    """A later chunk with odd tokens, or an alphabet too large for two words."""
-    options = {"token_pattern": None, "tokenizer": lambda text: text.split("_")}
-    chunks = [["a_b", "b_c"], ["a\tb_b"], ["c_d"]]
-    ours = NgramTfidfVectorizer(ngram_range=(1, 2), **options)
-    theirs = TfidfVectorizer(ngram_range=(1, 2), **options)
-    theirs.fit([text for chunk in chunks for text in chunk])
-    for chunk in chunks:
-        ours.partial_fit(chunk)
-    assert_same_state(ours, theirs)
-    many = ["".join(map(chr, range(0x4E00, 0x4E00 + n))) for n in (300, 9000)]
-    ours = NgramTfidfVectorizer(analyzer="char", ngram_range=(1, 10))
-    for text in many:
-        ours.partial_fit([text])
-    theirs = TfidfVectorizer(analyzer="char", ngram_range=(1, 10)).fit(many)
-    assert_same_state(ours, theirs)
 
 
 def test_vocabulary_is_a_mapping():

@@ -365,6 +365,9 @@ def find_texts(
     slots = vocabulary.slots()
     layout = vocabulary.layout
     top = len(vocabulary)
+    if vocabulary.columns is not None:
+        # Of a dict, terms that no text can have were left out.
+        top = int(vocabulary.columns.max(initial=0))
 
     def find(bounds: tuple[int, int]) -> Rows:
         batch = read_known(reader, texts[bounds[0] : bounds[1]], vocabulary.alphabet)

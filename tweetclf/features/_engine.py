@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 
+from tweetclf.exceptions import DataError
 from tweetclf.features._arrays import Rows
 from tweetclf.features._counting import (
     Part,
@@ -27,12 +28,14 @@ from tweetclf.features._vocabulary import NgramVocabulary
 from tweetclf.features._weighing import Ingredient, Weighting, weigh
 from tweetclf.features.counts import (
     count_by_dict,
+    differences,
     find_by_dict,
+    parameter_key,
 )
 from tweetclf.preprocessing import TweetTokenizer
 from tweetclf.utils._sklearn import _fit_context
 
-__all__ = ["NgramEngine"]
+__all__ = ["NgramEngine", "Stream"]
 
 
 def _tokens_of(tokenizer: Any, texts: Sequence[str]) -> Iterable[Any]:
@@ -41,17 +44,49 @@ def _tokens_of(tokenizer: Any, texts: Sequence[str]) -> Iterable[Any]:
     return map(tokenizer, texts)
 
 
+def _are_finite(idf: np.ndarray, ingredients: list[Ingredient]) -> bool:
+    """Tell whether the weights of the columns of some rows are finite.
+
+    Those of a vocabulary that was given need not be, without `smooth_idf`.
+    """
+    ids = [item.rows[0] for item in ingredients if item.numbers is None]
+    if len(ids) == len(ingredients) and sum(map(len, ids)) < len(idf):
+        return all(np.isfinite(idf[own]).all() for own in ids)
+    return bool(np.isfinite(idf).all())
+
+
+class Stream(NamedTuple):
+    """What `partial_fit` keeps between calls.
+
+    Attributes
+    ----------
+    counted : Grams, ListedGrams or ndarray
+        The n-grams so far; for a given vocabulary, in how many texts each occurs.
+    n_texts : int
+        Number of texts so far.
+    key : tuple
+        The parameters that decided what was counted.
+    vocabulary : object
+        The parameter.
+    """
+
+    counted: Any
+    n_texts: int
+    key: tuple[tuple[str, Any], ...]
+    vocabulary: Any
+
+
 class NgramEngine(TfidfVectorizer):
     """scikit-learn's vectorizer with the inside of an n-gram engine.
 
     :class:`tweetclf.features.NgramTfidfVectorizer` has the methods for users.
     """
 
-    # What was learnt so far by `partial_fit`: n-grams, document frequencies, texts.
-    _stream: tuple[Any, int] | None = None
-    # Made when needed and left out of pickles: a dict's n-grams as integers; the
-    # column of each n-gram of the counts last fitted on.
-    _packed: tuple[Any, int, NgramVocabulary | None] | None = None
+    # What was learnt so far by `partial_fit`.
+    _stream: Stream | None = None
+    # Made when needed and left out of pickles: a dict's n-grams as integers, after
+    # what they were made for; the column of each n-gram of the counts last fitted on.
+    _packed: tuple[Any, tuple[Any, ...], NgramVocabulary | None] | None = None
     _matched: tuple[Any, Any, np.ndarray] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -111,14 +146,17 @@ class NgramEngine(TfidfVectorizer):
             return None
         if isinstance(vocabulary, NgramVocabulary) and vocabulary.is_read_by(reader):
             return vocabulary
-        size = len(vocabulary)
+        # What `of_terms` looks at. That a dict was changed in place shows by its size
+        # alone: comparing it all would cost more than looking up a tweet.
+        words = reader.analyzer == "word"
+        made_for = len(vocabulary), words, None if words else reader.n_range[1]
         if self._packed is None or (
-            self._packed[0] is not vocabulary or self._packed[1] != size
+            self._packed[0] is not vocabulary or self._packed[1] != made_for
         ):
             packed = None
             with contextlib.suppress(TooWideError):
                 packed = NgramVocabulary.of_terms(dict(vocabulary), reader)
-            self._packed = vocabulary, size, packed
+            self._packed = vocabulary, made_for, packed
         return self._packed[2]
 
     def _find_parts(self, texts: Any) -> list[Rows]:
@@ -142,12 +180,7 @@ class NgramEngine(TfidfVectorizer):
         """Check the parameters and forget what was learnt, as scikit-learn does."""
         self._check_params()
         self._stream = None
-        self._tfidf = TfidfTransformer(
-            norm=self.norm,
-            use_idf=self.use_idf,
-            smooth_idf=self.smooth_idf,
-            sublinear_tf=self.sublinear_tf,
-        )
+        self._tfidf = self._new_tfidf()
         self._validate_ngram_range()
         self._warn_for_unused_params()
         self._validate_vocabulary()
@@ -160,6 +193,49 @@ class NgramEngine(TfidfVectorizer):
                         stacklevel=4,
                     )
                     break
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _go_on(self, stream: Stream) -> None:
+        """Check that the next texts of a stream are counted as those before."""
+        self._check_params()
+        caller = type(self).__name__
+        fix = "Call fit, or partial_fit of a new vectorizer, to start anew."
+        key = parameter_key(self)
+        if key != stream.key:
+            raise DataError(
+                f"{caller}: partial_fit counted earlier texts with other parameters "
+                f"({differences(key, stream.key)}). {fix}"
+            )
+        if self.vocabulary is not stream.vocabulary:
+            learnt = self.vocabulary_, self.fixed_vocabulary_
+            self._validate_vocabulary()
+            same = self.fixed_vocabulary_ == learnt[1] and (
+                not learnt[1] or self.vocabulary_ == learnt[0]
+            )
+            self.vocabulary_, self.fixed_vocabulary_ = learnt
+            if not same:
+                raise DataError(
+                    f"{caller}: partial_fit counted earlier texts with another "
+                    f"vocabulary. {fix}"
+                )
+        if (
+            not self.fixed_vocabulary_
+            and self._needs_totals()
+            and stream.counted.tf is None
+        ):
+            raise DataError(
+                f"{caller}: max_features={self.max_features} keeps the n-grams that "
+                "occur most often; partial_fit did not count that in earlier texts, "
+                f"as max_features was None or binary was True. {fix}"
+            )
+
+    def _new_tfidf(self) -> TfidfTransformer:
+        return TfidfTransformer(
+            norm=self.norm,
+            use_idf=self.use_idf,
+            smooth_idf=self.smooth_idf,
+            sublinear_tf=self.sublinear_tf,
+        )
 
     def _weighting(self) -> Weighting:
         # As fitted, like scikit-learn: not as set since then.
@@ -192,6 +268,8 @@ class NgramEngine(TfidfVectorizer):
         return columns
 
     def _learn_idf(self, df: np.ndarray, n_texts: int) -> None:
+        # A new one: parameters may be others since the last call of partial_fit.
+        self._tfidf = self._new_tfidf()
         self._tfidf.n_features_in_ = len(df)
         if self.use_idf:
             self._tfidf.idf_ = idf_of(
@@ -206,12 +284,14 @@ class NgramEngine(TfidfVectorizer):
         return df
 
     def _matrix(self, ingredients: list[Ingredient], columns: np.ndarray | None) -> Any:
-        """Weigh counted rows; with weights of another type, scikit-learn does."""
+        """Weigh counted rows; with odd weights of columns, scikit-learn does."""
         n_columns = len(self.vocabulary_)
         weighting = self._weighting()
         idf = weighting.idf
         if idf is None or (
-            getattr(idf, "shape", None) == (n_columns,) and idf.dtype == weighting.dtype
+            getattr(idf, "shape", None) == (n_columns,)
+            and idf.dtype == weighting.dtype
+            and (columns is not None or _are_finite(idf, ingredients))
         ):
             return weigh(ingredients, columns, n_columns, weighting)
         raw = weighting._replace(idf=None, norm=None, sublinear=False)

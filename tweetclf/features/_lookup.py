@@ -105,7 +105,9 @@ class NgramLookup:
 
     def _packed(self, vocabulary: Mapping[str, int]) -> NgramVocabulary:
         if isinstance(vocabulary, NgramVocabulary):
-            return vocabulary
+            if vocabulary.is_read_by(self._reader):
+                return vocabulary
+            vocabulary = vocabulary.to_dict()
         try:
             return NgramVocabulary.of_terms(vocabulary, self._reader)
         except TooWideError:
@@ -118,7 +120,11 @@ class NgramLookup:
         if dtype not in (np.float32, np.float64):
             dtype = np.dtype(np.float64)
         idf = getattr(tfidf, "idf_", None)
-        if idf is not None and (idf.shape != (self.n_columns,) or idf.dtype != dtype):
+        if idf is not None and (
+            idf.shape != (self.n_columns,)
+            or idf.dtype != dtype
+            or not np.isfinite(idf).all()
+        ):
             raise UnknownOptionError
         return Weighting(dtype, options.binary, tfidf.sublinear_tf, tfidf.norm, idf)
 

@@ -95,7 +95,9 @@ class Ingredient(NamedTuple):
     def nnz(self) -> int:
         """Return how many values are stored in the end."""
         ids, _, indptr = self.rows
-        if self.chosen is None and (self.numbers is None or self.numbers.min() >= 0):
+        if self.chosen is None and (
+            self.numbers is None or self.numbers.min(initial=0) >= 0
+        ):
             return len(ids)
         chosen = np.arange(self.n_rows) if self.chosen is None else self.chosen
         if self.numbers is None:
@@ -236,7 +238,8 @@ def _fill(
         tf = np.concatenate([weightless, [0.0], weighting.tf(np.arange(1, most + 1))])
         tf = tf.astype(weighting.dtype)
     norm = {None: 0, "l1": 1, "l2": 2}[weighting.norm] if _OWN_NORMS else 0
-    tops = [len(i.numbers) for i in ingredients if i.numbers is not None]
+    # Without `columns`, numbers are columns: of a vocabulary of any size.
+    tops = [int(i.numbers.max(initial=0)) for i in ingredients if i.numbers is not None]
     top = max(tops, default=0) if columns is None else len(columns)
     at = np.cumsum([0, *stored]).tolist()
     row = np.cumsum([0, *(item.n_rows for item in ingredients)]).tolist()

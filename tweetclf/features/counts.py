@@ -20,6 +20,7 @@ __all__ = [
     "ListedGrams",
     "NgramCounts",
     "count_by_dict",
+    "differences",
     "find_by_dict",
     "merge_any",
     "parameter_key",
@@ -165,6 +166,18 @@ def parameter_key(vectorizer: Any) -> tuple[tuple[str, Any], ...]:
             if vectorizer.tokenizer is None:
                 names += ["token_pattern"]
     return tuple((name, _comparable(getattr(vectorizer, name))) for name in names)
+
+
+def differences(
+    mine: tuple[tuple[str, Any], ...], theirs: tuple[tuple[str, Any], ...]
+) -> str:
+    """Return in words which parameters of two keys differ."""
+    others = dict(theirs)
+    return "; ".join(
+        f"{name}={others[name]!r}, not {value!r}"
+        for name, value in mine
+        if name in others and others[name] != value
+    )
 
 
 def _comparable(value: Any) -> Any:

@@ -12,12 +12,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.exceptions import DataError
-from tweetclf.features._engine import NgramEngine
+from tweetclf.features._engine import NgramEngine, Stream
 from tweetclf.features._tokens import require_texts
 from tweetclf.features._vocabulary import NgramVocabulary
 from tweetclf.features._weighing import Ingredient
 from tweetclf.features.counts import (
     NgramCounts,
+    differences,
     merge_any,
     parameter_key,
 )
@@ -234,8 +235,8 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         After all chunks, the vectorizer is what `fit` on all texts at once makes it;
         the matrix of each chunk then comes from `transform`. What is kept between
         calls grows with the number of different n-grams, not of texts. `min_df`,
-        `max_df` and `max_features` are applied to all texts so far, after each call;
-        `fit` and `fit_transform` start anew.
+        `max_df`, `max_features` and how to weigh are applied to all texts so far, as
+        set at the last call; `fit` and `fit_transform` start anew.
 
         Parameters
         ----------
@@ -253,20 +254,25 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         ------
         DataError
             If the limits leave no n-gram of all texts so far. They are kept: go on
-            with the next ones.
+            with the next ones. Or if parameters that decide what is counted are
+            others than at the first call.
         """
         texts = self._texts(raw_documents)
         self._refuse_odd_types()
         stream = self._stream
         if stream is None:
             self._begin()
+            key, vocabulary = parameter_key(self), self.vocabulary
+        else:
+            self._go_on(stream)
+            key, vocabulary = stream.key, stream.vocabulary
         if self.fixed_vocabulary_:
             found = self._find_parts(texts)
             n_texts = sum(len(part[2]) - 1 for part in found)
             df = self._df_of(found)
             if stream is not None:
-                df, n_texts = stream[0] + df, stream[1] + n_texts
-            self._stream = df, n_texts
+                df, n_texts = stream.counted + df, stream.n_texts + n_texts
+            self._stream = Stream(df, n_texts, key, vocabulary)
             self._learn_idf(df, n_texts)
             return self
         totals = self._needs_totals()
@@ -275,8 +281,9 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         )
         n_texts = sum(part.n_texts for part in parts)
         if stream is not None:
-            grams, n_texts = merge_any(stream[0], grams), stream[1] + n_texts
-        self._stream = grams, n_texts
+            grams = merge_any(stream.counted, grams)
+            n_texts += stream.n_texts
+        self._stream = Stream(grams, n_texts, key, vocabulary)
         with self._explained(range(n_texts)):
             self._learn(grams, grams.first, grams.df, grams.tf, n_texts)
         return self
@@ -319,15 +326,20 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
         self._refuse_odd_types()
         key = parameter_key(self)
         if counts.key != key:
-            names = [
-                f"{mine[0]}={theirs[1]!r}, not {mine[1]!r}"
-                for mine, theirs in zip(key, counts.key, strict=False)
-                if mine != theirs
-            ]
             raise DataError(
                 f"{type(self).__name__}: these counts were made with other parameters "
-                f"({'; '.join(names)}). Call count of a vectorizer with the same."
+                f"({differences(key, counts.key)}). Call count of a vectorizer with "
+                "the same."
             )
+
+    def _chosen(self, counts: NgramCounts, rows: Any) -> np.ndarray:
+        """Check counts and return the numbers of the chosen rows."""
+        self._check_counts(counts)
+        chosen = counts.check_rows(rows)
+        if chosen is None:
+            chosen = np.arange(len(counts))
+        require_texts(chosen, caller=type(self).__name__)
+        return chosen
 
     def fit_transform_counts(self, counts: NgramCounts, rows: Any = None) -> Any:
         """Learn from counted texts and return their matrix.
@@ -345,12 +357,8 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             Bit for bit what ``fit_transform([texts[i] for i in rows])`` returns; the
             attributes are the same, too.
         """
-        self._check_counts(counts)
+        chosen = self._chosen(counts, rows)
         self._begin()
-        chosen = counts.check_rows(rows)
-        if chosen is None:
-            chosen = np.arange(len(counts))
-        require_texts(chosen, caller=type(self).__name__)
         numbers, df, tf = counts.of_rows(chosen, totals=self._needs_totals())
         if self.fixed_vocabulary_:
             column_of = self._columns_of(counts)
@@ -386,11 +394,7 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
             Bit for bit what ``transform([texts[i] for i in rows])`` returns.
         """
         check_is_fitted(self)
-        self._check_counts(counts)
-        chosen = counts.check_rows(rows)
-        if chosen is None:
-            chosen = np.arange(len(counts))
-        require_texts(chosen, caller=type(self).__name__)
+        chosen = self._chosen(counts, rows)
         column_of = self._columns_of(counts)
         item = Ingredient(counts.rows, chosen, column_of)
         return self._matrix([item], None)
