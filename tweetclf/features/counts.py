@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import clone
 
 from tweetclf.features import _arrays, _row_kernels
 from tweetclf.features._arrays import Rows
@@ -165,6 +166,20 @@ def parameter_key(vectorizer: Any) -> tuple[tuple[str, Any], ...]:
             if vectorizer.tokenizer is None:
                 names += ["token_pattern"]
     return tuple((name, _comparable(getattr(vectorizer, name))) for name in names)
+
+
+def counts_alike(vectorizer: Any) -> bool:
+    """Tell whether clones of a vectorizer are known to count what it counts.
+
+    They are not where a tokenizer, preprocessor or analyzer is a callable object or a
+    bound method: clones hold copies, which compare as different.
+    """
+    try:
+        key = parameter_key(vectorizer)
+        hash(key)
+        return bool(parameter_key(clone(vectorizer)) == key)
+    except Exception:  # parameters may be anything
+        return False
 
 
 def _comparable(value: Any) -> Any:
