@@ -571,7 +571,8 @@ def test_a_step_that_cannot_be_described_may_write_on_its_input(
 
     with pytest.raises(TypeError, match="no pickle"):
         identity(Scaling(key=Opaque()))
-    steps = [_words(norm=None), Scaling(key=Opaque()), NBLogCountRatio(), _svm()]
+    learner = LinearSVC(C=1e-3, random_state=0)
+    steps = [_words(norm=None), Scaling(key=Opaque()), NBLogCountRatio(), learner]
     grid = {"scaling__factor": [1.0, 0.01, 3.0]}
     theirs = GridSearchCV(make_pipeline(*steps), grid, cv=2, return_train_score=True)
     theirs.fit(texts, labels)
@@ -603,10 +604,11 @@ def test_the_class_of_matrices_is_part_of_the_key(
 def test_no_part_of_the_best_model_holds_the_cache(
     texts: list[str], labels: np.ndarray
 ) -> None:
-    vote = SoftVotingClassifier(
-        [("lr", LogisticRegression()), ("svm", CalibratedClassifierCV(_svm(), cv=2))]
+    members = [make_pipeline(_words(), LogisticRegression()) for _ in range(2)]
+    vote = SoftVotingClassifier([("a", members[0]), ("b", members[1])])
+    pipeline = make_pipeline(
+        FunctionTransformer(_shout), CalibratedClassifierCV(vote, cv=2)
     )
-    pipeline = make_pipeline(_words(), CalibratedClassifierCV(vote, cv=2))
     grid = {"calibratedclassifiercv__method": ["sigmoid"]}
     ours = CachedGridSearchCV(pipeline, grid, cv=2).fit(texts, labels)
     assert b"fold_cache" not in pickle.dumps(ours.best_estimator_)

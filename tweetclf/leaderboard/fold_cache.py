@@ -309,7 +309,7 @@ class FoldCache:
                     del self._origins[i]
 
     def _forget(self, X: Any) -> None:
-        """Let the content of an input name it: a step that is not known may change it."""
+        """Let its content name an input from now on, as it may be changed."""
         with self._lock:
             self._origins.pop(id(X), None)
 
@@ -475,6 +475,9 @@ class _Remembering:
             object.__setattr__(self, name, value)
         else:
             setattr(self._private(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._private(), name)
 
     def __repr__(self) -> str:
         return repr(self._fitted)
