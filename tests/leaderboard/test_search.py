@@ -544,6 +544,10 @@ def test_the_best_model_of_a_table_is_plain(labels: np.ndarray) -> None:
     assert type(ours.best_estimator_[0]) is MaxAbsScaler
 
 
+def _double(X: Any) -> Any:
+    return X * 2.0
+
+
 class Scaling(BaseEstimator):
     """Writes on its input; cannot be described, as its `key` has no hash."""
 
@@ -572,7 +576,8 @@ def test_a_step_that_cannot_be_described_may_write_on_its_input(
     with pytest.raises(TypeError, match="no pickle"):
         identity(Scaling(key=Opaque()))
     learner = LinearSVC(C=1e-3, random_state=0)
-    steps = [_words(norm=None), Scaling(key=Opaque()), NBLogCountRatio(), learner]
+    double = FunctionTransformer(_double)
+    steps = [_words(norm=None), Scaling(key=Opaque()), double, learner]
     grid = {"scaling__factor": [1.0, 0.01, 3.0]}
     theirs = GridSearchCV(make_pipeline(*steps), grid, cv=2, return_train_score=True)
     theirs.fit(texts, labels)
