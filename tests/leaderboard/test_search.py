@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import warnings
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib.parallel import get_active_backend
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -24,6 +28,7 @@ from tweetclf import load_task
 from tweetclf.estimators import (
     NBSVMClassifier,
     OneVsRestLogisticRegression,
+    SoftVotingClassifier,
     atalaya_svm,
     char_svm,
     haha_nbsvm,
@@ -38,11 +43,15 @@ from tweetclf.leaderboard import (
     Protocol,
     System,
     execute_run,
+    execution,
+    fold_cache,
 )
+from tweetclf.leaderboard import search as search_module
 from tweetclf.leaderboard.fold_cache import FoldCache
 from tweetclf.leaderboard.identity import identity
 from tweetclf.leaderboard.runner import make_spec
 from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
+from tweetclf.leaderboard.selection import select
 from tweetclf.leaderboard.systems import SYSTEMS
 
 COSTS = [0.1, 1.0, 10.0]
@@ -470,3 +479,191 @@ def test_a_search_over_weights_fits_each_member_once(monkeypatch) -> None:
     assert len(fitted) == 2 + 6
     key = "split0_test_score"
     assert ours.cv_results_[key].tolist() == plain.cv_results_[key].tolist()
+
+
+class Splitter:
+    """A tokenizer as NLTK's are."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return text.split()
+
+    def __call__(self, text: str) -> list[str]:
+        return self.tokenize(text)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tokenizer": Splitter().tokenize, "token_pattern": None},
+        {"tokenizer": Splitter(), "token_pattern": None},
+        {"analyzer": Splitter().tokenize},
+        {"analyzer": Splitter()},
+    ],
+)
+def test_callable_objects_and_methods_split_texts(
+    options: dict[str, Any], texts: list[str], labels: np.ndarray
+) -> None:
+    pipeline = Pipeline([("tfidf", NgramTfidfVectorizer(**options)), ("svm", _svm())])
+    grid = {"svm__C": [0.1, 1.0]}
+    theirs = GridSearchCV(pipeline, grid, cv=2).fit(texts, labels)
+    ours = CachedGridSearchCV(pipeline, grid, cv=2).fit(texts, labels)
+    assert_same_cells(ours, theirs)
+    assert not np.isnan(ours.best_score_)
+
+
+def test_a_model_of_fewer_texts_than_the_cache_leaves_it_alone(
+    texts: list[str], labels: np.ndarray
+) -> None:
+    pipeline = Pipeline([("t", _words()), ("svm", _svm())])
+    plain = Pipeline([("t", _words()), ("svm", _svm())])
+    few, y, others, z = texts[:100], labels[:100], texts[100:], labels[100:]
+    cached = clone(pipeline).set_params(memory=FoldCache(texts))
+    search = GridSearchCV(cached, {"svm__C": [1.0]}, cv=2).fit(few, y)
+    expected = plain.fit(few, y).decision_function(texts)
+    taken = FoldCache.plain(search.best_estimator_)
+    assert type(taken["t"]) is NgramTfidfVectorizer
+    assert taken.memory is None
+    np.testing.assert_array_equal(taken.decision_function(texts), expected)
+    # Fitting the model anew must not touch what the cache shares.
+    model = search.best_estimator_.set_params(memory=None)
+    model.set_params(t__lowercase=False).fit(others, z)
+    fresh = clone(pipeline).set_params(t__lowercase=False).fit(others, z)
+    np.testing.assert_array_equal(
+        model.decision_function(texts), fresh.decision_function(texts)
+    )
+    again = clone(cached).fit(few, y)
+    np.testing.assert_array_equal(again.decision_function(texts), expected)
+
+
+def test_the_best_model_of_a_table_is_plain(labels: np.ndarray) -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": np.arange(N) % 7, "b": np.arange(N) % 5})
+    pipeline = make_pipeline(MaxAbsScaler(), _svm())
+    ours = CachedGridSearchCV(pipeline, {"linearsvc__C": [1.0]}, cv=2)
+    ours.fit(table, labels)
+    assert type(ours.best_estimator_[0]) is MaxAbsScaler
+
+
+def _double(X: Any) -> Any:
+    return X * 2.0
+
+
+class Scaling(BaseEstimator):
+    """Writes on its input; cannot be described, as its `key` has no hash."""
+
+    def __init__(self, factor: float = 1.0, key: Any = None) -> None:
+        self.factor = factor
+        self.key = key
+
+    def fit(self, X: Any, y: Any = None) -> Scaling:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        X.data *= self.factor
+        return X
+
+
+def test_a_step_that_cannot_be_described_may_write_on_its_input(
+    texts: list[str], labels: np.ndarray
+) -> None:
+    class Opaque:
+        def __reduce__(self) -> Any:
+            raise TypeError("no pickle")
+
+        def __deepcopy__(self, memo: Any) -> Opaque:
+            return Opaque()
+
+    with pytest.raises(TypeError, match="no pickle"):
+        identity(Scaling(key=Opaque()))
+    learner = LinearSVC(C=1e-3, random_state=0)
+    double = FunctionTransformer(_double)
+    steps = [_words(norm=None), Scaling(key=Opaque()), double, learner]
+    grid = {"scaling__factor": [1.0, 0.01, 3.0]}
+    theirs = GridSearchCV(make_pipeline(*steps), grid, cv=2, return_train_score=True)
+    theirs.fit(texts, labels)
+    ours = CachedGridSearchCV(
+        make_pipeline(*steps), grid, cv=2, return_train_score=True
+    ).fit(texts, labels)
+    assert_same_cells(ours, theirs)
+    assert len(set(theirs.cv_results_["mean_train_score"])) > 1
+    assert [type(step) for step in ours.best_estimator_] == [
+        type(step) for step in theirs.best_estimator_
+    ]
+
+
+def test_the_class_of_matrices_is_part_of_the_key(
+    texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = FoldCache(texts)
+    config = {"transform_output": "default", "sparse_interface": "spmatrix"}
+    monkeypatch.setattr(fold_cache, "get_config", lambda: config)
+    X, fitted = cache.fit_transform(_words(), texts[:20], shared=True)
+    Z = fitted.transform(texts[20:40])
+    assert cache.fit_transform(_words(), texts[:20], shared=True)[0] is X
+    assert fitted.transform(texts[20:40]) is Z
+    config["sparse_interface"] = "sparray"
+    assert cache.fit_transform(_words(), texts[:20], shared=True)[0] is not X
+    assert fitted.transform(texts[20:40]) is not Z
+
+
+def test_no_part_of_the_best_model_holds_the_cache(
+    texts: list[str], labels: np.ndarray
+) -> None:
+    members = [make_pipeline(_words(), LogisticRegression()) for _ in range(2)]
+    vote = SoftVotingClassifier([("a", members[0]), ("b", members[1])])
+    pipeline = make_pipeline(
+        FunctionTransformer(_shout), CalibratedClassifierCV(vote, cv=2)
+    )
+    grid = {"calibratedclassifiercv__method": ["sigmoid"]}
+    ours = CachedGridSearchCV(pipeline, grid, cv=2).fit(texts, labels)
+    assert b"fold_cache" not in pickle.dumps(ours.best_estimator_)
+
+
+def test_input_that_is_none_gets_scikit_learns_error(labels: np.ndarray) -> None:
+    grid = {"svm__C": [1.0]}
+    with pytest.raises(Exception) as theirs:  # noqa: PT011
+        GridSearchCV(char_svm(), grid, cv=2).fit(None, labels)
+    with pytest.raises(type(theirs.value)) as ours:
+        CachedGridSearchCV(char_svm(), grid, cv=2).fit(None, labels)
+    assert str(ours.value) == str(theirs.value)
+
+
+def test_a_search_that_fails_early_leaves_joblib_as_it_was(
+    texts: list[str], labels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("early")
+
+    monkeypatch.setattr(search_module, "prepared", fail)
+    before = get_active_backend()
+    with pytest.raises(RuntimeError, match="early"):
+        CachedGridSearchCV(char_svm(), {"svm__C": [1.0]}).fit(texts, labels)
+    assert type(get_active_backend()[0]) is type(before[0])
+
+
+def test_costs_are_those_of_the_final_model(
+    make_task: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+
+    @contextlib.contextmanager
+    def measured() -> Any:
+        events.append("measure")
+        yield lambda: 7
+
+    def chosen(*args: Any) -> Any:
+        events.append("select")
+        return select(*args)
+
+    monkeypatch.setattr(execution, "select", chosen)
+    monkeypatch.setattr(execution, "clear_caches", lambda: events.append("clear"))
+    monkeypatch.setattr(execution, "peak_memory", measured)
+    task = make_task()
+    target = SYSTEMS.get("char-svm").target
+    system = System("mine", target, "d", "s", grid={"svm__C": (0.1, 1.0)})
+    spec = make_spec(task, system, 0, Protocol(grid=True, evaluation="test"))
+    record, _ = execute_run(task, system, spec)
+    assert record.status == "finished", record.error
+    assert events == ["select", "clear", "measure"]
+    assert record.cost is not None
+    assert record.cost.peak_memory == 7

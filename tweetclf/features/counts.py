@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import clone
 
 from tweetclf.features import _arrays, _row_kernels
 from tweetclf.features._arrays import Rows
@@ -178,6 +179,20 @@ def differences(
         for name, value in mine
         if name in others and others[name] != value
     )
+
+
+def counts_alike(vectorizer: Any) -> bool:
+    """Tell whether clones of a vectorizer are known to count what it counts.
+
+    They are not where a tokenizer, preprocessor or analyzer is a callable object or a
+    bound method: clones hold copies, which compare as different.
+    """
+    try:
+        key = parameter_key(vectorizer)
+        hash(key)
+        return bool(parameter_key(clone(vectorizer)) == key)
+    except Exception:  # parameters may be anything
+        return False
 
 
 def _comparable(value: Any) -> Any:

@@ -9,6 +9,7 @@ import math
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from tweetclf.leaderboard.selection import (
     score_of,
     select,
 )
+from tweetclf.preprocessing._cache import clear_caches
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
@@ -41,41 +43,53 @@ __all__ = ["execute_run"]
 
 
 @dataclass
-class _Fitted:
+class _Final:
+    """The final model of a split, what it predicts, and what that costs."""
+
     model: GroupedModel
-    seconds: float
-    params: dict[str, Any] | None
+    y_pred: np.ndarray
+    fit_seconds: float
+    predict_seconds: float
+    peak_memory: int
 
 
-def _train(
+def _choose(
     system: System,
     task: Task,
     spec: RunSpec,
     train: Rows,
     dev: Rows | None,
     corpus: list[Any] | None = None,
-) -> tuple[_Fitted, list[dict[str, Any]], float]:
-    """Select if asked, then return the final model, what was tried and the time.
-
-    The final model is fitted by itself, without what the selection has computed, so
-    that its time is what fitting this system costs.
-    """
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]], float]:
+    """Select if asked; return the setting, what was tried and the time."""
+    if not (spec.protocol.grid and spec.grid):
+        return None, [], 0.0
+    if dev is None:
+        raise DataError(
+            f"task {task.name!r} has no dev split to select hyper-parameters on."
+        )
     start = time.perf_counter()
-    params: dict[str, Any] | None = None
-    tried: list[dict[str, Any]] = []
-    if spec.protocol.grid and spec.grid:
-        if dev is None:
-            raise DataError(
-                f"task {task.name!r} has no dev split to select hyper-parameters on."
-            )
-        corpus = corpus or [*train.texts, *dev.texts]
-        params, tried = select(system, task, spec.seed, train, dev, corpus)
-    selected = time.perf_counter()
-    if spec.protocol.refit_on_dev and dev is not None:
-        train = Rows.join(train, dev)
-    model = GroupedModel(make_model(system, task, spec.seed, params)).fit(train)
-    seconds = time.perf_counter() - selected
-    return _Fitted(model, seconds, params), tried, selected - start if tried else 0.0
+    corpus = corpus or [*train.texts, *dev.texts]
+    params, tried = select(system, task, spec.seed, train, dev, corpus)
+    return params, tried, time.perf_counter() - start
+
+
+def _fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> _Final:
+    """Fit the final model and predict with it.
+
+    This is done without anything that selection or earlier systems have computed, so
+    that time and memory are what this system costs. The features that are kept for the
+    next system count as memory that was taken before.
+    """
+    clear_caches()
+    with peak_memory() as peak:
+        start = time.perf_counter()
+        model = GroupedModel(make).fit(train)
+        fitted = time.perf_counter()
+        y_pred = model.predict(test)
+        predicted = time.perf_counter()
+        memory = peak()
+    return _Final(model, y_pred, fitted - start, predicted - fitted, memory)
 
 
 @dataclass
@@ -90,6 +104,7 @@ class _Outcome:
     fit_seconds: float
     select_seconds: float
     predict_seconds: float
+    peak_memory: int
     model_bytes: int | None
 
 
@@ -103,27 +118,29 @@ def _all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, flo
 def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
     train = rows_of(task.train)
     dev = rows_of(task.splits["dev"]) if "dev" in task.splits else None
-    fitted, tried, select_seconds = _train(system, task, spec, train, dev)
+    params, tried, select_seconds = _choose(system, task, spec, train, dev)
+    if spec.protocol.refit_on_dev and dev is not None:
+        train = Rows.join(train, dev)
     test = rows_of(task.test)
-    start = time.perf_counter()
-    y_pred = fitted.model.predict(test)
-    predict_seconds = time.perf_counter() - start
-    scores = {"test": _all_metrics(task, test, y_pred)}
+    make = make_model(system, task, spec.seed, params)
+    final = _fit_and_predict(make, train, test)
+    scores = {"test": _all_metrics(task, test, final.y_pred)}
     # A model that was trained on dev must not be scored on it.
     if dev is not None and not spec.protocol.refit_on_dev:
-        scores["dev"] = _all_metrics(task, dev, fitted.model.predict(dev))
+        scores["dev"] = _all_metrics(task, dev, final.model.predict(dev))
     return _Outcome(
         test,
-        y_pred,
+        final.y_pred,
         scores,
         [],
         None,
-        fitted.params,
+        params,
         tried,
-        fitted.seconds,
+        final.fit_seconds,
         select_seconds,
-        predict_seconds,
-        model_bytes(list(fitted.model.models.values())),
+        final.predict_seconds,
+        final.peak_memory,
+        model_bytes(list(final.model.models.values())),
     )
 
 
@@ -141,21 +158,28 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     folds = np.empty(len(rows), dtype=np.int16)
     fold_scores, tried = [], []
     fit_seconds = select_seconds = predict_seconds = 0.0
+    memory = 0
     sizes: list[int | None] = []
     parts = make_folds(rows.labels, together, spec.protocol.n_folds, groups=rows.groups)
     for number, (inside, outside) in enumerate(parts):
         train, dev = rows.take(inside), None
         if spec.protocol.grid and spec.grid:
             train, dev = _inner_dev(train, together[inside])
-        fitted, tried_here, seconds = _train(system, task, spec, train, dev, rows.texts)
+        params, tried_here, seconds = _choose(
+            system, task, spec, train, dev, rows.texts
+        )
         tried += [{"fold": number, **trial} for trial in tried_here]
+        if spec.protocol.refit_on_dev and dev is not None:
+            train = Rows.join(train, dev)
         held_out = rows.take(outside)
-        start = time.perf_counter()
-        predicted = fitted.model.predict(held_out)
-        predict_seconds += time.perf_counter() - start
-        fit_seconds += fitted.seconds
+        make = make_model(system, task, spec.seed, params)
+        final = _fit_and_predict(make, train, held_out)
+        predicted = final.y_pred
+        fit_seconds += final.fit_seconds
         select_seconds += seconds
-        sizes.append(model_bytes(list(fitted.model.models.values())))
+        predict_seconds += final.predict_seconds
+        memory = max(memory, final.peak_memory)
+        sizes.append(model_bytes(list(final.model.models.values())))
         fold_scores.append(score_of(task.metric, held_out, predicted))
         if y_pred is None:
             y_pred = np.empty((len(rows), *predicted.shape[1:]), dtype=object)
@@ -175,6 +199,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         fit_seconds,
         select_seconds,
         predict_seconds,
+        memory,
         round(sum(measured) / len(measured)) if measured else None,
     )
 
@@ -260,20 +285,15 @@ def execute_run(
     try:
         # Imports are not part of what a system costs.
         system.build(task, seed=spec.seed)
-        with (
-            warnings.catch_warnings(record=True) as caught,
-            threadpool_limits(1),
-            peak_memory() as peak,
-        ):
+        with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
             warnings.simplefilter("always")
             outcome = evaluate(system, task, spec)
-            memory = peak()
         predictions = _predictions(task, outcome)
     except Exception as error:
         return _failed(spec, error), None
     messages = [f"{w.category.__name__}: {w.message}".split("\n")[0] for w in caught]
     remarks = (*_remarks(task, spec, outcome), *dict.fromkeys(messages))
-    return _finished(spec, outcome, memory, remarks), predictions
+    return _finished(spec, outcome, remarks), predictions
 
 
 def _now() -> str:
@@ -303,9 +323,7 @@ def _failed(spec: RunSpec, error: Exception) -> RunRecord:
     )
 
 
-def _finished(
-    spec: RunSpec, outcome: _Outcome, memory: int, remarks: tuple[str, ...]
-) -> RunRecord:
+def _finished(spec: RunSpec, outcome: _Outcome, remarks: tuple[str, ...]) -> RunRecord:
     return RunRecord(
         spec,
         "finished",
@@ -318,7 +336,7 @@ def _finished(
             outcome.select_seconds,
             outcome.predict_seconds,
             len(outcome.rows),
-            memory,
+            outcome.peak_memory,
             outcome.model_bytes,
         ),
         environment=describe_environment(),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import threading
 import uuid
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import joblib
@@ -17,8 +20,9 @@ from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from tweetclf.estimators.voting import fit_member
+from tweetclf.exceptions import DataError
 from tweetclf.features import NgramTfidfVectorizer
-from tweetclf.features.counts import NgramCounts, parameter_key
+from tweetclf.features.counts import NgramCounts, counts_alike, parameter_key
 from tweetclf.leaderboard.identity import as_texts, digest, identity
 
 __all__ = ["FoldCache"]
@@ -67,9 +71,9 @@ class FoldCache:
 
     Matrices that are kept are never handed out themselves, but copies of them, so that
     a step may write on its input. Fits on all of `texts`, such as the
-    final one of ``GridSearchCV``, give plain transformers; within folds, a thin
-    wrapper stands around them that remembers what they transformed. Set the memory of
-    a final pipeline to None before saving it, as a pickle holds the texts otherwise.
+    final one of ``GridSearchCV``, give plain transformers; those on other texts, a thin
+    wrapper that remembers what it transformed. :meth:`plain` gives a final pipeline
+    without the wrappers and the memory, to be looked at, saved or fitted anew.
 
     It may be used by many threads. Processes (``n_jobs`` with joblib's default
     backend) fill one of their own each.
@@ -145,7 +149,9 @@ class FoldCache:
         ) -> tuple[Any, Any]:
             routed = rest.get("params") or {}
             if weight is not None or any(routed.values()):
-                return func(transformer, X, y, weight, **rest)
+                return self._fit_aside(
+                    lambda: func(transformer, X, y, weight, **rest), X
+                )
             return self.fit_transform(transformer, X, y, shared=shared)
 
         return fit_transform
@@ -173,11 +179,11 @@ class FoldCache:
         """
         try:
             of, whole = self._input_key(X)
-            settings = identity(transformer), get_config()["transform_output"]
+            settings = identity(transformer), _containers()
             key = ("fit", settings, of, joblib.hash(y))
             hash(key)
         except Exception:  # what cannot be described is not remembered
-            return _fit_plainly(transformer, X, y)
+            return self._fit_aside(lambda: _fit_plainly(transformer, X, y), X)
         if whole:
             result, fitted = self._fit(transformer, X, y)
             self._trace(result, key, whole)
@@ -205,9 +211,11 @@ class FoldCache:
             The fitted member. It is shared, and must not be changed.
         """
         try:
-            key = ("member", identity(member), self._input_key(X)[0], joblib.hash(y))
+            settings = identity(member), _containers()
+            key = ("member", settings, self._input_key(X)[0], joblib.hash(y))
             hash(key)
         except Exception:  # what cannot be described is not remembered
+            self._forget(X)
             return member.fit(X, y)
         return self._remembered(key, lambda: _Member(member.fit(X, y))).fitted
 
@@ -228,13 +236,40 @@ class FoldCache:
         try:
             of, whole = self._input_key(X)
         except Exception:
+            self._forget(X)
             return fitted.transform(X)
-        result = self._remembered(
-            ("transform", key, of), lambda: self._transform(fitted, X)
-        )
+        name = ("transform", key, of, _containers())
+        result = self._remembered(name, lambda: self._transform(fitted, X))
         result = _handed_out(result, shared)
-        self._trace(result, ("transform", key, of), whole)
+        self._trace(result, name, whole)
         return result
+
+    @staticmethod
+    def plain(model: Any) -> Any:
+        """Return a copy of a fitted model that neither uses nor holds a cache.
+
+        Parameters
+        ----------
+        model : estimator
+            Fitted with a cache as its memory, or as that of a part of it.
+
+        Returns
+        -------
+        estimator
+            The same model, of the classes it has without a cache.
+        """
+        model = copy.deepcopy(model)  # copies of wrappers are what they wrap
+        for part in parts_of(model):
+            if isinstance(getattr(part, "memory", None), FoldCache | _Sharing):
+                part.memory = None
+        return model
+
+    def is_memory_of(self, part: Any) -> bool:
+        """Tell whether a pipeline or a vote remembers in this cache."""
+        memory = getattr(part, "memory", None)
+        return memory is self or (
+            isinstance(memory, _Sharing) and memory._cache is self
+        )
 
     # What is remembered
 
@@ -273,6 +308,11 @@ class FoldCache:
                 for i in dead:
                     del self._origins[i]
 
+    def _forget(self, X: Any) -> None:
+        """Let its content name an input from now on, as it may be changed."""
+        with self._lock:
+            self._origins.pop(id(X), None)
+
     def _input_key(self, X: Any) -> tuple[Any, bool]:
         """Return what names an input, and whether it is (made of) all texts."""
         with self._lock:
@@ -287,6 +327,22 @@ class FoldCache:
 
     # How it is computed
 
+    def _fit_aside(self, fit: Callable[[], tuple[Any, Any]], X: Any) -> tuple[Any, Any]:
+        """Fit what is not remembered, and name its result by content."""
+        try:
+            whole = self._input_key(X)[1]
+        except Exception:
+            whole = False
+        self._forget(X)
+        result, fitted = fit()
+        if not whole:
+            return result, _Remembering(self, None, fitted, False)
+        if type(result) is list:
+            return _Whole(result), fitted
+        with contextlib.suppress(Exception):  # what has no hash has no name
+            self._trace(result, ("content", type(result), joblib.hash(result)), whole)
+        return result, fitted
+
     def _fit(self, transformer: Any, X: Any, y: Any) -> tuple[Any, Any]:
         if type(transformer) is FeatureUnion and _is_simple(transformer):
             return self._fit_union(transformer, X, y)
@@ -296,10 +352,13 @@ class FoldCache:
             fitted.memory = None
             return result, fitted
         rows = self._rows(transformer, X)
-        if rows is None:
-            return _fit_plainly(transformer, X, y)
-        counts = self._counts(transformer)
-        return transformer.fit_transform_counts(counts, rows), transformer
+        if rows is not None:
+            try:
+                counts = self._counts(transformer)
+                return transformer.fit_transform_counts(counts, rows), transformer
+            except DataError:  # counts do not serve it, or its own error follows
+                pass
+        return _fit_plainly(transformer, X, y)
 
     def _fit_union(self, union: FeatureUnion, X: Any, y: Any) -> tuple[Any, Any]:
         blocks, steps = [], []
@@ -314,16 +373,19 @@ class FoldCache:
 
     def _transform(self, fitted: Any, X: Any) -> Any:
         rows = self._rows(fitted, X)
-        if rows is None:
-            return fitted.transform(X)
-        return fitted.transform_counts(self._counts(fitted), rows)
+        if rows is not None:
+            try:
+                return fitted.transform_counts(self._counts(fitted), rows)
+            except DataError:
+                pass
+        return fitted.transform(X)
 
     def _rows(self, transformer: Any, X: Any) -> np.ndarray | None:
         """Return where the texts stand in the corpus; None if counts do not help."""
         if type(transformer) is not NgramTfidfVectorizer:
             return None
         texts = as_texts(X)
-        if not texts or transformer.input != "content":
+        if not texts or transformer.input != "content" or not counts_alike(transformer):
             return None
         rows = [self._row.get(text, -1) for text in texts]
         return None if min(rows) < 0 else np.array(rows)
@@ -357,8 +419,12 @@ class _Sharing:
 class _Remembering:
     """A fitted transformer that remembers what it transformed.
 
-    Copies and pickles of it are the transformer itself.
+    Copies and pickles of it are the transformer itself. The transformer is shared, so
+    what would change it is done to a copy, which is not remembered any more; without
+    a key, it is not remembered from the start.
     """
+
+    _OWN = ("_cache", "_key", "_fitted", "_shared")
 
     def __init__(self, cache: FoldCache, key: Any, fitted: Any, shared: bool) -> None:
         self._cache = cache
@@ -366,22 +432,58 @@ class _Remembering:
         self._fitted = fitted
         self._shared = shared
 
+    def _private(self) -> Any:
+        """Return a transformer that may be changed."""
+        if self._key is not None:
+            self._fitted = copy.deepcopy(self._fitted)
+            self._key = None
+        return self._fitted
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> _Remembering:
+        """Fit a copy."""
+        self._cache._forget(X)
+        self._private().fit(X, y, **params)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Fit a copy and return its result."""
+        self._cache._forget(X)
+        return _fit_plainly(self._private(), X, y, **params)[0]
+
+    def set_params(self, **params: Any) -> _Remembering:
+        """Set parameters of a copy."""
+        if params:
+            self._private().set_params(**params)
+        return self
+
     def transform(self, X: Any, **params: Any) -> Any:
         """Return the result, computed or found."""
-        if params:
+        if params or self._key is None:
+            self._cache._forget(X)
             return self._fitted.transform(X, **params)
         return self._cache.transform(self._fitted, self._key, X, shared=self._shared)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("_cache", "_key", "_fitted", "_shared"):
+        if name in self._OWN:
             raise AttributeError(name)
+        if name == "partial_fit" or name.startswith("set_"):
+            return getattr(self._private(), name)
         return getattr(self._fitted, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._OWN:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._private(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._private(), name)
 
     def __repr__(self) -> str:
         return repr(self._fitted)
 
     def __tweetclf_key__(self) -> Any:
-        return self._key
+        return identity(self._fitted) if self._key is None else self._key
 
     def __sklearn_clone__(self) -> Any:
         return clone(self._fitted)
@@ -392,6 +494,38 @@ class _Remembering:
 
 def _itself(value: Any) -> Any:
     return value
+
+
+def is_wrapper(part: Any) -> bool:
+    """Tell whether a step is a transformer within its wrapper."""
+    return isinstance(part, _Remembering)
+
+
+def parts_of(model: Any) -> Iterator[Any]:
+    """Yield all objects that make up a fitted model, itself first."""
+    seen: dict[int, Any] = {}
+    waiting = [model]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, _LEAVES) or id(part) in seen:
+            continue
+        seen[id(part)] = part
+        if isinstance(part, list | tuple):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, np.ndarray):
+            if part.dtype == object:
+                waiting.extend(part.ravel().tolist())
+        elif not sparse.issparse(part):
+            yield part
+            waiting.extend(getattr(part, "__dict__", {}).values())
+
+
+def _containers() -> tuple[Any, Any]:
+    """Return the settings of scikit-learn that decide of which class results are."""
+    config = get_config()
+    return config["transform_output"], config.get("sparse_interface")
 
 
 def _is_simple(union: FeatureUnion) -> bool:
@@ -405,10 +539,10 @@ def _is_simple(union: FeatureUnion) -> bool:
     )
 
 
-def _fit_plainly(transformer: Any, X: Any, y: Any) -> tuple[Any, Any]:
+def _fit_plainly(transformer: Any, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
     if hasattr(transformer, "fit_transform"):
-        return transformer.fit_transform(X, y), transformer
-    return transformer.fit(X, y).transform(X), transformer
+        return transformer.fit_transform(X, y, **params), transformer
+    return transformer.fit(X, y, **params).transform(X), transformer
 
 
 def _handed_out(result: Any, shared: bool) -> Any:
@@ -468,6 +602,9 @@ def _n_bytes(value: Any) -> int:
     texts = sum(50 + 4 * len(text) for text in result) if type(result) is list else 0
     return texts + sum(array.nbytes for array in _arrays(value, depth=3))
 
+
+# What holds no part of a model, or nothing but a cache.
+_LEAVES = (str, bytes, int, float, type, FunctionType, ModuleType, FoldCache, _Sharing)
 
 _LIVE: weakref.WeakValueDictionary[str, FoldCache] = weakref.WeakValueDictionary()
 # A worker process keeps the cache of the search it works for between its tasks.

@@ -33,6 +33,8 @@ def as_texts(X: Any) -> list[str] | None:
         return None
     if sparse.issparse(X) or isinstance(X, str | bytes) or hasattr(X, "columns"):
         return None
+    if not hasattr(X, "__len__"):  # nothing to iterate over, or only once
+        return None
     texts = list(X)
     return texts if all(isinstance(text, str) for text in texts) else None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from tweetclf.estimators import (
     SoftVotingClassifier,
 )
 from tweetclf.estimators.dual_cd import CompiledLinearSVC
-from tweetclf.leaderboard.fold_cache import FoldCache
+from tweetclf.leaderboard.fold_cache import FoldCache, is_wrapper, parts_of
 
 __all__ = ["CachedGridSearchCV", "FoldCache", "prepared", "runs_in_threads", "threads"]
 
@@ -134,15 +135,18 @@ n_splits_, refit_time_, multimetric_, classes_, n_features_in_, feature_names_in
             return self
         cache = FoldCache(X, max_bytes=self.max_bytes)
         in_threads = runs_in_threads(original, self.param_grid)
-        backend = parallel_config("threading") if in_threads else None
         try:
             self.estimator = prepared(original, cache)
-            with threadpool_limits(1), backend or contextlib.nullcontext():
+            # A configuration is in force from the moment it is made.
+            with (
+                threadpool_limits(1),
+                parallel_config("threading") if in_threads else nullcontext(),
+            ):
                 super().fit(X, y, **params)
         finally:
             self.estimator = original
         if self.refit:
-            _restore(self.best_estimator_, original)
+            _restore(self.best_estimator_, original, cache)
         return self
 
 
@@ -186,9 +190,15 @@ def _compiled(learner: LinearSVC) -> CompiledLinearSVC:
     return compiled
 
 
-def _restore(fitted: Pipeline, original: Pipeline) -> None:
+def _restore(fitted: Pipeline, original: Pipeline, cache: FoldCache) -> None:
     """Make a prepared pipeline one of scikit-learn's own objects again."""
+    # A fit on what are no texts leaves wrappers, which copies are free of.
+    if any(is_wrapper(part) for part in parts_of(fitted)):
+        fitted.steps = copy.deepcopy(fitted.steps)
     fitted.memory = original.memory
+    for part in parts_of(fitted):
+        if part is not fitted and cache.is_memory_of(part):
+            part.memory = None
     learner = fitted.steps[-1][1]
     for found in (
         learner,
@@ -198,8 +208,6 @@ def _restore(fitted: Pipeline, original: Pipeline) -> None:
     ):
         if type(found) is CompiledLinearSVC:
             found.__class__ = LinearSVC
-        if type(found) is SoftVotingClassifier:
-            found.memory = None
 
 
 def runs_in_threads(
