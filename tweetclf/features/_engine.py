@@ -82,6 +82,9 @@ class NgramEngine(TfidfVectorizer):
     :class:`tweetclf.features.NgramTfidfVectorizer` has the methods for users.
     """
 
+    vocabulary_: Any
+    fixed_vocabulary_: bool
+
     # What was learnt so far by `partial_fit`.
     _stream: Stream | None = None
     # Made when needed and left out of pickles: a dict's n-grams as integers, after
