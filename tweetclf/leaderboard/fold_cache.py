@@ -24,6 +24,7 @@ from tweetclf.exceptions import DataError
 from tweetclf.features import NgramTfidfVectorizer
 from tweetclf.features.counts import NgramCounts, counts_alike, parameter_key
 from tweetclf.leaderboard.identity import as_texts, digest, identity
+from tweetclf.leaderboard.remembering import Remembering, fit_plainly
 
 __all__ = ["FoldCache"]
 
@@ -183,7 +184,7 @@ class FoldCache:
             key = ("fit", settings, of, joblib.hash(y))
             hash(key)
         except Exception:  # what cannot be described is not remembered
-            return self._fit_aside(lambda: _fit_plainly(transformer, X, y), X)
+            return self._fit_aside(lambda: fit_plainly(transformer, X, y), X)
         if whole:
             result, fitted = self._fit(transformer, X, y)
             self._trace(result, key, whole)
@@ -191,7 +192,7 @@ class FoldCache:
         result, fitted = self._remembered(key, lambda: self._fit(transformer, X, y))
         result = _handed_out(result, shared)
         self._trace(result, key, whole)
-        return result, _Remembering(self, key, fitted, shared)
+        return result, Remembering(self, key, fitted, shared)
 
     def fit_member(self, member: Any, X: Any, y: Any) -> Any:
         """Fit a member of a vote, or find it fitted.
@@ -336,7 +337,7 @@ class FoldCache:
         self._forget(X)
         result, fitted = fit()
         if not whole:
-            return result, _Remembering(self, None, fitted, False)
+            return result, Remembering(self, None, fitted, False)
         if type(result) is list:
             return _Whole(result), fitted
         with contextlib.suppress(Exception):  # what has no hash has no name
@@ -348,7 +349,7 @@ class FoldCache:
             return self._fit_union(transformer, X, y)
         if type(transformer) is Pipeline and transformer.memory is None:
             transformer.memory = self
-            result, fitted = _fit_plainly(transformer, X, y)
+            result, fitted = fit_plainly(transformer, X, y)
             fitted.memory = None
             return result, fitted
         rows = self._rows(transformer, X)
@@ -358,7 +359,7 @@ class FoldCache:
                 return transformer.fit_transform_counts(counts, rows), transformer
             except DataError:  # counts do not serve it, or its own error follows
                 pass
-        return _fit_plainly(transformer, X, y)
+        return fit_plainly(transformer, X, y)
 
     def _fit_union(self, union: FeatureUnion, X: Any, y: Any) -> tuple[Any, Any]:
         blocks, steps = [], []
@@ -416,91 +417,6 @@ class _Sharing:
         return self._cache._cached(func, shared=True)
 
 
-class _Remembering:
-    """A fitted transformer that remembers what it transformed.
-
-    Copies and pickles of it are the transformer itself. The transformer is shared, so
-    what would change it is done to a copy, which is not remembered any more; without
-    a key, it is not remembered from the start.
-    """
-
-    _OWN = ("_cache", "_key", "_fitted", "_shared")
-
-    def __init__(self, cache: FoldCache, key: Any, fitted: Any, shared: bool) -> None:
-        self._cache = cache
-        self._key = key
-        self._fitted = fitted
-        self._shared = shared
-
-    def _private(self) -> Any:
-        """Return a transformer that may be changed."""
-        if self._key is not None:
-            self._fitted = copy.deepcopy(self._fitted)
-            self._key = None
-        return self._fitted
-
-    def fit(self, X: Any, y: Any = None, **params: Any) -> _Remembering:
-        """Fit a copy."""
-        self._cache._forget(X)
-        self._private().fit(X, y, **params)
-        return self
-
-    def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Fit a copy and return its result."""
-        self._cache._forget(X)
-        return _fit_plainly(self._private(), X, y, **params)[0]
-
-    def set_params(self, **params: Any) -> _Remembering:
-        """Set parameters of a copy."""
-        if params:
-            self._private().set_params(**params)
-        return self
-
-    def transform(self, X: Any, **params: Any) -> Any:
-        """Return the result, computed or found."""
-        if params or self._key is None:
-            self._cache._forget(X)
-            return self._fitted.transform(X, **params)
-        return self._cache.transform(self._fitted, self._key, X, shared=self._shared)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self._OWN:
-            raise AttributeError(name)
-        if name == "partial_fit" or name.startswith("set_"):
-            return getattr(self._private(), name)
-        return getattr(self._fitted, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._OWN:
-            object.__setattr__(self, name, value)
-        else:
-            setattr(self._private(), name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self._private(), name)
-
-    def __repr__(self) -> str:
-        return repr(self._fitted)
-
-    def __tweetclf_key__(self) -> Any:
-        return identity(self._fitted) if self._key is None else self._key
-
-    def __sklearn_clone__(self) -> Any:
-        return clone(self._fitted)
-
-    def __reduce__(self) -> Any:
-        return _itself, (self._fitted,)
-
-
-def _itself(value: Any) -> Any:
-    return value
-
-
-def is_wrapper(part: Any) -> bool:
-    """Tell whether a step is a transformer within its wrapper."""
-    return isinstance(part, _Remembering)
-
-
 def parts_of(model: Any) -> Iterator[Any]:
     """Yield all objects that make up a fitted model, itself first."""
     seen: dict[int, Any] = {}
@@ -537,12 +453,6 @@ def _is_simple(union: FeatureUnion) -> bool:
         and bool(parts)
         and not any(isinstance(part, str) or part is None for part in parts)
     )
-
-
-def _fit_plainly(transformer: Any, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
-    if hasattr(transformer, "fit_transform"):
-        return transformer.fit_transform(X, y, **params), transformer
-    return transformer.fit(X, y, **params).transform(X), transformer
 
 
 def _handed_out(result: Any, shared: bool) -> Any:

@@ -174,7 +174,8 @@ class Cost:
     n_predicted : int
         Number of tweets predicted in that time.
     peak_memory : int or None
-        Growth of the process's peak resident memory over its start, in bytes.
+        Growth of the process's peak resident memory while the final model is fitted
+        and predicts, in bytes.
     model_bytes : int or None
         Size of the pickled model or models.
     """

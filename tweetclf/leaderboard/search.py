@@ -25,7 +25,8 @@ from tweetclf.estimators import (
     SoftVotingClassifier,
 )
 from tweetclf.estimators.dual_cd import CompiledLinearSVC
-from tweetclf.leaderboard.fold_cache import FoldCache, is_wrapper, parts_of
+from tweetclf.leaderboard.fold_cache import FoldCache, parts_of
+from tweetclf.leaderboard.remembering import is_wrapper
 
 __all__ = ["CachedGridSearchCV", "FoldCache", "prepared", "runs_in_threads", "threads"]
 
