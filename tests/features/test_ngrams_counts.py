@@ -165,6 +165,14 @@ def test_streams_keep_to_what_they_count(first, then, message):
     assert_same_state(vectorizer, expected)
 
 
+def test_streams_that_learnt_nothing_keep_to_what_they_count():
+    vectorizer = NgramTfidfVectorizer(min_df=2)
+    with pytest.raises(DataError, match="no n-gram is left"):
+        vectorizer.partial_fit(["hola"])
+    with pytest.raises(DataError, match="another vocabulary"):
+        vectorizer.set_params(vocabulary=["hola"]).partial_fit(["hola"])
+
+
 def test_streams_check_parameters_on_each_call():
     vectorizer = NgramTfidfVectorizer().partial_fit(TEXTS)
     with pytest.raises(ValueError, match="'norm' parameter"):

@@ -48,9 +48,8 @@ def test_from_words_to_characters_and_back(mode, splits):
 def test_given_terms_that_no_text_can_have(mode):
     """Columns are larger numbers than there are terms to look up."""
     letters = [chr(point) for point in range(0x4E00, 0x4E00 + 100)]
-    vocabulary = ["no such term"] + [f"none {i}" for i in range(400)] + letters
+    vocabulary = [f"none {i}" for i in range(200)] + letters
     texts = ["".join(letters[::-1]), "".join(letters[10:80])]
-    vocabulary[0], vocabulary[450] = vocabulary[450], vocabulary[0]
     ours, theirs = (c(analyzer="char", vocabulary=vocabulary) for c in BOTH)
     assert_same_matrix(ours.fit_transform(texts), theirs.fit_transform(texts))
 

@@ -210,12 +210,11 @@ class NgramEngine(TfidfVectorizer):
                 f"({differences(key, stream.key)}). {fix}"
             )
         if self.vocabulary is not stream.vocabulary:
-            learnt = self.vocabulary_, self.fixed_vocabulary_
-            self._validate_vocabulary()
-            same = self.fixed_vocabulary_ == learnt[1] and (
-                not learnt[1] or self.vocabulary_ == learnt[0]
+            now: Any = TfidfVectorizer(vocabulary=self.vocabulary)
+            now._validate_vocabulary()
+            same = now.fixed_vocabulary_ == self.fixed_vocabulary_ and (
+                not now.fixed_vocabulary_ or now.vocabulary_ == self.vocabulary_
             )
-            self.vocabulary_, self.fixed_vocabulary_ = learnt
             if not same:
                 raise DataError(
                     f"{caller}: partial_fit counted earlier texts with another "

@@ -50,6 +50,8 @@ vocabulary, binary, dtype, norm, use_idf, smooth_idf, sublinear_tf
     vocabulary_ : Mapping
         Column index of each n-gram; columns are in code point order. It equals the
         dict that scikit-learn makes, but holds n-grams as integers.
+        With a given vocabulary it is a dict: put another one in its place rather
+        than change it, which is not noticed where the size stays the same.
     fixed_vocabulary_ : bool
         Whether the vocabulary was given.
     idf_ : ndarray of shape (n_features,)
