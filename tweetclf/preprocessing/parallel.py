@@ -52,7 +52,7 @@ def transform_parallel(
     -----
     Texts travel to the processes and results back, which costs about as much as
     tokenising tweets without lemmas, and starting the processes takes a second or
-    two. It pays for hundreds of thousands of texts, most of all with lemmas.
+    two. A gain was not measured yet.
 
     Examples
     --------
