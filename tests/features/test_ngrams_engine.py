@@ -275,16 +275,6 @@ def test_errors_are_those_of_scikit_learn(options):
         assert str(ours.value).replace("Ngram" + name, name) == str(theirs.value)
 
 
-def test_the_number_of_threads(monkeypatch):
-    monkeypatch.setenv("TWEETCLF_THREADS", "3")
-    assert _counting.n_threads() == 3
-    monkeypatch.delenv("TWEETCLF_THREADS")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert _counting.n_threads() == 1
-    monkeypatch.setenv("OMP_NUM_THREADS", "0")
-    assert _counting.n_threads() >= 1
-
-
 @pytest.mark.parametrize(
     "options",
     [

@@ -20,6 +20,8 @@ from tweetclf.utils.jit import has_numba
 def _kernels_however_little_there_is_to_do():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tweetclf.utils.jit._PAYS", -1)
+        patch.setattr("tweetclf.utils.threads._PAYS", 1)
+        patch.setenv("TWEETCLF_THREADS", "3")
         yield
 
 

@@ -50,7 +50,7 @@ from tweetclf.leaderboard import search as search_module
 from tweetclf.leaderboard.fold_cache import FoldCache
 from tweetclf.leaderboard.identity import identity
 from tweetclf.leaderboard.runner import make_spec
-from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
+from tweetclf.leaderboard.search import prepared, runs_in_threads
 from tweetclf.leaderboard.selection import select
 from tweetclf.leaderboard.systems import SYSTEMS
 
@@ -398,13 +398,6 @@ def test_which_learners_run_in_threads() -> None:
     assert not runs_in_threads(tfidf_lr(), {"lr__solver": ["liblinear"]})
     liblinear = make_pipeline(_words(), LogisticRegression(solver="liblinear"))
     assert not runs_in_threads(liblinear, {})
-
-
-def test_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TWEETCLF_THREADS", "3")
-    assert threads() == 3
-    monkeypatch.setenv("TWEETCLF_THREADS", "many")
-    assert threads() >= 1
 
 
 def test_prepared_leaves_the_estimator_as_it_is(texts: list[str]) -> None:

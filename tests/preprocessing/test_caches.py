@@ -83,7 +83,7 @@ def uncached_normalizer(normalizer: Any) -> Any:
 
 def uncached_tokenizer(tokenizer: TweetTokenizer) -> Any:
     function = tokenizer._compile()
-    owner = function.__self__
+    owner = getattr(function, "__self__", function)
     pipeline = owner if isinstance(owner, Pipeline) else owner._pipeline
     normalize = None
     if pipeline.normalize is not None:

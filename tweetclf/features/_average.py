@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from tweetclf.utils.jit import jit, kernels_pay
+from tweetclf.utils.threads import even_ranges, in_threads
 
 __all__ = ["add_rows", "sum_rows", "which_are_nonzero"]
 
@@ -44,9 +45,15 @@ def sum_rows(
         the others are.
     """
     if kernels_pay(ids.size * matrix.shape[1]):
-        result = np.zeros((len(indptr) - 1, matrix.shape[1]), dtype=np.float32)
+        result = np.empty((len(indptr) - 1, matrix.shape[1]), dtype=np.float32)
         # A plain view: a memory map is a type of its own to Numba.
-        _sum_rows(ids, indptr, weights, rows, matrix.view(np.ndarray), result)
+        plain = matrix.view(np.ndarray)
+
+        def add(part: tuple[int, int]) -> None:
+            a, b = part
+            _sum_rows(ids, indptr[a : b + 1], weights, rows, plain, result[a:b])
+
+        in_threads(add, even_ranges(indptr[1:], cost=matrix.shape[1]))
         return result
     there = rows[ids] >= 0
     before = np.zeros(len(ids) + 1, dtype=np.int64)
@@ -111,6 +118,7 @@ def add_rows(
 def _sum_rows(ids, indptr, weights, rows, matrix, result):
     for text in range(len(indptr) - 1):
         total = result[text]
+        total[:] = 0
         for k in range(indptr[text], indptr[text + 1]):
             row = rows[ids[k]]
             if row >= 0:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +23,7 @@ from tweetclf.features._packing import Keys, Layout, repack
 from tweetclf.features._reading import Batch, Reader
 from tweetclf.features._vocabulary import NgramVocabulary
 from tweetclf.utils.jit import has_numba
+from tweetclf.utils.threads import in_threads, n_threads
 
 __all__ = [
     "Grams",
@@ -32,14 +31,10 @@ __all__ = [
     "count_texts",
     "cut",
     "find_texts",
-    "in_threads",
     "merge_grams",
-    "n_threads",
     "tally",
 ]
 
-T = TypeVar("T")
-U = TypeVar("U")
 
 _NO_KEYS = np.empty(0, dtype=np.uint64)
 _NO_COUNTS = np.empty(0, dtype=np.int32)
@@ -50,30 +45,6 @@ _CHUNK = 8_000_000
 _SPLIT = 400_000
 # Up to here NumPy is about as fast, and does not have to import a compiler.
 _SMALL = 20_000
-
-
-def n_threads() -> int:
-    """Return how many threads count.
-
-    ``TWEETCLF_THREADS`` if it is set, else ``OMP_NUM_THREADS`` (which joblib sets in
-    its workers, so that they do not crowd each other out), else one a processor.
-    """
-    for variable in ("TWEETCLF_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(variable, "")
-        if value.isdigit() and int(value) > 0:
-            return int(value)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def in_threads(function: Callable[[T], U], items: Sequence[T]) -> list[U]:
-    """Return ``[function(item) for item in items]``, by as many threads as pay."""
-    threads = min(n_threads(), len(items))
-    if threads < 2 or not has_numba():
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
 
 
 def cut(texts: Sequence[str], reader: Reader) -> list[tuple[int, int]]:

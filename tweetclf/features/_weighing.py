@@ -14,8 +14,8 @@ import numpy as np
 
 from tweetclf.features import _arrays, _row_kernels
 from tweetclf.features._arrays import Rows
-from tweetclf.features._counting import in_threads
 from tweetclf.utils.jit import has_numba
+from tweetclf.utils.threads import in_threads
 
 if TYPE_CHECKING:
     from scipy import sparse

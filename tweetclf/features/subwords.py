@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tweetclf.utils.jit import jit, kernels_pay
+from tweetclf.utils.threads import even_ranges, in_threads
 
 __all__ = ["add_vectors", "encode_words", "subword_hashes"]
 
@@ -134,21 +135,36 @@ def add_vectors(
     if not kernels_pay(6 * len(words) * (maxn - minn + 1) * matrix.shape[1]):
         return None
     data, ends = encode_words(words)
-    result = np.zeros((len(words), matrix.shape[1]), dtype=np.float32)
+    result = np.empty((len(words), matrix.shape[1]), dtype=np.float32)
     # A plain view: a memory map is a type of its own to Numba.
     plain = matrix.view(np.ndarray)
-    _add_vectors(data, ends, rows, plain, bucket, max(minn, 1), maxn, result)
+    bounds = np.append(0, ends)
+
+    def add(part: tuple[int, int]) -> None:
+        a, b = part
+        _add_vectors(
+            data,
+            bounds[a : b + 1],
+            rows[a:b],
+            plain,
+            bucket,
+            max(minn, 1),
+            maxn,
+            result[a:b],
+        )
+
+    in_threads(add, even_ranges(ends, cost=(maxn - minn + 1) * matrix.shape[1]))
     return result
 
 
 @jit(cache=True, nogil=True)
-def _add_vectors(data, ends, rows, matrix, bucket, minn, maxn, result):
+def _add_vectors(data, bounds, rows, matrix, bucket, minn, maxn, result):
     """Hash each n-gram and add its row; nothing is stored in between."""
     first_bucket = matrix.shape[0] - bucket
-    begin = 0
-    for word in range(len(ends)):
-        end = ends[word]
+    for word in range(len(rows)):
+        begin, end = bounds[word], bounds[word + 1]
         total = result[word]
+        total[:] = 0
         added = 0
         if rows[word] >= 0:
             added = 1
@@ -181,4 +197,3 @@ def _add_vectors(data, ends, rows, matrix, bucket, minn, maxn, result):
         scale = np.float32(1.0 / max(added, 1))
         for d in range(len(total)):
             total[d] *= scale
-        begin = end

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import multiprocessing
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -28,7 +26,7 @@ from tweetclf.estimators.dual_cd import CompiledLinearSVC
 from tweetclf.leaderboard.fold_cache import FoldCache, parts_of
 from tweetclf.leaderboard.remembering import is_wrapper
 
-__all__ = ["CachedGridSearchCV", "FoldCache", "prepared", "runs_in_threads", "threads"]
+__all__ = ["CachedGridSearchCV", "FoldCache", "prepared", "runs_in_threads"]
 
 # Solvers of LogisticRegression that share no state between threads.
 _REENTRANT = ("lbfgs", "newton-cg", "newton-cholesky")
@@ -242,18 +240,3 @@ def runs_in_threads(
     if type(learner) is LogisticRegression:
         return learner.solver in _REENTRANT
     return type(learner) in (LinearSVC, NBSVMClassifier, OneVsRestLogisticRegression)
-
-
-def threads() -> int:
-    """Return how many threads a search of this process may use.
-
-    ``TWEETCLF_THREADS`` if it is set, one in a worker process, else one a core.
-    """
-    named = os.environ.get("TWEETCLF_THREADS", "")
-    if named.isdigit() and int(named) > 0:
-        return int(named)
-    if multiprocessing.parent_process() is not None:
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetclf.exceptions import DataError
+from tweetclf.utils.threads import n_threads
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.fold_cache import FoldCache
@@ -158,7 +159,7 @@ def select(
     Of settings with the same score the first one is kept. Features are computed once
     for all settings of all systems.
     """
-    from tweetclf.leaderboard.search import prepared, runs_in_threads, threads
+    from tweetclf.leaderboard.search import prepared, runs_in_threads
 
     cache = _features_of(corpus)
 
@@ -171,11 +172,11 @@ def select(
         return {"params": params, "score": score, "fit_seconds": seconds}
 
     candidates = list(system.candidates(task))
-    n_threads = 1
+    workers = 1
     if runs_in_threads(system.build(task, seed=seed), system.grid):
-        n_threads = min(threads(), len(candidates))
-    if n_threads > 1:
-        with ThreadPoolExecutor(n_threads) as pool:
+        workers = min(n_threads(), len(candidates))
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
             tried = list(pool.map(attempt, candidates))
     else:
         tried = [attempt(params) for params in candidates]

@@ -23,6 +23,8 @@ class ByPieces:
         What to do to a text with such a piece.
     finish : callable or None
         What is done to the joined results.
+    leaves : callable, optional
+        Whether a piece is certain to be left as it is. By default none is.
     """
 
     def __init__(
@@ -30,9 +32,11 @@ class ByPieces:
         piece: Callable[[str], str | None],
         whole: Callable[[str], str],
         finish: Callable[[str], str] | None,
+        leaves: Callable[[str], object] | None = None,
     ) -> None:
         self.piece = piece
         self.whole = whole
+        self.leaves = leaves or _never
         self._finish = finish
         self._results = Memo(piece).__getitem__
 
@@ -43,3 +47,7 @@ class ByPieces:
             return self.whole(text)
         joined = " ".join(results)  # type: ignore[arg-type]
         return joined if self._finish is None else self._finish(joined)
+
+
+def _never(piece: str) -> bool:
+    return False

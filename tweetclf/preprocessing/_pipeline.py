@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from tweetclf.preprocessing._cache import Memo
 from tweetclf.preprocessing._pieces import ByPieces
@@ -27,6 +28,29 @@ _SIGN = "\0 "
 # The piece holds a negation cue; or what becomes of it depends on the whole text.
 _CUE = (_SIGN,)
 _UNKNOWN = (_SIGN, _SIGN)
+_NOTHING: tuple[str, ...] = ()
+
+
+class Words(NamedTuple):
+    """What is done to most words, told in a few lines rather than in many steps.
+
+    Attributes
+    ----------
+    lowercase : bool
+        Whether they are lower-cased; else they stay as they are.
+    special : frozenset of str
+        Words, in lower case, to which something else may happen.
+    hashtags : bool
+        Whether the same is done to hashtags.
+    opening, closing : str
+        Marks before and behind a word that are tokens of their own.
+    """
+
+    lowercase: bool
+    special: frozenset[str]
+    hashtags: bool
+    opening: str
+    closing: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,8 @@ class Pipeline:
         As `before`.
     collapse : frozenset of str
         Tokens of which only the first in a row is kept.
+    words : Words or None
+        What all of this is for most words, if it can be told.
     """
 
     normalize: Callable[[str], str] | None
@@ -64,6 +90,7 @@ class Pipeline:
     literals: frozenset[str]
     after: tuple[Change, ...]
     collapse: frozenset[str]
+    words: Words | None
 
     def run(self, text: str) -> list[str]:
         """Return the tokens of a text, step by step."""
@@ -105,24 +132,35 @@ class _ByPieces:
         normalize = pipeline.normalize
         self._normalize_piece: Callable[[str], str | None] | None = None
         self._normalize_text = normalize
+        self._leaves: Callable[[str], object] = _always
         if isinstance(normalize, ByPieces):
             self._normalize_piece, self._normalize_text = normalize.piece, None
+            self._leaves = normalize.leaves
+        self._token = Memo(self._find_token).__getitem__
         self._tokens = Memo(self._find_tokens).__getitem__
         self._before = Memo(self._find_before).__getitem__
         self._changed = Memo(self._split).__getitem__
+        if (words := pipeline.words) is not None:
+            self._strip = words.opening + words.closing
+            find = self._find_marks
+            self._opening = Memo(lambda marks: find(marks, words.opening)).__getitem__
+            self._closing = Memo(lambda marks: find(marks, words.closing)).__getitem__
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of a text."""
         if self._normalize_text is not None:
             text = self._normalize_text(text)
         pieces = text.split(" ")
-        tokens = list(chain.from_iterable(map(self._tokens, pieces)))
+        found = list(map(self._tokens, pieces))
+        tokens = list(chain.from_iterable(found))
         if _SIGN in tokens:
-            return self._look_closer(text, pieces)
+            return self._look_closer(text, pieces, found)
         return self._pipeline._collapsed(tokens) if self._pipeline.collapse else tokens
 
     def _find_before(self, piece: str) -> tuple[str, ...]:
         """Return the tokens of a piece before negation is marked."""
+        if piece.isalpha() and (word := self._find_word(piece)) is not None:
+            return word
         text: str | None = piece
         if self._normalize_piece is not None:
             text = self._normalize_piece(piece)
@@ -131,6 +169,8 @@ class _ByPieces:
 
     def _find_tokens(self, piece: str) -> tuple[str, ...]:
         """Return the tokens of a piece outside the scope of any cue."""
+        if (word := self._find_word(piece)) is not None:
+            return word
         if self._normalize_piece is None:
             return self._split(piece)
         text = self._normalize_piece(piece)
@@ -139,13 +179,37 @@ class _ByPieces:
         # All URLs become one text, which is split once.
         return self._split(piece) if text == piece else self._changed(text)
 
+    def _find_word(self, piece: str) -> tuple[str, ...] | None:
+        """Return the tokens of a piece if it is but a word, perhaps among marks."""
+        words = self._pipeline.words
+        if words is None:
+            return None
+        core, before, behind = piece, _NOTHING, _NOTHING
+        if not piece.isalpha():
+            core = piece.strip(self._strip)
+            if not (core.isalpha() or (words.hashtags and _is_hashtag(core))):
+                return None
+            start = piece.find(core)
+            before = self._opening(piece[:start])
+            behind = self._closing(piece[start + len(core) :])
+            if before is _CUE or behind is _CUE:
+                return None
+        lower = core.lower()
+        if lower in words.special or not self._leaves(piece):
+            return None
+        return (*before, lower if words.lowercase else core, *behind)
+
+    def _find_marks(self, marks: str, allowed: str) -> tuple[str, ...]:
+        """Return the tokens of marks beside a word, if they are its own."""
+        return self._split(marks) if set(marks).issubset(allowed) else _CUE
+
     def _split(self, text: str) -> tuple[str, ...]:
         """Return the tokens of a normalised piece."""
         tokens = tuple(
             [
                 token
                 for raw in self._pipeline.scan(text)
-                if (token := self._find_token(raw)) is not None
+                if (token := self._token(raw)) is not None
             ]
         )
         return _CUE if _SIGN in tokens else tokens
@@ -153,6 +217,10 @@ class _ByPieces:
     def _find_token(self, token: str) -> str | None:
         """Return what becomes of a raw token outside the scope of any cue."""
         pipeline = self._pipeline
+        if (words := pipeline.words) is not None and token.isalpha():
+            lower = token.lower()
+            if lower not in words.special:
+                return lower if words.lowercase else token
         for change in pipeline.before:
             token = change(token)  # type: ignore[assignment]
             if token is None:
@@ -165,18 +233,23 @@ class _ByPieces:
                 return None
         return token
 
-    def _look_closer(self, text: str, pieces: list[str]) -> list[str]:
+    def _look_closer(
+        self, text: str, pieces: list[str], found: list[tuple[str, ...]]
+    ) -> list[str]:
+        """Return the tokens of a text with a negation cue."""
+        if _UNKNOWN in found:
+            return self._pipeline.run(text)
         tokens: list[str] = []
-        left = 0
-        for piece in pieces:
-            found = self._tokens(piece)
-            if found is _UNKNOWN:
-                return self._pipeline.run(text)
-            if left or found is _CUE:
-                some, left = self._pipeline._marked(self._before(piece), left)
+        end = 0
+        while _CUE in found[end:]:
+            start, left = found.index(_CUE, end), 0
+            tokens += chain.from_iterable(found[end:start])
+            for end in range(start, len(found) + 1):
+                if end == len(found) or not (left or found[end] is _CUE):
+                    break
+                some, left = self._pipeline._marked(self._before(pieces[end]), left)
                 tokens += some
-            else:
-                tokens += found
+        tokens += chain.from_iterable(found[end:])
         return self._pipeline._collapsed(tokens)
 
 
@@ -185,3 +258,11 @@ def changed(tokens: Iterable[str], changes: tuple[Change, ...]) -> list[str]:
     for change in changes:
         tokens = [new for token in tokens if (new := change(token)) is not None]
     return list(tokens)
+
+
+def _always(piece: str) -> bool:
+    return True
+
+
+def _is_hashtag(text: str) -> bool:
+    return text[:1] == "#" and text[1:].isidentifier() and text.isascii()

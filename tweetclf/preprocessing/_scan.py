@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tweetclf.preprocessing import patterns
 
-__all__ = ["SCHEMES", "make_scanner"]
+__all__ = ["SCHEMES", "free_marks", "make_scanner"]
 
 SCHEMES = ("tweet", "punctuation", "whitespace")
 
@@ -32,14 +32,26 @@ _EMOTICON = "|".join(
         r"¯\\_\(ツ\)_/¯",
     )
 )
-_MARKS = ',!?…"'
+# No token but the mark itself begins with one of these, or goes on with it.
+_MARKS = ',!?…"”»)'
+# Nothing else begins with one of these before a letter.
+_OPENING = "¡¿\"“«('*"
 # Replacement tokens in brackets, ours and those of others: <url>, [USER].
 _MARKUP = r"<[A-Za-z_/]{1,32}>|\[[A-Z]{2,32}\]"
 _TAGS = re.compile(r"[#＃]+[^#＃]+")
 
 
-def _marks_are_free(literals: tuple[str, ...]) -> bool:
-    return not any(mark in literal for literal in literals for mark in _MARKS + ".")
+def free_marks(literals: Iterable[str]) -> tuple[str, str]:
+    """Return marks that are tokens of their own before and behind a word.
+
+    Parameters
+    ----------
+    literals : iterable of str
+        Replacement tokens that stay whole; none of them may have such a mark.
+    """
+    opening, closing = _OPENING, _MARKS + "."
+    taken = set().union(*literals).intersection(opening + closing + ";")
+    return ("", "") if taken else (opening, closing)
 
 
 def _tweet_pattern(literals: tuple[str, ...]) -> str:
@@ -49,12 +61,15 @@ def _tweet_pattern(literals: tuple[str, ...]) -> str:
     # First the plain word before a blank, which most tokens are and nothing below
     # would read otherwise.
     alternatives = [r"[^\W\d_]++(?=\s|\Z)"]
-    if _marks_are_free(literals):
+    if all(free_marks(literals)):
         # Then the word before a mark that neither an address nor a word goes on with,
-        # and that mark.
+        # and such marks.
         alternatives += [
-            rf"[^\W\d_]++(?=[{_MARKS}]|\.++(?:\s|\Z))",
-            rf"[{_MARKS}.](?=\s|\Z)",
+            rf"[^\W\d_]++(?=[{_MARKS};]|\.++(?:\s|\Z))",
+            rf"[{_MARKS}](?=[\x00-\x7f]|\Z)",
+            r"\.(?=\s|\Z)",
+            r"\.{2,}+",
+            rf"[{_OPENING}](?=[^\W\d_])",
         ]
     alternatives += [patterns.URL, patterns.EMAIL]
     if literals:
@@ -94,7 +109,7 @@ def make_scanner(
         return re.compile(rf"[{marks}]|[^{marks}\s]+").findall
     findall = re.compile(_tweet_pattern(literals)).findall
 
-    ends = frozenset(_MARKS + "." if _marks_are_free(literals) else "")
+    ends = frozenset(free_marks(literals)[1])
 
     def scan(text: str) -> list[str]:
         # What the first alternatives of the pattern say of a word, and of a word with

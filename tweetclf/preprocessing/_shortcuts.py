@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tweetclf.preprocessing._steps import Options
 
-__all__ = ["MOST_PASSES", "make_piece"]
+__all__ = ["MOST_PASSES", "make_leaves", "make_piece"]
 
 # Of what stands glued together (a@b.com@pepe), the second is found only once the
 # first is replaced, and then it is looked for again. Real tweets need one pass; the
@@ -24,7 +24,15 @@ _COMMON = re.compile(
 )
 
 
-def make_piece(options: Options, once: Pass) -> Callable[[str], str | None]:
+def make_leaves(options: Options) -> Callable[[str], object]:
+    """Return what tells pieces that no step changes, or some of them."""
+    run = "" if options.max_run is None else rf"(?!.*?(.)\1{{{options.max_run}}})"
+    return re.compile(f"{run}(?:{_plain(options)})").fullmatch
+
+
+def make_piece(
+    options: Options, once: Pass, leaves: Callable[[str], object]
+) -> Callable[[str], str | None]:
     """Return the function of a piece of text, for options that read no blanks.
 
     Parameters
@@ -33,20 +41,19 @@ def make_piece(options: Options, once: Pass) -> Callable[[str], str | None]:
         The options of the normaliser.
     once : callable
         What one pass makes of a text, and whether another one is due.
+    leaves : callable
+        What `make_leaves` returns.
 
     Returns
     -------
     callable
         Piece to what becomes of it, or to None where that depends on the others.
     """
-    is_plain = re.compile(_plain(options)).fullmatch
-    longest = options.max_run
-    run_in = re.compile("(?!)" if longest is None else rf"(.)\1{{{longest}}}").search
     find_common = _COMMON.fullmatch
     replaced = _replaced(options, once)
 
     def piece(text: str) -> str | None:
-        if is_plain(text) and not run_in(text):
+        if leaves(text):
             return text
         if (match := find_common(text)) and match.lastgroup in replaced:
             return replaced[match.lastgroup]
@@ -68,17 +75,22 @@ def _plain(options: Options) -> str:
         or options.laughter is not None
     ):
         return "(?!)"
-    # ASCII and Latin letters without @, &, #, dot and colon; dashes; emoji.
-    ranges = r"!\"$%'-\-/;-?A-~¡-\u02ff"
+    # ASCII and Latin letters without @, &, #, dot, slash and colon; dashes; emoji.
+    ranges = r"!\"$%'-\-;-?A-~¡-\u02ff"
     if options.numbers is None:
         ranges += "0-9"
     if options.unicode_form != "plain":
         ranges += r"\u2010-\u2027"
     if options.emoji == "keep":
         ranges += r"\u2600-\u27bf\ufe0f\U0001f300-\U0001faff"
-    most = f"[{ranges}]*+"
-    plain = rf"{most}(?:(?:\.(?![\w-])|:(?![:/])){most})*+"
-    return rf"{plain}|#[A-Za-z][A-Za-z0-9_]*+" if options.hashtags == "keep" else plain
+    if options.hashtags == options.emoji == "keep" and options.numbers is None:
+        ranges += "#"
+    # What has a slash, and no dot before a word, is no address, nor is what has no
+    # slash and does not begin like one.
+    with_slash = rf"(?:[{ranges}/]|\.(?![\w-])|:(?![:/]))*+"
+    without = rf"(?!.*[wW]{{3}}\.)(?:[{ranges}.]|:(?!:))*+"
+    tag = "|#[A-Za-z][A-Za-z0-9_]*+" if options.hashtags == "keep" else ""
+    return f"{with_slash}|{without}{tag}"
 
 
 def _replaced(options: Options, once: Pass) -> dict[str | None, str | None]:

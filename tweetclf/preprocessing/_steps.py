@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tweetclf.preprocessing import patterns
 from tweetclf.preprocessing._entities import unescape_all
 from tweetclf.preprocessing._pieces import ByPieces
-from tweetclf.preprocessing._shortcuts import MOST_PASSES, make_piece
+from tweetclf.preprocessing._shortcuts import MOST_PASSES, make_leaves, make_piece
 
 __all__ = ["Options", "compile_steps"]
 
@@ -95,7 +95,8 @@ def compile_steps(options: Options) -> Step:
     if not _reads_no_blanks(options):
         return run
     finish = _collapse_spaces if options.whitespace else None
-    return ByPieces(make_piece(options, once), run, finish)
+    leaves = make_leaves(options)
+    return ByPieces(make_piece(options, once, leaves), run, finish, leaves)
 
 
 def _reads_no_blanks(options: Options) -> bool:

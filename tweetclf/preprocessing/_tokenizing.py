@@ -7,8 +7,8 @@ from typing import Any
 
 from tweetclf.exceptions import UnknownNameError
 from tweetclf.preprocessing import lemmas
-from tweetclf.preprocessing._pipeline import Change, Pipeline, changed
-from tweetclf.preprocessing._scan import make_scanner
+from tweetclf.preprocessing._pipeline import Change, Pipeline, Words, changed
+from tweetclf.preprocessing._scan import free_marks, make_scanner
 from tweetclf.preprocessing.negation import MARK, is_word
 from tweetclf.preprocessing.words import negation_cues as cues_of
 from tweetclf.preprocessing.words import stop_words as stop_words_of
@@ -50,7 +50,25 @@ def compile_tokenizer(
         literals=literals,
         after=tuple(_after(options, literals)),
         collapse=frozenset(options.collapse),
+        words=_words(options, tokens, cues),
     ).compiled()
+
+
+def _words(options: Any, tokens: tuple[str, ...], cues: frozenset[str]) -> Words | None:
+    """Return what is done to most words, unless a dictionary or a stemmer decides."""
+    if options.scheme != "tweet" or options.lemmatizer is not None or options.stem:
+        return None
+    special = frozenset(token.lower() for token in tokens)
+    if options.stop_words is not None:
+        special |= _stop_words(options)
+    opening, closing = free_marks(tokens)
+    return Words(
+        lowercase=options.lowercase,
+        special=special | cues,
+        hashtags=options.keep_hashtags and not any("#" in token for token in tokens),
+        opening=opening,
+        closing=closing,
+    )
 
 
 def _before(
@@ -59,10 +77,13 @@ def _before(
     """Return what is done before negation, by token and, if so, by text."""
     changes: list[Change] = []
     if not options.keep_hashtags:
-        changes.append(_drop_if(_is_hashtag))
+        changes.append(lambda token: None if _is_hashtag(token) else token)
     if not options.keep_numbers:
-        changes.append(_drop_if(lambda token: token[0].isdigit()))
-    lower = _unless(literals.__contains__, str.lower)
+        changes.append(lambda token: None if token[0].isdigit() else token)
+
+    def lower(token: str) -> str:
+        return token if token in literals else token.lower()
+
     if options.lowercase:
         changes.append(lower)
     lemmatized: list[Change] = []
@@ -71,7 +92,7 @@ def _before(
         lemmatized.append(lower)
     if options.stop_words is not None:
         stop = _stop_words(options) - cues if options.negation else _stop_words(options)
-        lemmatized.append(_drop_if(lambda token: word_key(token) in stop))
+        lemmatized.append(lambda token: None if word_key(token) in stop else token)
 
     def is_kept(token: str) -> bool:
         return token in literals or word_key(token) in cues or not is_word(token)
@@ -92,7 +113,9 @@ def _before(
     if options.lemmatizer == "simplemma":
         lemmas.check_simplemma(language)
         changes.append(
-            _unless(is_kept, lambda token: lemmas.simple_lemma(token, language))
+            lambda token: (
+                token if is_kept(token) else lemmas.simple_lemma(token, language)
+            )
         )
     return changes + lemmatized, None
 
@@ -101,19 +124,19 @@ def _after(options: Any, literals: frozenset[str]) -> list[Change]:
     """Return what is done after negation, by token."""
     changes: list[Change] = []
     if not options.keep_punctuation:
-        changes.append(_drop_if(lambda token: token[0] in _PUNCTUATION))
+        changes.append(lambda token: None if token[0] in _PUNCTUATION else token)
     if options.stem:
         language = options.language
         lemmas.stemmer(language)
 
         def stem(token: str) -> str:
+            if token in literals or not is_word(token):
+                return token
             if token.startswith(MARK):
                 return MARK + lemmas.stem(token[len(MARK) :], language)
             return lemmas.stem(token, language)
 
-        changes.append(
-            _unless(lambda token: token in literals or not is_word(token), stem)
-        )
+        changes.append(stem)
     return changes
 
 
@@ -139,11 +162,3 @@ def _stop_words(options: Any) -> frozenset[str]:
 
 def _is_hashtag(token: str) -> bool:
     return len(token) > 1 and token[0] in "#＃" and token[1] not in "\ufe0f\u20e3"
-
-
-def _drop_if(condition: Callable[[str], bool]) -> Change:
-    return lambda token: None if condition(token) else token
-
-
-def _unless(condition: Callable[[str], bool], change: Callable[[str], str]) -> Change:
-    return lambda token: token if condition(token) else change(token)
