@@ -38,6 +38,7 @@ __all__ = [
     "measure",
     "measure_growth",
     "measure_memory",
+    "noised",
     "peak_memory",
     "tweets",
 ]
@@ -169,7 +170,7 @@ def _real_tweets() -> list[str]:
     return texts
 
 
-def _noised(rng: random.Random, texts: list[str]) -> str:
+def noised(rng: random.Random, texts: list[str]) -> str:
     """Splice two tweets, misspell a word, add a fresh handle and a fresh address."""
     first, second = (rng.choice(texts).split(" ") for _ in range(2))
     words = first[: 1 + len(first) // 2] + second[len(second) // 2 :]
@@ -197,7 +198,7 @@ def tweets(n: int) -> list[str]:
     rng = random.Random(n)
     made = dict.fromkeys(real)
     while len(made) < n:
-        made[_noised(rng, real)] = None
+        made[noised(rng, real)] = None
     return list(made)
 
 

@@ -345,8 +345,9 @@ def test_memory_stays_below_the_bound(texts: list[str], labels: np.ndarray) -> N
         cache = FoldCache(texts, max_bytes=max_bytes)
         ours = GridSearchCV(make().set_params(memory=cache), grid, cv=3)
         assert_same_cells(ours.fit(texts, labels), theirs)
-        assert 0 <= cache._n_bytes <= max_bytes
-        assert cache._n_bytes == sum(size for _, size in cache._kept.values())
+        kept = cache._results
+        assert 0 <= kept._n_bytes <= max_bytes
+        assert kept._n_bytes == sum(size for _, size in kept._kept.values())
 
 
 def test_shared_matrices_cannot_be_changed(texts: list[str]) -> None:

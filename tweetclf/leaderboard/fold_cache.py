@@ -7,7 +7,6 @@ import copy
 import threading
 import uuid
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -22,17 +21,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from tweetclf.estimators.voting import fit_member
 from tweetclf.exceptions import DataError
 from tweetclf.features import NgramTfidfVectorizer
-from tweetclf.features.counts import NgramCounts, counts_alike, parameter_key
+from tweetclf.features.counts import counts_alike, parameter_key
 from tweetclf.leaderboard.identity import as_texts, digest, identity
 from tweetclf.leaderboard.remembering import Remembering, fit_plainly
+from tweetclf.leaderboard.results import Holder, Member, Results, handed_out
 
 __all__ = ["FoldCache"]
-
-
-class _Member(NamedTuple):
-    """A fitted member of a vote."""
-
-    fitted: Any
 
 
 class _Origin(NamedTuple):
@@ -43,7 +37,7 @@ class _Origin(NamedTuple):
     whole: bool
 
 
-class FoldCache:
+class FoldCache(Holder):
     """Remember the features of every fold; count n-grams once for all folds.
 
     Give it to a pipeline as its ``memory`` and every search over that pipeline, such
@@ -99,11 +93,9 @@ class FoldCache:
 
     def _start(self) -> None:
         self._row = {text: row for row, text in enumerate(self.texts)}
-        self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-        self._n_bytes = 0
+        self._results = Results(self.max_bytes)
         self._origins: dict[int, _Origin] = {}
         self._lock = threading.RLock()
-        self._locks: dict[Any, threading.RLock] = {}
         _LIVE[self._token] = self
 
     def __repr__(self) -> str:
@@ -189,8 +181,8 @@ class FoldCache:
             result, fitted = self._fit(transformer, X, y)
             self._trace(result, key, whole)
             return _Whole(result) if type(result) is list else result, fitted
-        result, fitted = self._remembered(key, lambda: self._fit(transformer, X, y))
-        result = _handed_out(result, shared)
+        result, fitted = self._results.find(key, lambda: self._fit(transformer, X, y))
+        result = handed_out(result, shared)
         self._trace(result, key, whole)
         return result, Remembering(self, key, fitted, shared)
 
@@ -218,7 +210,7 @@ class FoldCache:
         except Exception:  # what cannot be described is not remembered
             self._forget(X)
             return member.fit(X, y)
-        return self._remembered(key, lambda: _Member(member.fit(X, y))).fitted
+        return self._results.find(key, lambda: Member(member.fit(X, y))).fitted
 
     def transform(self, fitted: Any, key: Any, X: Any, *, shared: bool = False) -> Any:
         """Return ``fitted.transform(X)``, computed or found.
@@ -240,8 +232,8 @@ class FoldCache:
             self._forget(X)
             return fitted.transform(X)
         name = ("transform", key, of, _containers())
-        result = self._remembered(name, lambda: self._transform(fitted, X))
-        result = _handed_out(result, shared)
+        result = self._results.find(name, lambda: self._transform(fitted, X))
+        result = handed_out(result, shared)
         self._trace(result, name, whole)
         return result
 
@@ -271,33 +263,6 @@ class FoldCache:
         return memory is self or (
             isinstance(memory, _Sharing) and memory._cache is self
         )
-
-    # What is remembered
-
-    def _remembered(self, key: Any, compute: Callable[[], Any]) -> Any:
-        with self._lock:
-            lock = self._locks.setdefault(key, threading.RLock())
-        # Of several threads that need the same one computes it.
-        with lock:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key][0]
-            value = compute()
-            _freeze(value)
-            self._keep(key, value)
-            return value
-
-    def _keep(self, key: Any, value: Any) -> None:
-        size = _n_bytes(value)
-        if size > self.max_bytes or not _is_shareable(value):
-            return
-        with self._lock:
-            self._kept[key] = (value, size)
-            self._n_bytes += size
-            while self._n_bytes > self.max_bytes:
-                _, (_, dropped) = self._kept.popitem(last=False)
-                self._n_bytes -= dropped
 
     def _trace(self, result: Any, key: Any, whole: bool) -> None:
         """Note where a matrix came from, for the step that is fitted on it."""
@@ -393,7 +358,7 @@ class FoldCache:
 
     def _counts(self, vectorizer: NgramTfidfVectorizer) -> Any:
         key = ("counts", parameter_key(vectorizer))
-        return self._remembered(key, lambda: clone(vectorizer).count(self.texts))
+        return self._results.find(key, lambda: clone(vectorizer).count(self.texts))
 
 
 class _Whole(list[str]):
@@ -453,64 +418,6 @@ def _is_simple(union: FeatureUnion) -> bool:
         and bool(parts)
         and not any(isinstance(part, str) or part is None for part in parts)
     )
-
-
-def _handed_out(result: Any, shared: bool) -> Any:
-    """Return a result that may be used freely, or the one that is kept.
-
-    Plain pipelines hand over matrices that the next step may write on, and SciPy
-    sorts the indices of a matrix in place where a step looks for its smallest value.
-    """
-    if isinstance(result, list):
-        return list(result)
-    return result if shared else result.copy()
-
-
-def _arrays(value: Any, depth: int = 2) -> list[np.ndarray]:
-    """Return the arrays that make up a result or a fitted estimator."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    if sparse.issparse(value):
-        parts = ("data", "indices", "indptr", "row", "col")
-        return [getattr(value, part) for part in parts if hasattr(value, part)]
-    if isinstance(value, FoldCache):
-        return []
-    items = (
-        value
-        if isinstance(value, list | tuple)
-        else getattr(value, "__dict__", {}).values()
-    )
-    return [array for item in items if depth for array in _arrays(item, depth - 1)]
-
-
-def _result(value: Any) -> Any:
-    return value[0] if isinstance(value, tuple) else value
-
-
-def _is_shareable(value: Any) -> bool:
-    """Tell whether a result can be handed out many times without being changed."""
-    if isinstance(value, _Member):
-        return True
-    result = _result(value)
-    if isinstance(result, list):
-        return as_texts(result) is not None
-    return isinstance(result, np.ndarray | NgramCounts) or sparse.issparse(result)
-
-
-def _freeze(value: Any) -> None:
-    result = _result(value)
-    if isinstance(result, np.ndarray) or sparse.issparse(result):
-        for array in _arrays(result):
-            array.flags.writeable = False
-
-
-def _n_bytes(value: Any) -> int:
-    if isinstance(value, _Member):
-        arrays = {id(array): array for array in _arrays(value, depth=12)}
-        return sum(array.nbytes for array in arrays.values())
-    result = _result(value)
-    texts = sum(50 + 4 * len(text) for text in result) if type(result) is list else 0
-    return texts + sum(array.nbytes for array in _arrays(value, depth=3))
 
 
 # What holds no part of a model, or nothing but a cache.
