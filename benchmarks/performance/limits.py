@@ -1,0 +1,124 @@
+"""Where the time goes in the rows that stay below their bar.
+
+``python benchmarks/performance/limits.py [NAME ...]``; names are the functions below.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+from harness import tweets
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    print(f"  {what:58} {time.perf_counter() - start:8.3f} s")
+
+
+def atalaya() -> None:
+    """Fit the Atalaya pipeline on HAHA: features, then liblinear."""
+    import bench_atalaya
+
+    from tweetclf.estimators import atalaya_svm
+    from tweetclf.preprocessing._cache import clear_caches
+
+    texts, labels, new, vectors = bench_atalaya.prepare(24_000)
+    model = atalaya_svm(vectors=vectors)
+    model.set_params(features__bow__tokenizer__lemmatizer=None)
+    model[:-1].fit_transform(texts[:2_000])
+    clear_caches()
+    for name, part in model.named_steps["features"].transformer_list:
+        with _timed(f"features: {name}, fit_transform"):
+            part.fit_transform(texts)
+    matrix = model[:-1].fit_transform(texts)
+    with _timed("scikit-learn's LinearSVC (liblinear), which both sides fit"):
+        model[-1].fit(matrix, labels)
+    with _timed(f"predict {len(new):,} others"):
+        model.predict(new)
+
+
+def logistic_regression() -> None:
+    """Fit scikit-learn's LogisticRegression on char n-grams of irony, C = 10."""
+    import bench_search
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    from tweetclf.features import NgramTfidfVectorizer
+
+    texts, labels = bench_search._tweets(bench_search.IRONY)
+    matrix = NgramTfidfVectorizer(**bench_search.CHARS).fit_transform(texts)
+    print(f"  {matrix.shape[0]:,} tweets, {matrix.shape[1]:,} n-grams")
+    for limit in (None, 1):
+        with (
+            threadpool_limits(limit),
+            _timed(f"fit, BLAS threads: {limit or 'as they come'}"),
+        ):
+            LogisticRegression(C=10.0, max_iter=1000).fit(matrix, labels)
+    profile = cProfile.Profile()
+    with threadpool_limits(1), profile:
+        LogisticRegression(C=10.0, max_iter=1000).fit(matrix, labels)
+    stats: Any = pstats.Stats(profile)
+    total = stats.total_tt
+    for place, (_, _, own, _, _) in sorted(stats.stats.items(), key=lambda s: -s[1][2])[
+        :3
+    ]:
+        print(f"  {place[2]:58} {own / total:8.0%}")
+
+
+def cold_tokens() -> None:
+    """Tokenise 20,000 tweets as ``atalaya-sentiment`` does, with empty caches."""
+    import bench_text
+
+    from tweetclf.preprocessing._cache import Memo, clear_caches
+
+    texts = tweets(20_000)
+    pieces = list(dict.fromkeys(chain.from_iterable(t.split(" ") for t in texts)))
+    tokenize = bench_text._ours(lemmatizer=None)._compiled()
+    by_pieces: Any = tokenize.__self__  # type: ignore[attr-defined]
+    words = [piece for piece in pieces if by_pieces._find_word(piece) is not None]
+    known = set(words)
+    others = [piece for piece in pieces if piece not in known]
+    clear_caches()
+    with _timed("all, empty caches"):
+        list(map(tokenize, texts))
+    with _timed("all, again: cut, look up, put in a row"):
+        list(map(tokenize, texts))
+    clear_caches()
+    with _timed(f"{len(words):,} different words, perhaps among marks"):
+        for piece in words:
+            by_pieces._find_tokens(piece)
+    with _timed(f"{len(others):,} other pieces: handles, URLs, runs, emoji ..."):
+        for piece in others:
+            by_pieces._find_tokens(piece)
+    memo = Memo(lambda piece: None)
+    with _timed(f"remember {len(pieces):,} results"):
+        for piece in pieces:
+            memo[piece]
+
+
+def main(names: list[str]) -> int:
+    """Run the named ones, or all; return the exit code."""
+    parts: dict[str, Callable[[], None]] = {
+        part.__name__: part for part in (atalaya, logistic_regression, cold_tokens)
+    }
+    for name in names or parts:
+        if name not in parts:
+            raise SystemExit(
+                f"limits.py: there is no {name!r}, only {', '.join(parts)}"
+            )
+        print(f"{name}: {parts[name].__doc__}")
+        parts[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
