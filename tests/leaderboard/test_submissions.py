@@ -404,6 +404,28 @@ def test_headers_and_archives_are_checked(tmp_path):
         score_submission(bare("tweeteval-stance"), path, gold=path)
 
 
+def test_damaged_encrypted_and_huge_archives_are_refused(tmp_path, monkeypatch):
+    task = load_task("sample-humor")
+    made = make_submission(task, task.test.labels)
+    path = write_submission(made, tmp_path / "s.zip")
+    whole = path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[60] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(DataError, match="no zip file that can be read"):
+        score_submission(task, path)
+    encrypted = bytearray(whole)
+    encrypted[6] |= 1
+    encrypted[whole.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(encrypted)
+    with pytest.raises(DataError, match="encrypted"):
+        score_submission(task, path)
+    path.write_bytes(whole)
+    monkeypatch.setattr("tweetclf.leaderboard.submissions._MAX_BYTES", 100)
+    with pytest.raises(DataError, match="too large"):
+        score_submission(task, path)
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     "name", ["emoji", "emotion", "hate", "irony", "offensive", "stance"]

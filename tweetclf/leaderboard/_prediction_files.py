@@ -43,6 +43,28 @@ def read_predictions(
 
     Tables are matched by their ids where they have some, else by order; text files hold
     one label a line, in order.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV, TSV, JSON Lines or Parquet file, or a text file.
+    task : Task
+        The task.
+    layout : SubmissionFormat
+        Its codes are taken for the labels they stand for.
+    rows : Split
+        The test rows.
+    column : str, default="prediction"
+        Column of the predictions; of several labels in a row there may be one column
+        of 0 and 1 each instead.
+    id : str, optional
+        Column of the ids; by default one called "id", if there is.
+
+    Raises
+    ------
+    DataError
+        If there is not one valid prediction for each row; the message names file, line
+        and what is wrong.
     """
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if suffix not in SUFFIXES:
@@ -144,7 +166,15 @@ def _matched(
 
 
 def read_test_file(path: Path, id: str | None = None) -> Split:
-    """Return the rows of an unlabelled test file as the organisers gave it."""
+    """Return the rows of an unlabelled test file as the organisers gave it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A table.
+    id : str, optional
+        Column of the ids; by default one called "id".
+    """
     from tweetclf.tasks import Split
 
     table = read_table(path)

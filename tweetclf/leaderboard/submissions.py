@@ -110,6 +110,11 @@ def task_for(
 def submission_rows(task: Task) -> Split:
     """Return the rows that a submission is for: the test split, labelled or not.
 
+    Parameters
+    ----------
+    task : Task
+        The task.
+
     Raises
     ------
     DataError
@@ -301,6 +306,20 @@ def write_submission(submission: Submission, path: str | os.PathLike[str]) -> Pa
     return target
 
 
+def _unpack(path: Path, names: Sequence[str]) -> tuple[dict[str, bytes], list[str]]:
+    """Return the content of the named files of a zip file, and what it holds."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {info.filename: info for info in archive.infolist()}
+            if sum(entries[n].file_size for n in names if n in entries) > _MAX_BYTES:
+                raise DataError(f"{path}: the files are too large for a submission.")
+            found = {n: archive.read(n) for n in names if n in entries}
+            return found, sorted(entries)
+    # Encrypted files are a RuntimeError, unknown compression is not implemented.
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        raise DataError(f"{path} is no zip file that can be read: {error}.") from None
+
+
 def _read_files(layout: SubmissionFormat, path: Path) -> dict[str, bytes]:
     """Return the content of the files of a submission: a zip, a folder, a file."""
     names = list(layout.files.values())
@@ -310,12 +329,7 @@ def _read_files(layout: SubmissionFormat, path: Path) -> dict[str, bytes]:
     elif not path.is_file():
         raise DataError(f"There is no file or folder at {path}.")
     elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            entries = {info.filename: info for info in archive.infolist()}
-            if sum(entries[n].file_size for n in names if n in entries) > _MAX_BYTES:
-                raise DataError(f"{path}: the files are too large for a submission.")
-            found = {n: archive.read(n) for n in names if n in entries}
-            has = sorted(entries)
+        found, has = _unpack(path, names)
     elif len(names) == 1:
         return {names[0]: path.read_bytes()}
     else:
