@@ -421,7 +421,7 @@ def test_damaged_encrypted_and_huge_archives_are_refused(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="encrypted"):
         score_submission(task, path)
     path.write_bytes(whole)
-    monkeypatch.setattr("tweetclf.leaderboard.submissions._MAX_BYTES", 100)
+    monkeypatch.setattr("tweetclf.leaderboard._submission_files._MAX_BYTES", 100)
     with pytest.raises(DataError, match="too large"):
         score_submission(task, path)
 

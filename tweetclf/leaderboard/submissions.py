@@ -6,9 +6,7 @@ scorer would read it, and only then written: whole or not at all.
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ import numpy as np
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard._prediction_files import read_predictions, read_test_file
+from tweetclf.leaderboard._submission_files import archive_bytes, read_files
 from tweetclf.leaderboard._submission_rows import as_labels, parse_file, render_file
 from tweetclf.leaderboard.submission_formats import SubmissionFormat, submission_format
 from tweetclf.utils.files import atomic_directory, write_bytes_atomic
@@ -36,9 +35,6 @@ __all__ = [
     "task_for",
     "write_submission",
 ]
-
-# Bytes that one archive may unpack to; the largest task has 50,000 lines.
-_MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -266,18 +262,6 @@ def _remarks(
 # -- files ------------------------------------------------------------------------
 
 
-def _archive(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip file: the same bytes on every machine and day."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3  # Unix, so that the next line is understood
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
-    return target.getvalue()
-
-
 def write_submission(submission: Submission, path: str | os.PathLike[str]) -> Path:
     """Write a submission as a zip file or a folder, whole or not at all.
 
@@ -296,7 +280,7 @@ def write_submission(submission: Submission, path: str | os.PathLike[str]) -> Pa
     """
     target = Path(path)
     if target.suffix.lower() == ".zip":
-        write_bytes_atomic(target, _archive(submission.files))
+        write_bytes_atomic(target, archive_bytes(submission.files))
         return target
     with atomic_directory(target) as temporary:
         for name, content in submission.files.items():
@@ -304,47 +288,6 @@ def write_submission(submission: Submission, path: str | os.PathLike[str]) -> Pa
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
     return target
-
-
-def _unpack(path: Path, names: Sequence[str]) -> tuple[dict[str, bytes], list[str]]:
-    """Return the content of the named files of a zip file, and what it holds."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {info.filename: info for info in archive.infolist()}
-            if sum(entries[n].file_size for n in names if n in entries) > _MAX_BYTES:
-                raise DataError(f"{path}: the files are too large for a submission.")
-            found = {n: archive.read(n) for n in names if n in entries}
-            return found, sorted(entries)
-    # Encrypted files are a RuntimeError, unknown compression is not implemented.
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        raise DataError(f"{path} is no zip file that can be read: {error}.") from None
-
-
-def _read_files(layout: SubmissionFormat, path: Path) -> dict[str, bytes]:
-    """Return the content of the files of a submission: a zip, a folder, a file."""
-    names = list(layout.files.values())
-    if path.is_dir():
-        found = {n: (path / n).read_bytes() for n in names if (path / n).is_file()}
-        has = sorted(p.name for p in path.iterdir())
-    elif not path.is_file():
-        raise DataError(f"There is no file or folder at {path}.")
-    elif zipfile.is_zipfile(path):
-        found, has = _unpack(path, names)
-    elif len(names) == 1:
-        return {names[0]: path.read_bytes()}
-    else:
-        raise DataError(
-            f"{path}: a submission for {layout.task} has {len(names)} files "
-            f"({', '.join(names)}); name their folder or zip file."
-        )
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise DataError(
-            f"{path} has no file {missing[0]!r}. A submission for {layout.task} holds "
-            f"{', '.join(names)}, in no folder of their own; found: "
-            f"{', '.join(has[:10]) or 'nothing'}."
-        )
-    return found
 
 
 # -- scores -----------------------------------------------------------------------
@@ -445,7 +388,7 @@ def score_submission(
         message names file and line.
     """
     layout = submission_format(task, generic=generic)
-    files = _read_files(layout, Path(path))
+    files = read_files(layout, Path(path))
     if gold is not None:
         rows = _gold_rows(task, layout, Path(gold))
     else:
@@ -465,7 +408,7 @@ def _gold_rows(task: Task, layout: SubmissionFormat, path: Path) -> Split:
     ids: list[str] = []
     values: list[Any] = []
     groups: list[str] = []
-    for name, data in _read_files(layout, path).items():
+    for name, data in read_files(layout, path).items():
         parsed = parse_file(
             layout, task.label_names, task.target_kind, data, f"{path}: {name}"
         )
