@@ -16,10 +16,13 @@ PACKAGES = (
     "tweetclf.features",
     "tweetclf.leaderboard",
     "tweetclf.leaderboard.statistics",
+    "tweetclf.leaderboard.submission_formats",
+    "tweetclf.leaderboard.submissions",
     "tweetclf.persistence",
     "tweetclf.preprocessing",
     "tweetclf.reports",
     "tweetclf.tasks",
+    "tweetclf.tasks.published",
     "tweetclf.testing",
 )
 

@@ -85,6 +85,10 @@ HEAVY = ("torch", "transformers", "matplotlib", "gensim", "pandas")
         ("from tweetclf.cli import main; main(['systems'])", (*HEAVY, "sklearn")),
         ("from tweetclf.cli import main; main(['tasks'])", (*HEAVY, "sklearn")),
         (
+            "from tweetclf.cli import main; main(['published', 'coset'])",
+            (*HEAVY, "sklearn"),
+        ),
+        (
             "import sys\nfrom tweetclf.cli import main\n"
             "try: main(['--help'])\nexcept SystemExit: pass",
             (*HEAVY, "sklearn", "numpy"),

@@ -212,33 +212,18 @@ def quoted(
     note: str = "",
 ) -> PublishedResult:
     signature = task.metric if signature is None else signature
-    return PublishedResult(system, task.name, signature, split, score, source, note)
+    return PublishedResult(
+        system, task.name, signature, split, score, source, note, task.version
+    )
 
 
 def published(task: TaskFacts) -> tuple[PublishedResult, ...]:
     return (
-        PublishedResult(
-            "RoBERTa-Retrained",
-            task.name,
-            task.metric,
-            "test",
-            0.617,
-            "arXiv:2010.12421",
-        ),
-        PublishedResult(
-            "SVM",
-            task.name,
-            task.metric,
-            "test",
-            0.6,
-            "arXiv:2010.12421",
-            "words and characters",
-        ),
-        PublishedResult(
-            "BERTweet", task.name, task.metric, "test", 0.821, "arXiv:2005.10200"
-        ),
-        PublishedResult("Other metric", task.name, MACRO, "test", 0.7, "x"),
-        PublishedResult("Other split", task.name, task.metric, "dev", 0.9, "x"),
+        quoted("RoBERTa-Retrained", task, 0.617),
+        quoted("SVM", task, 0.6, note="words and characters"),
+        quoted("BERTweet", task, 0.821, source="arXiv:2005.10200"),
+        quoted("Other metric", task, 0.7, signature=MACRO, source="x"),
+        quoted("Other split", task, 0.9, split="dev", source="x"),
     )
 
 
@@ -346,7 +331,7 @@ def hostile() -> Leaderboard:
         for place, name in enumerate(HOSTILE, start=1)
     )
     results = tuple(
-        PublishedResult(name, task.name, metric, "test", 0.5, name, name)
+        quoted(name, task, 0.5, signature=metric, source=name, note=name)
         for name in HOSTILE
         for metric in (task.metric, name)
     )

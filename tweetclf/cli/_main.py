@@ -24,6 +24,9 @@ COMMANDS = {
     "predict": "label a file or standard input with a saved model",
     "tasks": "list the tasks and whether their data are at hand",
     "systems": "list the systems and the papers they reproduce",
+    "published": "list published results of a task, with their sources",
+    "submit": "write predictions as the files that a shared task asks for",
+    "score": "score files in the format of a shared task",
     "fetch": "download a public dataset",
     "doctor": "check the installation, the extras and the data",
 }

@@ -14,6 +14,7 @@ from tweetclf.cli._output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard import Leaderboard, RunRecord, RunStore
+    from tweetclf.leaderboard.ranking import TaskBoard
 
 __all__ = ["check_folder", "command_line", "write_tables"]
 
@@ -75,7 +76,9 @@ def write_tables(
     """
     from tweetclf.reports import make_report, render, write_report
     from tweetclf.reports.publish import choose_formats, rank_stored
+    from tweetclf.tasks import read_published
 
+    own = read_published(args.published) if args.published else []
     damaged: list[Any] = []
     leaderboard = rank_stored(
         records,
@@ -84,6 +87,7 @@ def write_tables(
         n_resamples=n_resamples,
         skipped=skipped,
         on_damage=damaged.append,
+        published=None if args.no_published else own,
     )
     for error in damaged:
         note(f"left out: {error}")
@@ -106,13 +110,45 @@ def write_tables(
     if args.json:
         print_json(json.loads(render(report, "json")))
         return not damaged
-    print_boards(leaderboard)
+    print_boards(leaderboard, published=args.published is not None)
     for path in paths:
         print(path)
     return not damaged
 
 
-def print_boards(leaderboard: Leaderboard) -> None:
+def _board_rows(board: TaskBoard, published: bool) -> list[list[str]]:
+    """Return the printed rows of a board, published ones where their score belongs."""
+    from tweetclf.reports.cells import comparable
+
+    sign = -1.0 if board.facts.greater_is_better else 1.0
+    rows = [
+        (
+            sign * entry.score,
+            [
+                str(entry.rank),
+                entry.system + (" =" if entry.tied and entry.rank > 1 else ""),
+                f"{entry.score:.3f}",
+                f"[{entry.low:.3f}, {entry.high:.3f}]",
+                f"{entry.mean_cost('fit_seconds'):.1f} s",
+            ],
+        )
+        for entry in board.entries
+    ]
+    if published:
+        rows += [
+            (
+                sign * result.score,
+                ["", f"{result.system} (published)", f"{result.score:.3f}", "", ""],
+            )
+            for result in board.published
+            if comparable(board, result)
+        ]
+        # Entries whose score is not defined stay last.
+        rows.sort(key=lambda row: (row[0] != row[0], row[0]))
+    return [cells for _, cells in rows]
+
+
+def print_boards(leaderboard: Leaderboard, *, published: bool = False) -> None:
     """Print the ranked systems of every task."""
     for board in leaderboard.boards:
         how = "test" if board.split == "test" else "cross-validation"
@@ -125,16 +161,7 @@ def print_boards(leaderboard: Leaderboard) -> None:
                 "95 % interval",
                 "fit",
             ],
-            [
-                [
-                    str(entry.rank),
-                    entry.system + (" =" if entry.tied and entry.rank > 1 else ""),
-                    f"{entry.score:.3f}",
-                    f"[{entry.low:.3f}, {entry.high:.3f}]",
-                    f"{entry.mean_cost('fit_seconds'):.1f} s",
-                ]
-                for entry in board.entries
-            ],
+            _board_rows(board, published),
             right=(0, 2, 4),
         )
         if any(entry.tied and entry.rank > 1 for entry in board.entries):

@@ -90,6 +90,20 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
         help="bootstrap resamples behind the intervals, at least 100 (2000)",
     )
     parser.add_argument("--json", action="store_true", help="print the tables as JSON")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument(
+        "--published",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="print published results too (the report has them anyway), and take those "
+        "of your own CSV file, see docs/published.md",
+    )
+    shown.add_argument(
+        "--no-published",
+        action="store_true",
+        help="leave published results out of the report",
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

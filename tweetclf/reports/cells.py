@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tweetclf.leaderboard.ranking import TaskBoard
-from tweetclf.reports.formatting import DASH, finite
+from tweetclf.reports.formatting import DASH, finite, format_interval
 from tweetclf.reports.model import Cell, Spans, spans
 from tweetclf.tasks.published import PublishedResult
 
 __all__ = [
+    "RECONSTRUCTED_NOTE",
     "comparable",
+    "differences",
     "missing",
     "number",
     "number_sources",
+    "reconstructed",
     "reference_text",
     "settings",
     "sources_note",
@@ -27,11 +30,36 @@ __all__ = [
 
 def comparable(board: TaskBoard, result: PublishedResult) -> bool:
     """Tell whether a published result may stand among the scores of a board."""
-    return bool(
-        result.signature == board.facts.metric
-        and result.split == board.split
-        and finite(result.score) is not None
+    return not differences(board, result)
+
+
+def differences(board: TaskBoard, result: PublishedResult) -> tuple[str, ...]:
+    """Return why a published result may not stand among the scores of a board."""
+    return result.differences(
+        version=board.facts.version,
+        split=board.split,
+        signature=board.facts.metric,
     )
+
+
+def reconstructed(result: PublishedResult) -> Cell:
+    """Return the cell of the interval that score and size of a result allow."""
+    if result.interval is None:
+        why = result.why_no_interval
+        return Cell(None, DASH, muted=True, tooltip=f"not published; {why}")
+    return Cell(
+        None,
+        f"{format_interval(*result.interval)}*",
+        muted=True,
+        tooltip=f"reconstructed from the score and {result.n} texts (Wilson), not "
+        "published",
+    )
+
+
+RECONSTRUCTED_NOTE = (
+    "* Interval reconstructed from the published score and the number of texts "
+    "(Wilson); nobody published it."
+)
 
 
 def missing(why: str) -> Cell:

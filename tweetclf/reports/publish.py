@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.exceptions import UnknownNameError
 from tweetclf.leaderboard.ranking import Leaderboard, build_leaderboard
-from tweetclf.tasks.published import PublishedResult, published_results
+from tweetclf.tasks.published import (
+    PublishedResult,
+    filter_published,
+    published_results,
+)
 from tweetclf.tasks.registry import task_info
 from tweetclf.utils.registry import suggest
 
@@ -17,20 +22,42 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.records import RunRecord, TaskFacts
     from tweetclf.leaderboard.store import RunStore
 
-__all__ = ["ALL_FORMATS", "choose_formats", "publish", "rank_stored"]
+__all__ = [
+    "ALL_FORMATS",
+    "choose_formats",
+    "publish",
+    "published_for",
+    "rank_stored",
+]
 
 ALL_FORMATS = ("html", "markdown", "latex", "csv", "json")
 DEFAULT_FORMATS = ("html", "json")
 
 
-def _published(facts: TaskFacts) -> list[PublishedResult]:
-    """Return the published results of a registered task; one's own file has none."""
+def published_for(
+    facts: TaskFacts, own: Iterable[PublishedResult] = ()
+) -> list[PublishedResult]:
+    """Return the published scores of a task, those of the package and one's own.
+
+    The package has none for a file of one's own. Ranks and means over folds, which have
+    no signature, are no scores.
+
+    Parameters
+    ----------
+    facts : TaskFacts
+        The task of stored runs.
+    own : iterable of PublishedResult, optional
+        Rows of one's own.
+    """
     try:
-        if task_info(facts.name).version != facts.version:
-            return []
+        registered = task_info(facts.name).version == facts.version
     except UnknownNameError:
-        return []
-    return list(published_results(facts.name))
+        registered = False
+    if registered:
+        rows = published_results(facts.name, own)
+    else:
+        rows = filter_published(own, task=facts.name)
+    return [row for row in rows if row.signature]
 
 
 def choose_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
@@ -56,7 +83,11 @@ def choose_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def rank_stored(
-    records: Iterable[RunRecord], store: RunStore, **options: Any
+    records: Iterable[RunRecord],
+    store: RunStore,
+    *,
+    published: Sequence[PublishedResult] | None = (),
+    **options: Any,
 ) -> Leaderboard:
     """Rank stored runs, beside published results.
 
@@ -66,6 +97,9 @@ def rank_stored(
         Runs whose predictions are in `store`.
     store : RunStore
         The store.
+    published : sequence of PublishedResult or None, default=()
+        Published results of one's own (`tweetclf.tasks.read_published`), beside those
+        of the package; None leaves all out.
     **options
         Passed on to :func:`tweetclf.leaderboard.build_leaderboard`.
 
@@ -74,10 +108,11 @@ def rank_stored(
     Leaderboard
         The tables.
     """
+    find = None if published is None else partial(published_for, own=published)
     return build_leaderboard(
         records,
         store.predictions,
-        published=_published,
+        published=find,
         n_test_scorings=store.test_scorings,
         **options,
     )
@@ -93,6 +128,7 @@ def publish(
     skipped: Iterable[tuple[str, str | None, str]] = (),
     n_resamples: int = 2000,
     command: str | None = None,
+    published: Sequence[PublishedResult] | None = (),
 ) -> tuple[Leaderboard, list[Path]]:
     """Rank stored runs and write a report of them.
 
@@ -116,6 +152,8 @@ def publish(
         Bootstrap resamples behind the intervals.
     command : str, optional
         The command that made the report, named in it.
+    published : sequence of PublishedResult or None, default=()
+        As in `rank_stored`.
 
     Returns
     -------
@@ -128,7 +166,12 @@ def publish(
 
     chosen = choose_formats(formats)
     leaderboard = rank_stored(
-        records, store, title=title, skipped=skipped, n_resamples=n_resamples
+        records,
+        store,
+        title=title,
+        skipped=skipped,
+        n_resamples=n_resamples,
+        published=published,
     )
     report = make_report(leaderboard, command=command)
     return leaderboard, write_report(report, folder, formats=chosen)

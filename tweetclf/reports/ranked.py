@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tweetclf.leaderboard.ranking import Entry, TaskBoard
 from tweetclf.reports.cells import (
+    RECONSTRUCTED_NOTE,
     comparable,
     missing,
     number,
     number_sources,
+    reconstructed,
     settings,
     sources_note,
     text_cell,
@@ -205,12 +208,9 @@ def _published_cells(
         result.system, result.system, mark=sources.get(str(result.source), "")
     )
     cells["score"] = Cell(score, format_score(score))
-    cells["interval"] = Cell(
-        None,
-        DASH,
-        muted=True,
-        tooltip="not published",
-        track=track(math.nan, score, math.nan, domain),
+    low, high = result.interval or (math.nan, math.nan)
+    cells["interval"] = replace(
+        reconstructed(result), track=track(low, score, high, domain)
     )
     cells["settings"] = text_cell("")
     cells["remark"] = text_cell(str(result.note))
@@ -291,9 +291,12 @@ def _table_notes(
         notes.append(
             spans(
                 "Rows marked \u201cpublished\u201d are copied from the literature "
-                "(same metric, same split): not run here, not ranked, not tested."
+                "(same data, same split, same metric): not run here, not ranked, not "
+                "tested."
             )
         )
+    if any(r.interval for r in board.published if comparable(board, r)):
+        notes.append(spans(RECONSTRUCTED_NOTE))
     if sources:
         notes.append(sources_note(sources))
     return tuple(notes)

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from tweetclf.leaderboard.ranking import TaskBoard
 from tweetclf.leaderboard.records import RunRecord
 from tweetclf.reports.cells import (
+    RECONSTRUCTED_NOTE,
     comparable,
+    differences,
     number,
+    reconstructed,
     reference_text,
     settings,
 )
 from tweetclf.reports.formatting import (
-    finite,
     format_bytes,
     format_score,
     format_seconds,
 )
-from tweetclf.reports.model import Cell, Column, Row, Table
+from tweetclf.reports.model import Cell, Column, Row, Table, spans
 
 __all__ = ["published_apart", "run_table"]
 
@@ -30,19 +32,13 @@ def published_apart(board: TaskBoard, key: str) -> Table | None:
         return None
     rows = []
     for result in apart:
-        why = []
-        if result.signature != board.facts.metric:
-            why.append(f"metric {result.signature}")
-        if result.split != board.split:
-            why.append(f"scored on {result.split}, here on {board.split}")
-        if finite(result.score) is None:
-            why.append("no score given")
-        reason, source = "; ".join(why), reference_text(result)
+        reason, source = "; ".join(differences(board, result)), reference_text(result)
         rows.append(
             Row(
                 (
                     Cell(result.system, result.system),
                     number(result.score, format_score, "no score given", muted=True),
+                    reconstructed(result),
                     Cell(reason, reason),
                     Cell(source, source),
                 ),
@@ -55,10 +51,12 @@ def published_apart(board: TaskBoard, key: str) -> Table | None:
         (
             Column("system", "System"),
             Column("score", "Score", "right", "score"),
+            Column("interval", "95 % interval", "center"),
             Column("why", "Why it stands apart"),
             Column("reference", "Reference"),
         ),
         tuple(rows),
+        (spans(RECONSTRUCTED_NOTE),) if any(r.interval for r in apart) else (),
         header_column="system",
     )
 

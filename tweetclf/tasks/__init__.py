@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from tweetclf.tasks.download import fetch
     from tweetclf.tasks.loading import load_corpus, load_task
     from tweetclf.tasks.metric import Metric, get_metric, list_metrics
-    from tweetclf.tasks.published import PublishedResult, published_results
+    from tweetclf.tasks.published import (
+        PublishedResult,
+        published_results,
+        read_published,
+    )
     from tweetclf.tasks.registry import (
         CorpusInfo,
         TaskInfo,
@@ -39,6 +43,7 @@ __getattr__, __dir__, _names = attach(
         "load_corpus": "tweetclf.tasks.loading",
         "load_task": "tweetclf.tasks.loading",
         "published_results": "tweetclf.tasks.published",
+        "read_published": "tweetclf.tasks.published",
         "task_info": "tweetclf.tasks.registry",
     },
 )
@@ -58,5 +63,6 @@ __all__ = [
     "load_corpus",
     "load_task",
     "published_results",
+    "read_published",
     "task_info",
 ]
