@@ -76,7 +76,7 @@ def test_flipped_labels_are_found():
     assert (noise.n_of, noise.splits) == (200, ("train", "test"))
     found = [int(s.place.id) for s in noise.suspects]
     assert len(found) == len(set(found))
-    # The rule is careful: what it names is flipped, and most of what is flipped is named.
+    # The rule is careful: what it names is flipped, and most flipped ones are named.
     right = wrong.intersection(found)
     assert len(right) / len(found) >= 0.95
     assert len(right) / len(wrong) >= 0.7

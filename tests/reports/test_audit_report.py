@@ -82,6 +82,16 @@ def test_text_has_no_controls_and_short_lines(audit):
     assert text.endswith("\n")
 
 
+def test_an_example_shows_the_fault():
+    text = "palabra " * 30 + "x &amp; y"
+    train = Split("train", (text, "otra"), np.array(["N", "P"]), ("a", "b"))
+    metric = get_metric("macro_f1", labels=("N", "P"))
+    names = ("N", "P")
+    task = Task("t", "1", "und", "binary", "binary", names, metric, {"train": train})
+    said = render_text(make_audit_report(audit_task(task)))
+    assert "\u2026labra palabra palabra x &amp; y\n" in said
+
+
 def test_a_clean_task_is_said_to_be_clean():
     text = render_text(make_audit_report(audit_task(load_task("sample-humor"))))
     assert "No text stands verbatim in two splits." in text

@@ -327,6 +327,15 @@ def test_the_leak_of_tweeteval_hate_is_found(shared_data):
     assert Audit.from_json(audit.to_json()) == audit
 
 
+@pytest.mark.data
+def test_threads_of_rumoureval_stay_in_one_split(shared_data):
+    task = load_task("rumoureval2017", data_dir=shared_data)
+    assert all(part.clusters for part in task.splits.values())
+    audit = audit_task(task)
+    assert audit.overlaps == ()
+    assert audit.notes == ()
+
+
 def test_the_sample_has_no_leak():
     audit = audit_task(load_task("sample-humor"))
     assert not [f for f in audit.duplicates if f.split != f.other]

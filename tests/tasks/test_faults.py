@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tweetclf.tasks import Split
 from tweetclf.tasks.duplicates import Labels
-from tweetclf.tasks.faults import KINDS, find_faults, is_mojibake
+from tweetclf.tasks.faults import KINDS, find_faults, is_mojibake, locate
 
 SOUND = [
     "¡Qué día, ¿no? «CAFÉ» “MANHÃ” …",
@@ -46,6 +46,8 @@ def test_damage_is_found(kind, text):
     assert kind in kinds_of("nada", text)
     assert kinds_of("nada", text)[kind] == (1,)
     assert kind in KINDS
+    assert locate(kind, "nada") is None
+    assert locate(kind, f"nada {text}") == 5 + locate(kind, text)
 
 
 LETTERS = "áéíóúñ¿¡€’“😂"
@@ -70,6 +72,25 @@ WORDS = [
 def test_other_scripts_are_found_as_well(word):
     assert is_mojibake(word.encode("utf-8").decode("latin-1"))
     assert not is_mojibake(word)
+
+
+def test_a_text_may_be_empty_or_have_no_words():
+    assert kinds_of("a", " \n", "", "@ana http://t.co/x !") == {
+        "empty": (1, 2),
+        "no words": (3,),
+    }
+
+
+def test_time_is_linear():
+    from time import process_time
+
+    for text in ("&", "&amp", "\\u12", "Ã", "ðŸ", "é»", "@", "https:", "www."):
+        took = []
+        for n in (20_000, 80_000):
+            start = process_time()
+            kinds_of(text * n)
+            took.append(process_time() - start)
+        assert took[1] < 16 * max(took[0], 0.01), text
 
 
 def test_one_text_of_a_pair_suffices():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tweetclf.reports.formatting import format_count, format_p, plural, shorten
 from tweetclf.reports.model import (
@@ -18,12 +18,13 @@ from tweetclf.reports.model import (
     spans,
 )
 from tweetclf.tasks.duplicates import LEVELS
-from tweetclf.tasks.faults import KINDS
+from tweetclf.tasks.faults import KINDS, locate
 from tweetclf.tasks.findings import Audit, Duplicates, Place
 
 __all__ = ["make_audit_report"]
 
 _WIDTH = 72
+_BEFORE = 24
 # Rows of a table of candidates; all of them are in the JSON of the audit.
 _SHOWN = 20
 
@@ -40,6 +41,16 @@ def _line(texts: Iterable[str]) -> str:
     """Return a text on one line of a table."""
     joined = " | ".join(" ".join(text.split()) for text in texts)
     return shorten(joined, _WIDTH) if joined else "(empty)"
+
+
+def _from_fault(kind: str, texts: Iterable[str]) -> Iterator[str]:
+    """Cut what stands before a fault, so that a line shows it."""
+    for text in texts:
+        at = locate(kind, text)
+        if at is not None:
+            early = at <= _BEFORE
+            yield text if early else "\N{HORIZONTAL ELLIPSIS}" + text[at - _BEFORE :]
+            return
 
 
 def _where(place: Place) -> str:
@@ -117,7 +128,7 @@ def _verdict(audit: Audit) -> Paragraph:
         said.append(
             "There is one split."
             if not n_faults
-            else f"There is one split; it has {plural(n_faults, 'kind')} of faults."
+            else f"There is one split; it has {plural(n_faults, 'kind')} of fault."
         )
     return Paragraph(spans(" ".join(said)), lead=True)
 
@@ -306,7 +317,7 @@ def _faults(audit: Audit) -> Section:
         "Examples",
         (("kind", "fault", _TEXT), ("row", "row", _TEXT), ("text", "text", _TEXT)),
         (
-            (f.kind, _where(p), _line(p.texts))
+            (f.kind, _where(p), _line(_from_fault(f.kind, p.texts)))
             for f in audit.faults
             for p in f.examples[:2]
         ),

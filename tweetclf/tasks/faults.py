@@ -11,7 +11,7 @@ from tweetclf.tasks.base import Split
 from tweetclf.tasks.duplicates import Labels, normalise, place
 from tweetclf.tasks.findings import TextFault
 
-__all__ = ["KINDS", "find_faults", "is_mojibake"]
+__all__ = ["KINDS", "find_faults", "is_mojibake", "locate"]
 
 
 def _cp1252(byte: int) -> str:
@@ -72,9 +72,14 @@ def is_mojibake(text: str) -> bool:
     >>> is_mojibake("Ã‰l estÃ¡"), is_mojibake("Él está: «CAFÉ»")
     (True, False)
     """
+    return _mojibake(text) is not None
+
+
+def _mojibake(text: str) -> int | None:
     if text.isascii():
-        return False
-    return any(_is_utf8(match[0]) for match in _MOJIBAKE.finditer(text))
+        return None
+    found = (m.start() for m in _MOJIBAKE.finditer(text) if _is_utf8(m[0]))
+    return next(found, None)
 
 
 def _is_utf8(part: str) -> bool:
@@ -88,24 +93,29 @@ def _is_utf8(part: str) -> bool:
     return True
 
 
-def _has_entity(text: str) -> bool:
-    return any(html.unescape(m[0]) != m[0] for m in _ENTITY.finditer(text))
+def _entity(text: str) -> int | None:
+    found = (m.start() for m in _ENTITY.finditer(text) if html.unescape(m[0]) != m[0])
+    return next(found, None)
 
 
-def _holds(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda text: pattern.search(text) is not None
+def _finder(pattern: re.Pattern[str]) -> Callable[[str], int | None]:
+    def find(text: str) -> int | None:
+        match = pattern.search(text)
+        return None if match is None else match.start()
+
+    return find
 
 
-_TESTS: dict[str, Callable[[str], bool]] = {
-    "empty": lambda text: not text.strip(),
-    "no words": lambda text: bool(text.strip()) and not normalise(text),
-    "U+FFFD": lambda text: "\ufffd" in text,
-    "mojibake": is_mojibake,
-    "HTML entity": _has_entity,
-    "escape sequence": _holds(_ESCAPE),
-    "control character": _holds(_CONTROL),
-    "invisible mark": _holds(_INVISIBLE),
-    "lone surrogate": _holds(_SURROGATE),
+_FINDERS: dict[str, Callable[[str], int | None]] = {
+    "empty": lambda text: None if text.strip() else 0,
+    "no words": lambda text: None if normalise(text) or not text.strip() else 0,
+    "U+FFFD": _finder(re.compile("\ufffd")),
+    "mojibake": _mojibake,
+    "HTML entity": _entity,
+    "escape sequence": _finder(_ESCAPE),
+    "control character": _finder(_CONTROL),
+    "invisible mark": _finder(_INVISIBLE),
+    "lone surrogate": _finder(_SURROGATE),
 }
 
 KINDS = {
@@ -120,6 +130,19 @@ KINDS = {
     "lone surrogate": "half of a character",
 }
 """Kinds of fault, and what they mean."""
+
+
+def locate(kind: str, text: str) -> int | None:
+    """Return where a fault begins in a text; None if the text has no such fault.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    text : str
+        A tweet.
+    """
+    return _FINDERS[kind](text)
 
 
 def find_faults(
@@ -142,14 +165,15 @@ def find_faults(
         One a kind and split where there are such rows. Of a pair, one text suffices.
     """
     found = []
-    for kind, test in _TESTS.items():
+    for kind, find in _FINDERS.items():
         for name, split in splits.items():
-            rows = tuple(i for i, text in enumerate(split.texts) if _any(text, test))
+            rows = tuple(i for i, text in enumerate(split.texts) if _any(text, find))
             if rows:
                 shown = tuple(place(split, row, labels) for row in rows[:n_examples])
                 found.append(TextFault(kind, name, len(split), rows, shown))
     return tuple(found)
 
 
-def _any(text: Any, test: Callable[[str], bool]) -> bool:
-    return test(text) if isinstance(text, str) else any(map(test, text))
+def _any(text: Any, find: Callable[[str], int | None]) -> bool:
+    parts = (text,) if isinstance(text, str) else text
+    return any(find(part) is not None for part in parts)
