@@ -163,6 +163,17 @@ def test_pairs_are_the_same_if_both_texts_are():
     )
 
 
+def test_pairs_are_nearly_the_same_if_both_texts_are():
+    context = "un tuit bastante largo que much\u00edsima gente contesta hoy mismo"
+    pairs = [((answer, context), "N") for answer in ("jaja", "s\u00ed", "nunca")]
+    pairs += [(("nunca jam\u00e1s de los jamases", context), "P")]
+    pairs += [(("nunca jam\u00e1s de los jamases x", f"{context} y"), "N")]
+    audit = audit_task(task_of(split("train", pairs)))
+    found = audit.shared("train", "train", "near")
+    assert (found.rows, found.contradicting) == ((4,), (4,))
+    assert found.examples[0].other.row == 3
+
+
 def test_sets_of_labels_and_numbers_contradict_too():
     rows = [("a b", [1, 0]), ("a b", [1, 1]), ("c d", [0, 0]), ("c d", [0, 0])]
     audit = audit_task(

@@ -6,7 +6,8 @@ Three levels, each of which includes those before it:
 - normalised: the same without case, HTML entities, user names, URLs, punctuation and
   differences of white space; emoji count;
 - near: a Jaccard similarity of the normalised texts' character 5-grams of a threshold
-  or more (see `tweetclf.tasks.near`).
+  or more (see `tweetclf.tasks.near`); of pairs of texts both must be so similar, that
+  many short answers to one long tweet are not taken for one answer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from tweetclf.tasks.base import Split
 from tweetclf.tasks.findings import Contradictions, Duplicates, Match, Place
-from tweetclf.tasks.near import near_pairs
+from tweetclf.tasks.near import jaccard, near_pairs
 
 __all__ = [
     "LEVELS",
@@ -41,6 +42,8 @@ LEVELS = {
 }
 """Levels of repetition, and what they mean."""
 
+# Between the texts of a pair; `normalise` leaves no such character in a text.
+_BETWEEN = "\x1f"
 _DROPPED = re.compile(r"https?:\S*|www\.\S+|@\w+")
 
 
@@ -160,7 +163,7 @@ def _key(text: Any, change: Callable[[str], str]) -> str:
     if isinstance(text, str):
         return change(text)
     parts = [change(part) for part in text]
-    return "\x1f".join(parts) if any(parts) else ""
+    return _BETWEEN.join(parts) if any(parts) else ""
 
 
 Index = dict[str, dict[Any, int]]
@@ -217,8 +220,13 @@ def _alike(distinct: list[str], threshold: float, seed: int) -> Any:
     alike: dict[str, dict[str, float]] = {}
     columns = (pairs.first, pairs.second, pairs.similarity)
     for i, j, similarity in zip(*(c.tolist() for c in columns), strict=True):
-        alike.setdefault(distinct[i], {})[distinct[j]] = similarity
-        alike.setdefault(distinct[j], {})[distinct[i]] = similarity
+        one, other = distinct[i], distinct[j]
+        parts = zip(one.split(_BETWEEN), other.split(_BETWEEN), strict=True)
+        if _BETWEEN in one:
+            similarity = min(similarity, *(jaccard(a, b) for a, b in parts))
+        if similarity >= threshold:
+            alike.setdefault(one, {})[other] = similarity
+            alike.setdefault(other, {})[one] = similarity
     return alike
 
 

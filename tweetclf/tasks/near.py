@@ -18,7 +18,7 @@ import numpy as np
 from tweetclf.tasks.grams import gram_hashes, mix
 from tweetclf.utils.random import stream
 
-__all__ = ["NearPairs", "banding", "near_pairs"]
+__all__ = ["NearPairs", "banding", "jaccard", "near_pairs"]
 
 N_HASHES = 128
 # A pair at the threshold itself is missed once in two hundred times at most.
@@ -79,6 +79,23 @@ class NearPairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+
+def jaccard(first: str, second: str, n: int = 5) -> float:
+    """Return the share of the n-grams of two texts that both have.
+
+    Parameters
+    ----------
+    first, second : str
+        Two texts.
+    n : int, default=5
+        Characters in an n-gram; a shorter text is one n-gram.
+    """
+    sets = [
+        {text[i : i + n] for i in range(len(text) - n + 1)}
+        for text in (first.ljust(n, "\0"), second.ljust(n, "\0"))
+    ]
+    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
 
 
 def _gram_sets(texts: Sequence[str], n: int) -> tuple[np.ndarray, np.ndarray]:
