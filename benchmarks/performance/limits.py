@@ -46,6 +46,28 @@ def atalaya() -> None:
         model.predict(new)
 
 
+def leaderboard() -> None:
+    """Run the nine systems of the whole leaderboard on hate: selection, final fits."""
+    import tempfile
+
+    import bench_search
+
+    tasks = bench_search.prepare_tasks(bench_search.ALL)[-1:]
+    with tempfile.TemporaryDirectory() as folder, _timed("all"):
+        records = bench_search._run(tasks, folder).records
+    for part in ("select_seconds", "fit_seconds", "predict_seconds"):
+        total = sum(getattr(record.cost, part) for record in records)
+        print(f"  {part:58} {total:8.3f} s")
+    slow = [
+        (trial["fit_seconds"], trial["params"]["clf__C"])
+        for record in records
+        for trial in record.candidates
+    ]
+    for cost in bench_search.COSTS:
+        seconds = sum(took for took, c in slow if c == cost)
+        print(f"  fits at C = {cost:<46g} {seconds:8.3f} s")
+
+
 def logistic_regression() -> None:
     """Fit scikit-learn's LogisticRegression on char n-grams of irony, C = 10."""
     import bench_search
@@ -108,7 +130,8 @@ def cold_tokens() -> None:
 def main(names: list[str]) -> int:
     """Run the named ones, or all; return the exit code."""
     parts: dict[str, Callable[[], None]] = {
-        part.__name__: part for part in (atalaya, logistic_regression, cold_tokens)
+        part.__name__: part
+        for part in (atalaya, leaderboard, logistic_regression, cold_tokens)
     }
     for name in names or parts:
         if name not in parts:

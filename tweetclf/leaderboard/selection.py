@@ -177,7 +177,9 @@ def select(
         workers = min(n_threads(), len(candidates))
     if workers > 1:
         with ThreadPoolExecutor(workers) as pool:
-            tried = list(pool.map(attempt, candidates))
+            # Grids rise, and the largest C takes longest: begin with it, so that no
+            # thread waits for the other at the end.
+            tried = list(pool.map(attempt, reversed(candidates)))[::-1]
     else:
         tried = [attempt(params) for params in candidates]
     best = tried[0]
