@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "write a report of the runs in a store",
     "fit": "train one system and save the model",
     "predict": "label a file or standard input with a saved model",
+    "audit": "look for leaks, contradicting labels and damage in a task or file",
     "tasks": "list the tasks and whether their data are at hand",
     "systems": "list the systems and the papers they reproduce",
     "published": "list published results of a task, with their sources",

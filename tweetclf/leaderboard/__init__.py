@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.definitions import Definition, read_definition
     from tweetclf.leaderboard.execution import execute_run
     from tweetclf.leaderboard.fold_cache import FoldCache
+    from tweetclf.leaderboard.noise import find_label_noise
     from tweetclf.leaderboard.ranking import build_leaderboard
     from tweetclf.leaderboard.records import (
         Cost,
@@ -36,6 +37,7 @@ _MODULES = {
     "definitions": ("Definition", "read_definition"),
     "execution": ("execute_run",),
     "fold_cache": ("FoldCache",),
+    "noise": ("find_label_noise",),
     "ranking": ("build_leaderboard",),
     "records": ("Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"),
     "runner": ("LeaderboardRun", "Skipped", "run_leaderboard"),
@@ -75,6 +77,7 @@ __all__ = [
     "TaskFacts",
     "build_leaderboard",
     "execute_run",
+    "find_label_noise",
     "get_system",
     "list_systems",
     "read_definition",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.reports.auditing import make_audit_report
     from tweetclf.reports.building import make_report
     from tweetclf.reports.model import (
         Cell,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tweetclf.reports.to_json import read_json
 
 _MODULES = {
+    "auditing": ("make_audit_report",),
     "building": ("make_report",),
     "model": (
         "Cell",
@@ -66,6 +68,7 @@ __all__ = [
     "Section",
     "Span",
     "Table",
+    "make_audit_report",
     "make_report",
     "read_json",
     "render",

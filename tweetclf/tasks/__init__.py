@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.tasks.audit import audit_contamination, audit_task
     from tweetclf.tasks.base import Split, Task
     from tweetclf.tasks.download import fetch
+    from tweetclf.tasks.findings import Audit
     from tweetclf.tasks.loading import load_corpus, load_task
     from tweetclf.tasks.metric import Metric, get_metric, list_metrics
     from tweetclf.tasks.published import (
@@ -29,12 +31,15 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "Audit": "tweetclf.tasks.findings",
         "CorpusInfo": "tweetclf.tasks.registry",
         "Metric": "tweetclf.tasks.metric",
         "PublishedResult": "tweetclf.tasks.published",
         "Split": "tweetclf.tasks.base",
         "Task": "tweetclf.tasks.base",
         "TaskInfo": "tweetclf.tasks.registry",
+        "audit_contamination": "tweetclf.tasks.audit",
+        "audit_task": "tweetclf.tasks.audit",
         "fetch": "tweetclf.tasks.download",
         "get_metric": "tweetclf.tasks.metric",
         "list_corpora": "tweetclf.tasks.registry",
@@ -49,12 +54,15 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "Audit",
     "CorpusInfo",
     "Metric",
     "PublishedResult",
     "Split",
     "Task",
     "TaskInfo",
+    "audit_contamination",
+    "audit_task",
     "fetch",
     "get_metric",
     "list_corpora",

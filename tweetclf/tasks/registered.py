@@ -65,7 +65,8 @@ class _Reader:
     def __call__(self, name: str) -> dict[str, Split]:
         dev = self.info.reading.get("dev")
         if dev is None or name not in {"train", "dev"}:
-            found = {name: self._split(name)}
+            by = None if dev is None else dev.get("by")
+            found = {name: self._split(name, cluster_by=by)}
         else:
             rest, part = cut(
                 self._split("train", cluster_by=dev.get("by")),

@@ -1,0 +1,140 @@
+"""Texts of a corpus, one after another: a file of any size, or a registered corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tweetclf.exceptions import DataError, UnknownNameError
+from tweetclf.tasks.columns import guess_text
+from tweetclf.tasks.lines import read_lines
+from tweetclf.tasks.loading import load_corpus
+from tweetclf.tasks.registry import corpus_info
+from tweetclf.tasks.rows import read_json_rows, read_table_rows
+from tweetclf.utils.registry import suggest
+
+__all__ = ["stream_corpus", "stream_texts"]
+
+_TABLES = {".csv": None, ".tsv": "\t"}
+_JSON = {".jsonl", ".ndjson"}
+
+
+def stream_corpus(
+    name_or_path: str, *, data_dir: Any = None, **reading: Any
+) -> Iterator[Any]:
+    """Yield the texts of a registered corpus, or of a file.
+
+    Parameters
+    ----------
+    name_or_path : str
+        One of `list_corpora`, or a file.
+    data_dir : path, optional
+        Folder of the registered datasets, as in `load_task`.
+    **reading
+        Of `stream_texts`; for files only.
+
+    Yields
+    ------
+    str or (str, str)
+        A text or, of corpora of pairs, a pair.
+
+    Raises
+    ------
+    UnknownNameError
+        If the name is not registered and no file is there.
+    DataError
+        If the data are missing or cannot be read.
+    """
+    path = Path(name_or_path).expanduser()
+    try:
+        corpus_info(name_or_path)
+    except UnknownNameError as error:
+        if not path.is_file():
+            raise UnknownNameError(f"{error} There is no file {path} either.") from None
+        yield from stream_texts(path, **reading)
+        return
+    yield from load_corpus(name_or_path, data_dir=data_dir).texts
+
+
+def stream_texts(
+    path: str | Path,
+    *,
+    text: str | None = None,
+    encoding: str = "utf-8",
+    quoted: bool = True,
+) -> Iterator[str]:
+    """Yield the texts of a file row by row, without holding it.
+
+    Parameters
+    ----------
+    path : path
+        A CSV, TSV or JSON Lines file; any other holds one text a line. All of them
+        may be packed (``.gz``).
+    text : str, optional
+        Column of the texts; by default guessed by its name as `load_task` does, or
+        the only one.
+    encoding : str, default="utf-8"
+        Encoding of the file.
+    quoted : bool, default=True
+        Whether quotation marks around the fields of a table are no part of them.
+
+    Yields
+    ------
+    str
+        A text.
+
+    Raises
+    ------
+    DataError
+        If a row cannot be read; the message names the line.
+    """
+    path = Path(path)
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    lines = read_lines(path, encoding=encoding, table=suffix in _TABLES)
+    if suffix in _JSON:
+        column = None
+        for line, record in read_json_rows(lines, str(path)):
+            # The columns of the first row are taken for those of all.
+            column = column or _column(list(record), text, path)
+            value = record.get(column)
+            if not isinstance(value, str):
+                raise DataError(
+                    f"{path}, line {line}: {column!r} is {value!r}; expected a text."
+                )
+            yield value
+    elif suffix in _TABLES:
+        delimiter = _TABLES[suffix]
+        header, rows = read_table_rows(
+            lines, str(path), delimiter=delimiter, quoted=quoted
+        )
+        position = header.names.index(_column(header.names, text, path))
+        for _, fields in rows:
+            yield fields[position]
+    else:
+        if text is not None:
+            raise DataError(
+                f"{path} holds one text a line and has no column {text!r}. Name it "
+                ".csv, .tsv or .jsonl if it has columns."
+            )
+        for line_ in lines:
+            yield line_.rstrip("\n").removesuffix("\r")
+
+
+def _column(names: Sequence[str], wanted: str | None, path: Path) -> str:
+    if wanted is not None and wanted in names:
+        return wanted
+    if wanted is not None:
+        near = suggest(wanted, names)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(
+            f"{path} has no column {wanted!r}.{hint} Its columns are "
+            f"{', '.join(names)}."
+        )
+    if (found := guess_text(names)) is not None:
+        return found
+    if len(names) == 1:
+        return names[0]
+    raise DataError(
+        f"{path}: which column holds the text? Its columns are {', '.join(names)}."
+    )
