@@ -1,21 +1,26 @@
-"""Uncertainty of scores and of their differences, from stored predictions.
+"""Paired bootstrap of the scores of systems on the same tweets.
 
 Pure functions: arrays in, arrays out, a generator for the randomness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tweetclf.leaderboard.statistics.cells import Cells, LinearCells
+from tweetclf.leaderboard.statistics.coding import cells_in_order
+from tweetclf.leaderboard.statistics.drawing import resample_cells, resample_tweets
 
 if TYPE_CHECKING:
     from tweetclf.tasks import Metric
 
 __all__ = [
     "ALPHA",
+    "bca_interval",
     "bootstrap_scores",
     "enough_resamples",
     "holm",
@@ -28,8 +33,8 @@ Floats = NDArray[np.float64]
 ALPHA = 0.05
 """Family-wise error of the statement that a system is not tied with the best."""
 
-CHUNK_CELLS = 2**23
-"""Resampled counts held at a time (64 MB of int64)."""
+# Rounding must not decide between two systems with equal predictions.
+TOLERANCE = 1e-12
 
 
 def enough_resamples(wanted: int, n_systems: int) -> int:
@@ -65,6 +70,7 @@ def bootstrap_scores(
     groups: NDArray[Any] | None = None,
     n_resamples: int = 2000,
     rng: np.random.Generator,
+    draw: str = "cells",
 ) -> Floats:
     """Score paired bootstrap resamples of the evaluated tweets.
 
@@ -91,107 +97,47 @@ def bootstrap_scores(
         Number of resamples.
     rng : numpy.random.Generator
         Source of randomness.
+    draw : {"cells", "tweets"}, default="cells"
+        Whether counts of cells or tweets are drawn. The distribution is the same, the
+        numbers are not; "tweets" is quicker for many systems, whose cells hold few
+        tweets each.
 
     Returns
     -------
     ndarray of shape (n_systems, n_resamples)
         Scores; float64.
 
+    Raises
+    ------
+    ValueError
+        If `draw` is something else.
+
     References
     ----------
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
-    if metric.supports_confusion and label_names and y_true.ndim == 1:
-        return _bootstrap_confusion(
-            metric, y_true, predictions, len(label_names), n_resamples, rng
+    if draw not in {"cells", "tweets"}:
+        raise ValueError(
+            "bootstrap_scores: the 'draw' parameter must be 'cells' or 'tweets'. Got "
+            f"{draw!r} instead."
         )
-    coded = bool(label_names) and y_true.ndim == 1
-    if coded:
-        names = np.asarray(label_names)
-        y_true = names[y_true]
-        predictions = [names[predicted] for predicted in predictions]
-    if metric.supports_rows:
-        return _bootstrap_means(metric, y_true, predictions, n_resamples, rng)
-    return _bootstrap_rows(metric, y_true, predictions, groups, n_resamples, rng)
+    cells = cells_in_order(
+        metric, y_true, predictions, label_names=label_names, groups=groups
+    )
+    if draw == "tweets":
+        return resample_tweets(cells, n_resamples, rng)
+    if isinstance(cells, LinearCells):
+        return resample_cells(cells, n_resamples, rng)
+    return _resample_rows(cells, n_resamples, rng)
 
 
-def _bootstrap_confusion(
-    metric: Metric,
-    y_true: NDArray[Any],
-    predictions: Sequence[NDArray[Any]],
-    n_classes: int,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> Floats:
-    from scipy.sparse import csr_array
-
-    columns = np.column_stack([y_true, *predictions]).astype(np.int64)
-    cells, counts = np.unique(columns, axis=0, return_counts=True)
-    n_cells, n_samples = len(cells), len(columns)
-    # Cell -> entry of each system's flattened confusion matrix.
-    entries = [
-        csr_array(
-            (
-                np.ones(n_cells),
-                (np.arange(n_cells), cells[:, 0] * n_classes + cells[:, system]),
-            ),
-            shape=(n_cells, n_classes**2),
-        )
-        for system in range(1, cells.shape[1])
-    ]
-    scores = np.empty((len(entries), n_resamples))
-    for start, drawn in _draws(counts, n_samples, n_resamples, rng):
-        size = len(drawn)
-        for system, entry in enumerate(entries):
-            confusion = (drawn @ entry).reshape(size, n_classes, n_classes)
-            scores[system, start : start + size] = metric.from_confusion(confusion)
-    return scores
-
-
-def _draws(
-    counts: NDArray[Any], n_samples: int, n_resamples: int, rng: np.random.Generator
-) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield multinomial counts of the cells in blocks of bounded memory."""
-    step = max(1, CHUNK_CELLS // max(len(counts), 1))
-    for start in range(0, n_resamples, step):
-        size = min(step, n_resamples - start)
-        yield start, rng.multinomial(n_samples, counts / n_samples, size=size)
-
-
-def _bootstrap_means(
-    metric: Metric,
-    y_true: NDArray[Any],
-    predictions: Sequence[NDArray[Any]],
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> Floats:
-    n_samples = len(y_true)
-    rows = [metric.per_row(y_true, predicted) for predicted in predictions]
-    scores = np.empty((len(rows), n_resamples))
-    for start, drawn in _draws(np.ones(n_samples), n_samples, n_resamples, rng):
-        weights = drawn / n_samples
-        for system, statistics in enumerate(rows):
-            scores[system, start : start + len(drawn)] = metric.from_rows(
-                weights @ statistics
-            )
-    return scores
-
-
-def _bootstrap_rows(
-    metric: Metric,
-    y_true: NDArray[Any],
-    predictions: Sequence[NDArray[Any]],
-    groups: NDArray[Any] | None,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> Floats:
-    scores = np.empty((len(predictions), n_resamples))
+def _resample_rows(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
+    """Draw tweet by tweet, from one stream."""
+    scores = np.empty((cells.n_systems, n_resamples))
     for resample in range(n_resamples):
-        index = rng.integers(len(y_true), size=len(y_true))
-        gold = y_true[index]
-        drawn = None if groups is None else groups[index].tolist()
-        for system, predicted in enumerate(predictions):
-            scores[system, resample] = metric(gold, predicted[index], groups=drawn)
+        index = rng.integers(cells.n_samples, size=cells.n_samples)
+        counts = np.bincount(index, minlength=cells.n_samples)
+        scores[:, resample] = cells.scores(counts[None, :])[:, 0]
     return scores
 
 
@@ -209,6 +155,63 @@ def percentile_interval(scores: Floats, level: float = 0.95) -> tuple[float, flo
     if not len(finite):
         return float("nan"), float("nan")
     low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def bca_interval(
+    scores: Floats,
+    observed: float,
+    jackknife: Floats,
+    counts: NDArray[Any],
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return the bias-corrected and accelerated interval of bootstrap scores.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_resamples,)
+        Scores of the resamples, or differences of two systems' scores.
+    observed : float
+        The same of the tweets themselves.
+    jackknife : ndarray of shape (n_cells,)
+        The same without one tweet of each cell.
+    counts : ndarray of shape (n_cells,)
+        Tweets of each cell.
+    level : float, default=0.95
+        Nominal coverage.
+
+    Returns
+    -------
+    low, high : float
+        The interval. It is the percentile interval where no correction can be
+        computed: not all scores are defined, or all lie on one side of `observed`.
+
+    Notes
+    -----
+    With z0 the normal quantile of the share of scores below `observed` (ties count
+    half) and the acceleration a from the skewness of the jackknife, the ends are the
+    quantiles at Phi(z0 + (z0 + z) / (1 - a (z0 + z))) for z = +-1.96.
+
+    References
+    ----------
+    Efron, Better Bootstrap Confidence Intervals, JASA 82, 1987, sections 3 and 6.
+    """
+    from scipy.special import ndtr, ndtri
+
+    below = (scores < observed - TOLERANCE).mean()
+    equal = (np.abs(scores - observed) <= TOLERANCE).mean()
+    share = below + equal / 2
+    defined = np.isfinite(scores).all() and np.isfinite(jackknife).all()
+    if not defined or not 0 < share < 1:
+        return percentile_interval(scores, level)
+    deviation = np.average(jackknife, weights=counts) - jackknife
+    spread = counts @ deviation**2
+    acceleration = 0.0
+    if spread > 0:
+        acceleration = float(counts @ deviation**3 / (6 * spread**1.5))
+    bias = ndtri(share)
+    z = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.quantile(scores, ndtr(bias + z / (1 - acceleration * z)))
     return float(low), float(high)
 
 
@@ -236,9 +239,8 @@ def paired_p_values(resampled: Floats, observed: Floats, reference: int) -> Floa
     """
     difference = observed - observed[reference]
     centred = (resampled - resampled[reference]) - difference[:, None]
-    # Rounding must not decide between two systems with equal predictions. What is not
-    # defined is no evidence against the hypothesis: it counts as exceeding.
-    exceed = ~(np.abs(centred) < np.abs(difference)[:, None] - 1e-12)
+    # What is not defined is no evidence against the hypothesis: it counts as exceeding.
+    exceed = ~(np.abs(centred) < np.abs(difference)[:, None] - TOLERANCE)
     return (1 + exceed.sum(axis=1)) / (1 + resampled.shape[1])
 
 

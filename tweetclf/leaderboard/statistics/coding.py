@@ -1,0 +1,254 @@
+"""From labels and predictions to cells, in an order that means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tweetclf.exceptions import DataError
+from tweetclf.leaderboard.statistics.cells import (
+    Cells,
+    ConfusionCells,
+    MeanCells,
+    RowCells,
+)
+
+if TYPE_CHECKING:
+    from tweetclf.tasks import Metric
+
+__all__ = ["cells_in_order", "coded_labels", "joint_columns", "paired_cells"]
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def cells_in_order(
+    metric: Metric,
+    y_true: Array,
+    predictions: Sequence[Array],
+    *,
+    label_names: Sequence[str] = (),
+    groups: Array | None = None,
+) -> Cells:
+    """Return cells for many systems: of the confusion matrices, or one a tweet.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    y_true : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        Gold labels: codes of `label_names`, indicator rows or numbers.
+    predictions : sequence of ndarray
+        Predictions of each system, shaped like `y_true`.
+    label_names : sequence of str, optional
+        Labels in order of their codes; empty for numbers.
+    groups : ndarray of shape (n_samples,), optional
+        Groups of the tweets, for metrics that are means over groups.
+
+    Returns
+    -------
+    Cells
+        The cells; those of confusion matrices are in lexicographic order.
+    """
+    coded = bool(label_names) and y_true.ndim == 1
+    if coded and metric.supports_confusion:
+        columns = np.column_stack([y_true, *predictions]).astype(np.int64)
+        rows, counts = np.unique(columns, axis=0, return_counts=True)
+        return ConfusionCells(metric, rows, counts, len(label_names))
+    ones = np.ones(len(y_true), dtype=np.int64)
+    if coded:
+        names = np.asarray(label_names)
+        y_true = names[y_true]
+        predictions = [names[predicted] for predicted in predictions]
+    return _uncoded_cells(metric, ones, y_true, predictions, groups)
+
+
+def paired_cells(
+    metric: Metric,
+    y_true: Any,
+    y_pred_a: Any,
+    y_pred_b: Any,
+    *,
+    label_names: Sequence[str] = (),
+    groups: Any = None,
+) -> tuple[Cells, bool]:
+    """Return the cells of two systems in an order that depends on nothing but them.
+
+    What is drawn for the cells is then the same whatever the order of the tweets,
+    whichever system comes first, and whatever the classes are called (as long as no
+    two classes have the same counts).
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    y_true, y_pred_a, y_pred_b : array-like
+        Codes of `label_names` if those are given, else what `metric` accepts.
+    label_names : sequence of str, optional
+        Labels in order of their codes.
+    groups : array-like, optional
+        Groups of the tweets, for metrics that are means over groups.
+
+    Returns
+    -------
+    cells : Cells
+        The cells.
+    exchanged : bool
+        Whether the second system is the first of the cells.
+    """
+    found, label_names = coded_labels(metric, [y_true, y_pred_a, y_pred_b], label_names)
+    if label_names and metric.supports_confusion:
+        codes = np.column_stack(found).astype(np.int64)
+        index, counts, exchanged = _canonical(_recoded(codes, len(label_names)), None)
+        rows = codes[index]
+        if exchanged:
+            rows = rows[:, [0, 2, 1]]
+        return ConfusionCells(metric, rows, counts, len(label_names)), exchanged
+    tags = None if groups is None else np.asarray(groups)
+    index, counts, exchanged = _canonical(joint_columns(found), tags)
+    gold, first, second = (y[index] for y in found)
+    pair = [second, first] if exchanged else [first, second]
+    tags = None if tags is None else tags[index]
+    return _uncoded_cells(metric, counts, gold, pair, tags), exchanged
+
+
+def coded_labels(
+    metric: Metric, arrays: Sequence[Any], label_names: Sequence[str]
+) -> tuple[list[Array], Sequence[str]]:
+    """Return gold labels and predictions as codes where the metric counts classes.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    arrays : sequence of array-like
+        Gold labels, then predictions of each system: codes of `label_names` if those
+        are given, else what `metric` accepts.
+    label_names : sequence of str
+        Labels in order of their codes; may be empty.
+
+    Returns
+    -------
+    arrays : list of ndarray
+        Codes of the second result for metrics of the confusion matrix, else names,
+        numbers or indicator rows.
+    label_names : sequence of str
+        Empty where nothing is coded.
+
+    Raises
+    ------
+    DataError
+        If lengths differ, there is nothing to compare, or the labels are not known.
+    """
+    found = [np.asarray(y) for y in arrays]
+    lengths = [len(y) for y in found]
+    if len(set(lengths)) > 1:
+        raise DataError(
+            f"There are {lengths[0]} gold labels and "
+            f"{', '.join(map(str, lengths[1:]))} predictions; every system needs one "
+            "a tweet."
+        )
+    if not lengths[0]:
+        raise DataError("There are no tweets to compare systems on.")
+    if label_names and found[0].ndim == 1:
+        if metric.supports_confusion:
+            return found, label_names
+        names = np.asarray(label_names)
+        return [names[y] for y in found], ()
+    if not metric.supports_confusion:
+        return found, ()
+    if not metric.labels:
+        raise DataError(
+            f"Metric {metric.name!r} needs the task's labels to compare systems: "
+            "metric.with_labels(task.label_names)."
+        )
+    n_classes = len(metric.labels)
+    predictions = [metric.cells(found[0], y)[0] for y in found[1:]]
+    gold = predictions[0] // n_classes
+    return [gold, *(cells % n_classes for cells in predictions)], metric.labels
+
+
+def joint_columns(arrays: Sequence[Array]) -> Floats:
+    """Return the arrays side by side as numbers; equal names get equal numbers.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray of shape (n_samples,) or (n_samples, n_labels)
+        Names, numbers or indicator rows.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_columns)
+        The columns.
+    """
+    numbers = list(arrays)
+    if not all(y.dtype.kind in "biuf" for y in numbers):
+        flat = np.concatenate([y.ravel().astype(str) for y in numbers])
+        codes = np.unique(flat, return_inverse=True)[1]
+        parts = np.split(codes, np.cumsum([y.size for y in numbers])[:-1])
+        numbers = [p.reshape(y.shape) for p, y in zip(parts, arrays, strict=True)]
+    return np.column_stack([y.reshape(len(y), -1).astype(np.float64) for y in numbers])
+
+
+def _uncoded_cells(
+    metric: Metric,
+    counts: Ints,
+    y_true: Array,
+    predictions: Sequence[Array],
+    groups: Array | None,
+) -> Cells:
+    if metric.supports_rows:
+        rows = [metric.per_row(y_true, predicted) for predicted in predictions]
+        return MeanCells(metric, counts, rows)
+    return RowCells(counts, metric, y_true, predictions, groups)
+
+
+def _recoded(codes: Ints, n_classes: int) -> Ints:
+    """Give the classes numbers by their counts, so that names do not matter."""
+    gold, first, second = codes.T
+    profile = [
+        np.bincount(first, minlength=n_classes)
+        + np.bincount(second, minlength=n_classes),
+        np.bincount(gold[gold == first], minlength=n_classes)
+        + np.bincount(gold[gold == second], minlength=n_classes),
+        np.bincount(gold, minlength=n_classes),
+    ]
+    rank = np.empty(n_classes, dtype=np.int64)
+    rank[np.lexsort(profile)] = np.arange(n_classes)
+    return rank[codes]
+
+
+def _canonical(columns: Array, groups: Array | None) -> tuple[Ints, Ints, bool]:
+    """Order the distinct rows of (gold, first, second), and the two systems.
+
+    Returns
+    -------
+    index, counts : ndarray of int, shape (n_cells,)
+        A tweet of each cell, and how many there are.
+    exchanged : bool
+        Whether the second system comes first: of both orders the one is taken whose
+        table of cells is the smaller.
+    """
+    gold, first, second = np.split(columns, 3, axis=1)
+    tags: list[Array] = []
+    if groups is not None:
+        tags = [np.unique(groups, return_inverse=True)[1]]
+    (rows, index, counts), (other_rows, other_index, other_counts) = (
+        np.unique(
+            np.column_stack([gold, *pair, *tags]),
+            axis=0,
+            return_index=True,
+            return_counts=True,
+        )
+        for pair in ((first, second), (second, first))
+    )
+    ours = np.column_stack([rows, counts]).ravel()
+    theirs = np.column_stack([other_rows, other_counts]).ravel()
+    differ = np.flatnonzero(ours != theirs)
+    if len(differ) and theirs[differ[0]] < ours[differ[0]]:
+        return other_index, other_counts, True
+    return index, counts, False

@@ -1,0 +1,432 @@
+"""Comparisons of two systems, of all pairs, and of all with one, on the same tweets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tweetclf.exceptions import UnknownNameError
+from tweetclf.leaderboard.statistics.bootstrap import (
+    ALPHA,
+    bca_interval,
+    holm,
+    paired_p_values,
+    percentile_interval,
+)
+from tweetclf.leaderboard.statistics.cells import Cells
+from tweetclf.leaderboard.statistics.coding import (
+    cells_in_order,
+    coded_labels,
+    joint_columns,
+    paired_cells,
+)
+from tweetclf.leaderboard.statistics.drawing import resample
+from tweetclf.leaderboard.statistics.power import (
+    equivalence_p_value,
+    minimal_detectable_difference,
+)
+from tweetclf.leaderboard.statistics.verdicts import verdict
+
+if TYPE_CHECKING:
+    from tweetclf.tasks import Metric
+
+__all__ = [
+    "Comparison",
+    "adjust_family",
+    "compare_pairs",
+    "compare_systems",
+]
+
+Floats = NDArray[np.float64]
+
+INTERVALS = ("bca", "percentile")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two systems on the same tweets: difference, uncertainty, tests, verdict.
+
+    Parameters
+    ----------
+    names : tuple of (str, str)
+        The systems.
+    metric : str
+        Name of the metric.
+    greater_is_better : bool
+        Whether a higher score is better.
+    n_samples : int
+        Tweets.
+    n_different : int
+        Tweets that are predicted differently.
+    scores : tuple of (float, float)
+        Scores of both.
+    interval : tuple of (float, float)
+        Bootstrap interval of the difference, first minus second.
+    level : float
+        Nominal coverage of the interval.
+    standard_error : float
+        Standard deviation of the bootstrap differences.
+    p_value : float
+        Of the paired bootstrap, for "no difference".
+    n_resamples : int
+        Resamples drawn.
+    margin : float, optional
+        Largest difference that does not matter; None if none was named.
+    p_equivalence : float, optional
+        Of the test that the difference is smaller than the margin.
+    family : str, optional
+        The comparisons that p-values are adjusted for, in words.
+    family_size : int, default=1
+        How many they are.
+    p_adjusted : float, optional
+        `p_value` after Holm's adjustment; the same for a family of one.
+    p_equivalence_adjusted : float, optional
+        `p_equivalence` after Holm's adjustment.
+    """
+
+    names: tuple[str, str]
+    metric: str
+    greater_is_better: bool
+    n_samples: int
+    n_different: int
+    scores: tuple[float, float]
+    interval: tuple[float, float]
+    level: float
+    standard_error: float
+    p_value: float
+    n_resamples: int
+    margin: float | None = None
+    p_equivalence: float | None = None
+    family: str = "this comparison alone"
+    family_size: int = 1
+    p_adjusted: float | None = None
+    p_equivalence_adjusted: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.p_adjusted is None:
+            object.__setattr__(self, "p_adjusted", self.p_value)
+        if self.p_equivalence_adjusted is None:
+            object.__setattr__(self, "p_equivalence_adjusted", self.p_equivalence)
+
+    @property
+    def difference(self) -> float:
+        """Score of the first minus that of the second."""
+        return self.scores[0] - self.scores[1]
+
+    @property
+    def detectable(self) -> float:
+        """Difference that these tweets would show with 80 % power, at worst of Holm."""
+        return minimal_detectable_difference(
+            self.standard_error, alpha=ALPHA / self.family_size
+        )
+
+    @property
+    def verdict(self) -> str:
+        """What the comparison says, in one line."""
+        return verdict(self)
+
+
+def compare_systems(
+    metric: Metric,
+    y_true: Any,
+    y_pred_a: Any,
+    y_pred_b: Any,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    label_names: Sequence[str] = (),
+    groups: Any = None,
+    n_resamples: int = 10_000,
+    interval: str = "bca",
+    level: float = 0.95,
+    margin: float | None = None,
+    rng: np.random.Generator,
+) -> Comparison:
+    """Compare two systems by the paired bootstrap of their predictions.
+
+    Parameters
+    ----------
+    metric : Metric
+        Official metric.
+    y_true, y_pred_a, y_pred_b : array-like
+        Gold labels and predictions: codes of `label_names` if those are given, else
+        what `metric` accepts.
+    names : tuple of (str, str), default=("A", "B")
+        What to call the systems.
+    label_names : sequence of str, optional
+        Labels in order of their codes.
+    groups : array-like, optional
+        Groups of the tweets, for metrics that are means over groups.
+    n_resamples : int, default=10000
+        Number of resamples.
+    interval : {"bca", "percentile"}, default="bca"
+        Kind of the interval of the difference.
+    level : float, default=0.95
+        Its nominal coverage.
+    margin : float, optional
+        Largest difference that does not matter, in units of the score (0.01 is one
+        point); if given, equivalence is tested, too.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Comparison
+        Difference, interval, p-values and verdict.
+
+    Notes
+    -----
+    The counts of the cells (gold, A, B) of a confusion-matrix metric are multinomial;
+    other metrics are resampled tweet by tweet. The result depends on the tweets as a
+    set: neither their order nor that of the two systems changes a number, save signs.
+    Systems with equal predictions have p = 1; with m tweets that are predicted
+    differently, p is at least ``2 / 2**m``, the least of an exchange test.
+
+    References
+    ----------
+    Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapters 14 and 16.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tweetclf.leaderboard.statistics import compare_systems
+    >>> from tweetclf.tasks import get_metric
+    >>> gold = ["no", "yes"] * 60
+    >>> a = ["yes"] * 10 + gold[10:]
+    >>> b = ["yes"] * 50 + gold[50:]
+    >>> result = compare_systems(
+    ...     get_metric("macro_f1", labels=("no", "yes")),
+    ...     gold, a, b, names=("nbsvm", "svm"), rng=np.random.default_rng(0),
+    ... )
+    >>> round(result.difference, 3), result.n_different
+    (0.176, 20)
+    """
+    _check(interval, margin)
+    cells, exchanged = paired_cells(
+        metric, y_true, y_pred_a, y_pred_b, label_names=label_names, groups=groups
+    )
+    sign = -1 if exchanged else 1
+    draws = resample(cells, n_resamples, rng)[::sign]
+    jackknife = _jackknife(cells, interval)
+    observed = cells.observed()[::sign]
+    frame = _Frame(metric, cells, n_resamples, level, margin)
+    different = np.asarray(y_pred_a) != np.asarray(y_pred_b)
+    different = different.reshape(cells.n_samples, -1).any(axis=1)
+    if jackknife is not None:
+        jackknife = jackknife[::sign]
+    return _comparison(frame, names, int(different.sum()), observed, draws, jackknife)
+
+
+def compare_pairs(
+    metric: Metric,
+    y_true: Any,
+    predictions: Mapping[str, Any],
+    *,
+    reference: str | None = None,
+    label_names: Sequence[str] = (),
+    groups: Any = None,
+    n_resamples: int = 10_000,
+    interval: str = "bca",
+    level: float = 0.95,
+    margin: float | None = None,
+    rng: np.random.Generator,
+) -> tuple[Comparison, ...]:
+    """Compare all pairs of systems, or all systems with one, on the same resamples.
+
+    Parameters
+    ----------
+    metric : Metric
+        Official metric.
+    y_true : array-like
+        Gold labels: codes of `label_names` if those are given, else what `metric`
+        accepts.
+    predictions : mapping of str to array-like
+        Predictions of each system.
+    reference : str, optional
+        System that the others are compared with; by default all pairs are compared.
+    label_names : sequence of str, optional
+        Labels in order of their codes.
+    groups : array-like, optional
+        Groups of the tweets, for metrics that are means over groups.
+    n_resamples : int, default=10000
+        Number of resamples.
+    interval : {"bca", "percentile"}, default="bca"
+        Kind of the intervals of the differences.
+    level : float, default=0.95
+        Their nominal coverage.
+    margin : float, optional
+        Largest difference that does not matter, in units of the score.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of Comparison
+        In order of the systems; p-values are adjusted for all of them after Holm.
+
+    Raises
+    ------
+    UnknownNameError
+        If `reference` is not one of the systems.
+    """
+    _check(interval, margin)
+    names = list(predictions)
+    if reference is not None and reference not in names:
+        raise UnknownNameError(
+            f"compare_pairs: the reference {reference!r} is not one of the systems "
+            f"{', '.join(names)}."
+        )
+    arrays, label_names = coded_labels(
+        metric, [y_true, *predictions.values()], label_names
+    )
+    columns = joint_columns(arrays)
+    if not label_names:
+        # Cells of the confusion matrix are sorted; other tweets are here.
+        order = np.lexsort(columns.T)
+        arrays = [y[order] for y in arrays]
+        groups = None if groups is None else np.asarray(groups)[order]
+    cells = cells_in_order(
+        metric, arrays[0], arrays[1:], label_names=label_names, groups=groups
+    )
+    draws = resample(cells, n_resamples, rng)
+    jackknife = _jackknife(cells, interval)
+    observed = cells.observed()
+    frame = _Frame(metric, cells, n_resamples, level, margin)
+    width = columns.shape[1] // len(arrays)
+    rows = columns.reshape(len(columns), len(arrays), width)[:, 1:]
+    pairs = (
+        list(combinations(range(len(names)), 2))
+        if reference is None
+        else [(names.index(reference), i) for i in range(len(names))]
+    )
+    found = []
+    for i, j in pairs:
+        if i == j:
+            continue
+        pair = [i, j]
+        different = (rows[:, i] != rows[:, j]).any(axis=1)
+        found.append(
+            _comparison(
+                frame,
+                (names[i], names[j]),
+                int(different.sum()),
+                observed[pair],
+                draws[pair],
+                None if jackknife is None else jackknife[pair],
+            )
+        )
+    what = f"all pairs of {len(names)} systems"
+    if reference is not None:
+        what = f"{len(names) - 1} systems against {reference}"
+    return adjust_family(found, what)
+
+
+def adjust_family(
+    comparisons: Sequence[Comparison], family: str
+) -> tuple[Comparison, ...]:
+    """Adjust the p-values of comparisons that are read together (Holm 1979).
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        All comparisons of the family, also those nobody will look at.
+    family : str
+        What they have in common, in words.
+
+    Returns
+    -------
+    tuple of Comparison
+        The same with `family`, `family_size` and adjusted p-values.
+    """
+    if not comparisons:
+        return ()
+    adjusted = holm(np.array([c.p_value for c in comparisons])).tolist()
+    equivalent: list[float | None] = [None] * len(comparisons)
+    tested = [c.p_equivalence for c in comparisons if c.p_equivalence is not None]
+    if len(tested) == len(comparisons):
+        equivalent = list(holm(np.array(tested)).tolist())
+    return tuple(
+        replace(
+            comparison,
+            family=family,
+            family_size=len(comparisons),
+            p_adjusted=p,
+            p_equivalence_adjusted=q,
+        )
+        for comparison, p, q in zip(comparisons, adjusted, equivalent, strict=True)
+    )
+
+
+def _check(interval: str, margin: float | None) -> None:
+    if interval not in INTERVALS:
+        raise ValueError(
+            "The 'interval' parameter of a comparison must be 'bca' or 'percentile'. "
+            f"Got {interval!r} instead."
+        )
+    if margin is not None and not margin > 0:
+        raise ValueError(
+            "The 'margin' parameter of a comparison must be above 0: the largest "
+            f"difference that does not matter. Got {margin} instead."
+        )
+
+
+def _jackknife(cells: Cells, interval: str) -> Floats | None:
+    # Without its only tweet a sample has no score.
+    return cells.jackknife() if interval == "bca" and cells.n_samples > 1 else None
+
+
+class _Frame(NamedTuple):
+    """What all comparisons of a call have in common."""
+
+    metric: Metric
+    cells: Cells
+    n_resamples: int
+    level: float
+    margin: float | None
+
+
+def _comparison(
+    frame: _Frame,
+    names: tuple[str, str],
+    n_different: int,
+    observed: Floats,
+    draws: Floats,
+    jackknife: Floats | None,
+) -> Comparison:
+    difference = float(observed[0] - observed[1])
+    drawn = draws[0] - draws[1]
+    if jackknife is None:
+        low_high = percentile_interval(drawn, frame.level)
+    else:
+        left_out = jackknife[0] - jackknife[1]
+        low_high = bca_interval(
+            drawn, difference, left_out, frame.cells.counts, frame.level
+        )
+    # The bootstrap does not see how little a few tweets are: resamples of four that all
+    # speak for the first system do so, too. An exchange test could not go below this.
+    p_value = max(
+        float(paired_p_values(draws, observed, 0)[1]),
+        min(1.0, 2.0 ** (1 - n_different)),
+    )
+    equivalence = None
+    if frame.margin is not None:
+        equivalence = equivalence_p_value(drawn, difference, frame.margin)
+    return Comparison(
+        names=names,
+        metric=frame.metric.name,
+        greater_is_better=frame.metric.greater_is_better,
+        n_samples=frame.cells.n_samples,
+        n_different=n_different,
+        scores=(float(observed[0]), float(observed[1])),
+        interval=low_high,
+        level=frame.level,
+        standard_error=float(np.std(drawn, ddof=1)),
+        p_value=p_value,
+        n_resamples=frame.n_resamples,
+        margin=frame.margin,
+        p_equivalence=equivalence,
+    )
