@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from sklearn.metrics import f1_score
 
 from tweetclf.exceptions import DataError, UnknownNameError
@@ -281,7 +282,7 @@ def test_identical_systems_have_p_one() -> None:
     )
     assert result.p_value == 1.0
     assert result.interval == (0.0, 0.0)
-    assert result.p_equivalence == 0.001
+    assert result.p_equivalence == pytest.approx(0.99**120)
     assert result.verdict == "A and B predict the same on these 120 tweets."
     swaps = approximate_randomisation(
         MACRO, gold, a, a, label_names=LABELS, n_resamples=99, rng=_rng()
@@ -495,7 +496,7 @@ def test_verdicts_say_what_was_found() -> None:
     assert alike.p_value >= ALPHA
     assert alike.verdict == (
         "NBSVM and atalaya-svm cannot be told apart on these 784 tweets; a difference "
-        f"under {points:.1f} points would not be seen."
+        f"under {points:.1f} points would probably not be seen."
     )
     assert compare(near, margin=0.05).verdict.startswith(
         "NBSVM and atalaya-svm are equivalent on these 784 tweets: they differ by less "
@@ -563,3 +564,60 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare_systems(MACRO, gold, a, b, interval="x", rng=_rng())
     with pytest.raises(ValueError, match="must be above 0"):
         compare_systems(MACRO, gold, a, b, margin=-1.0, rng=_rng())
+
+
+def test_few_tweets_that_differ_are_no_evidence_of_equivalence():
+    metric = get_metric("accuracy", labels=("no", "yes"))
+    gold = np.arange(60) % 2
+    other = gold.copy()
+    other[0] = 1 - other[0]
+    result = compare_systems(
+        metric,
+        gold,
+        gold,
+        other,
+        label_names=("no", "yes"),
+        margin=0.05,
+        rng=np.random.default_rng(0),
+    )
+    # The chance of at most one tweet in 60 where one in 20 differs.
+    assert result.p_equivalence == pytest.approx(stats.binom.cdf(1, 60, 0.05))
+    assert "equivalent" not in result.verdict
+
+
+def test_equivalence_is_rarely_claimed_where_the_truth_is_at_the_margin():
+    rng = np.random.default_rng(1)
+    metric, claims = get_metric("accuracy", labels=("no", "yes")), 0
+    for _ in range(200):
+        gold = np.zeros(60, dtype=int)
+        gold[:2] = 1
+        other = np.where(rng.random(60) < 0.05, 1 - gold, gold)
+        result = compare_systems(
+            metric,
+            gold,
+            gold,
+            other,
+            label_names=("no", "yes"),
+            margin=0.05,
+            n_resamples=500,
+            rng=rng,
+        )
+        claims += result.p_equivalence < 0.05
+    assert claims / 200 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_many_pairs_get_resamples_enough():
+    gold = np.arange(200) % 2
+    predictions = {f"right{i}": gold for i in range(3)}
+    predictions |= {f"wrong{i}": 1 - gold for i in range(4)}
+    found = compare_pairs(
+        get_metric("accuracy", labels=("no", "yes")),
+        gold,
+        predictions,
+        label_names=("no", "yes"),
+        n_resamples=300,
+        rng=np.random.default_rng(0),
+    )
+    apart = [c for c in found if c.difference != 0]
+    assert len(apart) == 12
+    assert all(c.p_adjusted < 0.05 for c in apart)

@@ -47,7 +47,9 @@ def print_json(document: Any) -> None:
 
 def note(message: str) -> None:
     """Print a line for people on standard error."""
-    print(message, file=sys.stderr)
+    from tweetclf.reports.formatting import make_safe
+
+    print(make_safe(message, newlines=True), file=sys.stderr)
 
 
 def _width(text: str) -> int:
@@ -75,7 +77,9 @@ def print_table(
     right : sequence of int, optional
         Columns aligned to the right.
     """
-    table = [list(header), *([str(cell) for cell in row] for row in rows)]
+    from tweetclf.reports.formatting import make_safe
+
+    table = [list(header), *([make_safe(str(cell)) for cell in row] for row in rows)]
     widths = [max(_width(row[i]) for row in table) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._output import note, print_json, print_table
+from tweetclf.reports.formatting import make_safe
 
 if TYPE_CHECKING:
     from tweetclf.tasks import PublishedResult, TaskInfo
@@ -152,7 +153,7 @@ def _print(info: TaskInfo | None, rows: list[PublishedResult]) -> None:
         )
         print()
     for remark, number in remarks.items():
-        print(f"{number} {remark}")
+        print(make_safe(f"{number} {remark}"))
     if any(row.interval for row in rows):
         print("* reconstructed from score and number of texts (Wilson), not published")
 
@@ -220,7 +221,7 @@ def _print_bibtex(rows: list[PublishedResult]) -> None:
     entries = references()
     for key in dict.fromkeys(row.cite for row in rows):
         if key in entries:
-            print(entries[key])
+            print(make_safe(entries[key], newlines=True))
             print()
 
 

@@ -146,8 +146,9 @@ def _matched(
                 "do not say which row is meant. Give the rows in the order of the test "
                 "file."
             )
-    missing = [name for name in wanted if name not in set(ids)]
-    extra = [name for name in ids if name not in set(wanted)]
+    given, asked = set(ids), set(wanted)
+    missing = [name for name in wanted if name not in given]
+    extra = [name for name in ids if name not in asked]
     problems = [
         f"{len(names)} ids {what}, the first is {names[0]!r}"
         for names, what in (

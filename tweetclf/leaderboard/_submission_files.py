@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,7 +39,13 @@ def _unpack(path: Path, names: Sequence[str]) -> tuple[dict[str, bytes], list[st
             found = {n: archive.read(n) for n in names if n in entries}
             return found, sorted(entries)
     # Encrypted files are a RuntimeError, unknown compression is not implemented.
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+    ) as error:
         raise DataError(f"{path} is no zip file that can be read: {error}.") from None
 
 

@@ -87,16 +87,21 @@ class FoldCache(Holder):
 
     def __init__(self, texts: Sequence[Any] = (), *, max_bytes: int = 2**30) -> None:
         self.texts = as_texts(texts) or []
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._token = uuid.uuid4().hex
         self._start()
 
     def _start(self) -> None:
         self._row = {text: row for row, text in enumerate(self.texts)}
-        self._results = Results(self.max_bytes)
+        self._results = Results(self._max_bytes)
         self._origins: dict[int, _Origin] = {}
         self._lock = threading.RLock()
         _LIVE[self._token] = self
+
+    @property
+    def max_bytes(self) -> int:
+        """Most memory of what is kept, in bytes."""
+        return self._max_bytes
 
     def __repr__(self) -> str:
         return f"FoldCache(of {len(self.texts)} texts)"
@@ -433,7 +438,7 @@ def _attach(token: str, texts: list[str], max_bytes: int) -> FoldCache:
     found = _LIVE.get(token)
     if found is None:
         found = FoldCache.__new__(FoldCache)
-        found.texts, found.max_bytes, found._token = texts, max_bytes, token
+        found.texts, found._max_bytes, found._token = texts, max_bytes, token
         found._start()
         _ATTACHED[:] = [found]
     return found

@@ -240,16 +240,13 @@ class _ByPieces:
         if _UNKNOWN in found:
             return self._pipeline.run(text)
         tokens: list[str] = []
-        end = 0
-        while _CUE in found[end:]:
-            start, left = found.index(_CUE, end), 0
-            tokens += chain.from_iterable(found[end:start])
-            for end in range(start, len(found) + 1):
-                if end == len(found) or not (left or found[end] is _CUE):
-                    break
-                some, left = self._pipeline._marked(self._before(pieces[end]), left)
-                tokens += some
-        tokens += chain.from_iterable(found[end:])
+        left = 0
+        for piece, outside in zip(pieces, found, strict=True):
+            if left or outside == _CUE:
+                marked, left = self._pipeline._marked(self._before(piece), left)
+                tokens += marked
+            else:
+                tokens += outside
         return self._pipeline._collapsed(tokens)
 
 

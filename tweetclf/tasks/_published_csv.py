@@ -167,7 +167,7 @@ def _number(text: str, where: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
-    if not math.isfinite(value):
+    if not (value.is_finite() and math.isfinite(float(value))):
         hint = " Write decimals with a point." if "," in text else ""
         raise DataError(f"{where}: value is {text!r}; expected a number.{hint}")
     return value

@@ -14,6 +14,7 @@ from tweetclf.exceptions import UnknownNameError
 from tweetclf.leaderboard.statistics.bootstrap import (
     ALPHA,
     bca_interval,
+    enough_resamples,
     holm,
     paired_p_values,
     percentile_interval,
@@ -28,6 +29,7 @@ from tweetclf.leaderboard.statistics.coding import (
 from tweetclf.leaderboard.statistics.drawing import resample
 from tweetclf.leaderboard.statistics.power import (
     equivalence_p_value,
+    least_equivalence_p_value,
     minimal_detectable_difference,
 )
 from tweetclf.leaderboard.statistics.verdicts import verdict
@@ -266,7 +268,9 @@ def compare_pairs(
     Returns
     -------
     tuple of Comparison
-        In order of the systems; p-values are adjusted for all of them after Holm.
+        In order of the systems; p-values are adjusted for all of them after Holm. More
+        resamples are drawn than `n_resamples` where that adjustment could not fall
+        below 5 % otherwise.
 
     Raises
     ------
@@ -292,6 +296,10 @@ def compare_pairs(
     cells = cells_in_order(
         metric, arrays[0], arrays[1:], label_names=label_names, groups=groups
     )
+    n_pairs = len(names) - 1
+    if reference is None:
+        n_pairs = len(names) * (len(names) - 1) // 2
+    n_resamples = enough_resamples(n_resamples, n_pairs + 1)
     draws = resample(cells, n_resamples, rng)
     jackknife = _jackknife(cells, interval)
     observed = cells.observed()
@@ -414,7 +422,10 @@ def _comparison(
     )
     equivalence = None
     if frame.margin is not None:
-        equivalence = equivalence_p_value(drawn, difference, frame.margin)
+        equivalence = max(
+            equivalence_p_value(drawn, difference, frame.margin),
+            least_equivalence_p_value(difference, frame.cells.n_samples, frame.margin),
+        )
     return Comparison(
         names=names,
         metric=frame.metric.name,

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from tweetclf.leaderboard.statistics.bootstrap import ALPHA, TOLERANCE
 
-__all__ = ["equivalence_p_value", "minimal_detectable_difference"]
+__all__ = [
+    "equivalence_p_value",
+    "least_equivalence_p_value",
+    "minimal_detectable_difference",
+]
 
 
 def equivalence_p_value(
@@ -61,6 +65,34 @@ def equivalence_p_value(
     low = ~(centred < observed + margin - TOLERANCE)
     high = ~(centred > observed - margin + TOLERANCE)
     return float((1 + max(low.sum(), high.sum())) / (1 + len(centred)))
+
+
+def least_equivalence_p_value(
+    difference: float, n_samples: int, margin: float
+) -> float:
+    """Return what the p-value of an equivalence test cannot fall below.
+
+    Resamples of tweets on which two systems hardly differ hardly differ either, however
+    few the tweets are. If the true difference is `margin` because one system is wrong,
+    and the other right, on that share of all tweets, this is the chance of a difference
+    as small as the one that was seen. Exact for accuracy; for other metrics, which may
+    hang on fewer tweets, it is a guard and no more.
+
+    Parameters
+    ----------
+    difference : float
+        Difference of the scores.
+    n_samples : int
+        Number of tweets.
+    margin : float
+        Largest difference that does not matter, in units of the score.
+    """
+    from scipy.stats import binom
+
+    if not np.isfinite(difference):
+        return 1.0
+    n_net = round(abs(difference) * n_samples)
+    return float(binom.cdf(n_net, n_samples, min(margin, 1.0)))
 
 
 def minimal_detectable_difference(

@@ -53,9 +53,14 @@ def verdict(comparison: Comparison) -> str:
             f"{_amount(comparison, comparison.margin)} "
             f"({_p(comparison, comparison.p_equivalence_adjusted)})."
         )
+    if abs(comparison.difference) >= comparison.detectable:
+        return (
+            f"{a} and {b} cannot be told apart on {tweets}: they differ on "
+            f"{comparison.n_different:,} of them, which is too few to tell."
+        )
     return (
         f"{a} and {b} cannot be told apart on {tweets}; a difference under "
-        f"{_amount(comparison, comparison.detectable)} would not be seen."
+        f"{_amount(comparison, comparison.detectable)} would probably not be seen."
     )
 
 
