@@ -138,7 +138,7 @@ class NgramEngine(TfidfVectorizer):
                 parts = [part._replace(grams=None) for part in parts]
                 return parts, *merge_grams(grams)
             except (TooWideError, UnreadableError):
-                pass
+                pass  # the dict below counts whatever has no packed form
         part = count_by_dict(analyze, texts)
         return [part], part.grams, [None]
 

@@ -126,7 +126,7 @@ def merge_any(a: Grams | ListedGrams, b: Grams | ListedGrams) -> Grams | ListedG
         try:
             return merge_grams([a, b])[0]
         except TooWideError:
-            pass
+            pass  # as lists of terms, then, which have no width
     numbers: dict[Any, int] = {}
     listed = [_listed(a), _listed(b)]
     for grams in listed:

@@ -56,6 +56,7 @@ def label_of(
 
 
 def finite_number(text: Any, where: str) -> float:
+    """Return a number that stands in a file; `where` names its place in the error."""
     try:
         number = float(text)
     except (TypeError, ValueError):

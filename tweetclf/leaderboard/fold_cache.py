@@ -347,7 +347,7 @@ class FoldCache(Holder):
         if rows is not None:
             try:
                 return fitted.transform_counts(self._counts(fitted), rows)
-            except DataError:
+            except DataError:  # as in `_fit`
                 pass
         return fitted.transform(X)
 

@@ -296,25 +296,19 @@ def compare_pairs(
     cells = cells_in_order(
         metric, arrays[0], arrays[1:], label_names=label_names, groups=groups
     )
-    n_pairs = len(names) - 1
-    if reference is None:
-        n_pairs = len(names) * (len(names) - 1) // 2
-    n_resamples = enough_resamples(n_resamples, n_pairs + 1)
+    pairs = list(combinations(range(len(names)), 2))
+    if reference is not None:
+        first = names.index(reference)
+        pairs = [(first, i) for i in range(len(names)) if i != first]
+    n_resamples = enough_resamples(n_resamples, len(pairs) + 1)
     draws = resample(cells, n_resamples, rng)
     jackknife = _jackknife(cells, interval)
     observed = cells.observed()
     frame = _Frame(metric, cells, n_resamples, level, margin)
     width = columns.shape[1] // len(arrays)
     rows = columns.reshape(len(columns), len(arrays), width)[:, 1:]
-    pairs = (
-        list(combinations(range(len(names)), 2))
-        if reference is None
-        else [(names.index(reference), i) for i in range(len(names))]
-    )
     found = []
     for i, j in pairs:
-        if i == j:
-            continue
         pair = [i, j]
         different = (rows[:, i] != rows[:, j]).any(axis=1)
         found.append(
