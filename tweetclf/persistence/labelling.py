@@ -13,10 +13,9 @@ from typing import IO, Any
 import numpy as np
 
 from tweetclf.exceptions import DataError
-from tweetclf.tasks.columns import guess_text
+from tweetclf.tasks.columns import find_text
 from tweetclf.tasks.lines import checked_lines, open_text
 from tweetclf.tasks.rows import Header, read_json_rows, read_table_rows
-from tweetclf.utils.registry import suggest
 
 __all__ = ["FORMATS", "label_stream", "open_source", "takes_pairs"]
 
@@ -89,23 +88,7 @@ def _read(
 
 
 def _find_column(columns: Sequence[str], wanted: str | None, name: str) -> str:
-    if wanted is not None:
-        if wanted in columns:
-            return wanted
-        near = suggest(wanted, columns)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(
-            f"{name} has no column {wanted!r}.{hint} Its columns are "
-            f"{', '.join(columns)}."
-        )
-    if (found := guess_text(columns)) is not None:
-        return found
-    if len(columns) == 1:
-        return columns[0]
-    raise DataError(
-        f"{name}: which column holds the text? Its columns are {', '.join(columns)}; "
-        "name one with --text."
-    )
+    return find_text(columns, wanted, name, remedy="; name one with --text.")
 
 
 def _text_of(row: dict[str, Any], column: str, place: str) -> str:

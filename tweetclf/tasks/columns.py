@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.tables import Table
+from tweetclf.utils.registry import suggest
 
-__all__ = ["Columns", "as_list", "guess_text"]
+__all__ = ["Columns", "as_list", "find_text"]
 
 # In the order of preference.
 _TEXT = (
@@ -100,3 +101,43 @@ def _first(names: Sequence[str], known: Sequence[str]) -> str | None:
     """Return the first column whose name is known, in the order of the known."""
     folded = {name.casefold().strip(): name for name in reversed(names)}
     return next((folded[name] for name in known if name in folded), None)
+
+
+def find_text(
+    columns: Sequence[str], wanted: str | None, name: str, *, remedy: str = "."
+) -> str:
+    """Return the column of the texts: the one that is wanted, or a guess.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Columns that there are.
+    wanted : str or None
+        The one that was asked for.
+    name : str
+        The file, as messages call it.
+    remedy : str, default="."
+        End of the message where nothing can be guessed.
+
+    Raises
+    ------
+    DataError
+        If the column is not there, or there is none to guess.
+    """
+    if wanted is not None:
+        if wanted in columns:
+            return wanted
+        near = suggest(wanted, columns)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(
+            f"{name} has no column {wanted!r}.{hint} Its columns are "
+            f"{', '.join(columns)}."
+        )
+    if (found := guess_text(columns)) is not None:
+        return found
+    if len(columns) == 1:
+        return columns[0]
+    raise DataError(
+        f"{name}: which column holds the text? Its columns are "
+        f"{', '.join(columns)}{remedy}"
+    )

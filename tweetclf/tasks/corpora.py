@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError, UnknownNameError
-from tweetclf.tasks.columns import guess_text
+from tweetclf.tasks.columns import find_text
 from tweetclf.tasks.lines import read_lines
 from tweetclf.tasks.loading import load_corpus
 from tweetclf.tasks.registry import corpus_info
 from tweetclf.tasks.rows import read_json_rows, read_table_rows
-from tweetclf.utils.registry import suggest
 
 __all__ = ["stream_corpus", "stream_texts"]
 
@@ -96,7 +95,7 @@ def stream_texts(
         column = None
         for line, record in read_json_rows(lines, str(path)):
             # The columns of the first row are taken for those of all.
-            column = column or _column(list(record), text, path)
+            column = column or find_text(list(record), text, str(path))
             value = record.get(column)
             if not isinstance(value, str):
                 raise DataError(
@@ -108,7 +107,7 @@ def stream_texts(
         header, rows = read_table_rows(
             lines, str(path), delimiter=delimiter, quoted=quoted
         )
-        position = header.names.index(_column(header.names, text, path))
+        position = header.names.index(find_text(header.names, text, str(path)))
         for _, fields in rows:
             yield fields[position]
     else:
@@ -119,22 +118,3 @@ def stream_texts(
             )
         for line_ in lines:
             yield line_.rstrip("\n").removesuffix("\r")
-
-
-def _column(names: Sequence[str], wanted: str | None, path: Path) -> str:
-    if wanted is not None and wanted in names:
-        return wanted
-    if wanted is not None:
-        near = suggest(wanted, names)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(
-            f"{path} has no column {wanted!r}.{hint} Its columns are "
-            f"{', '.join(names)}."
-        )
-    if (found := guess_text(names)) is not None:
-        return found
-    if len(names) == 1:
-        return names[0]
-    raise DataError(
-        f"{path}: which column holds the text? Its columns are {', '.join(names)}."
-    )
