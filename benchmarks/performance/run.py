@@ -1,7 +1,7 @@
 """Run the performance benchmarks, print one table, keep it in ``results/``.
 
 ``python benchmarks/performance/run.py [NAME ...] [--quick]``; ``--list`` names them.
-Rows that were not run keep the numbers of their last run.
+Rows, and parts of a row, that were not run keep the numbers of their last run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from harness import (
 )
 
 RESULTS = HERE / "results"
+
+PARTS = ("ratios", "growth", "memory")
 
 
 def find_benchmarks() -> list[Benchmark]:
@@ -52,11 +54,13 @@ def select(benchmarks: list[Benchmark], names: list[str]) -> list[Benchmark]:
     return chosen or benchmarks
 
 
-def run(benchmark: Benchmark, *, quick: bool, ratios: bool) -> dict[str, Any]:
+def run(
+    benchmark: Benchmark, parts: Collection[str], *, quick: bool = False
+) -> dict[str, Any]:
     """Measure one benchmark.
 
-    `ratios` leaves out growth and memory; `quick` also all sizes but the first and
-    all rounds but one.
+    `parts` are those of `PARTS` that are wanted; `quick` leaves out all sizes but the
+    first and all rounds but one.
     """
     row: dict[str, Any] = {
         "name": benchmark.name,
@@ -64,19 +68,20 @@ def run(benchmark: Benchmark, *, quick: bool, ratios: bool) -> dict[str, Any]:
         "peer": benchmark.peer,
         "bar": benchmark.bar,
         "aim": benchmark.aim,
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "sizes": [],
     }
-    for size in benchmark.sizes[:1] if quick else benchmark.sizes:
-        measured = measure(benchmark, size, repeats=1 if quick else None)
-        row["sizes"].append(measured.summary())
-    if benchmark.growth and not (quick or ratios):
+    if "ratios" in parts:
+        row["load"] = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        row["sizes"] = [
+            measure(benchmark, size, repeats=1 if quick else None).summary()
+            for size in (benchmark.sizes[:1] if quick else benchmark.sizes)
+        ]
+    if "growth" in parts and benchmark.growth:
         seconds = measure_growth(benchmark)
         row["growth"] = {
             "exponent": growth_exponent(seconds),
             "seconds": {str(size): value for size, value in seconds.items()},
         }
-    if benchmark.memory and not (quick or ratios):
+    if "memory" in parts and benchmark.memory:
         row["memory"] = [
             {
                 "size": size,
@@ -97,6 +102,13 @@ def _verdict(row: dict[str, Any]) -> str:
     if least >= row["aim"]:
         return "aim met"
     return "bar met" if least >= row["bar"] else "**below the bar**"
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    if not row["sizes"]:
+        return "no ratio measured"
+    best = row["sizes"][-1]
+    return f"{best['ratio']:.1f}x at {best['size']:,} ({_verdict(row)})"
 
 
 def _lines(row: dict[str, Any]) -> Iterable[str]:
@@ -179,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         help="one round at the first size; nothing is written",
     )
     parser.add_argument(
-        "--ratios", action="store_true", help="leave out growth and memory"
+        "--only", choices=PARTS, action="append", help="measure this part of a row"
     )
     arguments = parser.parse_args(argv)
     known = find_benchmarks()
@@ -193,20 +205,19 @@ def main(argv: list[str] | None = None) -> int:
         old = json.loads(stored.read_text(encoding="utf-8"))["rows"]
         rows = {row["name"]: row for row in old}
     chosen = select(known, arguments.names)
+    parts = ("ratios",) if arguments.quick else arguments.only or PARTS
     failed = []
     for number, benchmark in enumerate(chosen, start=1):
         start = time.perf_counter()
         try:
-            row = run(benchmark, quick=arguments.quick, ratios=arguments.ratios)
+            row = run(benchmark, parts, quick=arguments.quick)
         except Exception as error:
             failed.append(benchmark.name)
             print(f"{benchmark.name}: {type(error).__name__}: {error}", file=sys.stderr)
             continue
-        rows[benchmark.name] = row
-        best = row["sizes"][-1]
+        rows[benchmark.name] = row = rows.get(benchmark.name, {"sizes": []}) | row
         print(
-            f"[{number}/{len(chosen)}] {benchmark.name}: {best['ratio']:.1f}x at "
-            f"{best['size']:,} ({_verdict(row)}), "
+            f"[{number}/{len(chosen)}] {benchmark.name}: {_outcome(row)}, "
             f"{time.perf_counter() - start:.0f} s",
             file=sys.stderr,
         )
