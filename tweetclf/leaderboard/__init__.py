@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         list_systems,
         register_system,
     )
+    from tweetclf.leaderboard.trials import Sweep, Trial
 
 _MODULES = {
     "boards": ("Entry", "Leaderboard", "Overall", "TaskBoard"),
@@ -44,6 +45,7 @@ _MODULES = {
     "search": ("CachedGridSearchCV",),
     "store": ("RunStore",),
     "systems": ("System", "get_system", "list_systems", "register_system"),
+    "trials": ("Sweep", "Trial"),
 }
 
 __getattr__, __dir__, _names = attach(
@@ -72,9 +74,11 @@ __all__ = [
     "RunSpec",
     "RunStore",
     "Skipped",
+    "Sweep",
     "System",
     "TaskBoard",
     "TaskFacts",
+    "Trial",
     "build_leaderboard",
     "execute_run",
     "find_label_noise",
