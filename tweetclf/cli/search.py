@@ -341,10 +341,21 @@ def _list_spaces(args: argparse.Namespace) -> int:
         )
         return 0
     print_table(
-        ["space", "system", "parameters", "source"],
-        [[s.name, who, _parameters(s), s.source] for who, s in rows],
+        ["space", "system", "parameters", "as published", "source"],
+        [[s.name, who, _parameters(s), _plan(s), s.source] for who, s in rows],
     )
     return 0
+
+
+def _plan(space: Space) -> str:
+    plan = space.plan
+    said = [
+        plan.strategy,
+        plan.n_trials and f"{plan.n_trials} trials",
+        plan.evaluation if plan.n_folds is None else f"{plan.n_folds} folds",
+        plan.n_seeds and f"{plan.n_seeds} seeds",
+    ]
+    return ", ".join(str(word) for word in said if word)
 
 
 def _parameters(space: Space) -> str:
@@ -358,4 +369,4 @@ def _parameters(space: Space) -> str:
             log = " log" if dimension.scale == "log" else ""
             low, high = _cell(dimension.low), _cell(dimension.high)
             said.append(f"{name} [{low}, {high}]{log}")
-    return "; ".join(said) or space.description
+    return "; ".join(said) or "the system's own"
