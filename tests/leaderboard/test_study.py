@@ -84,9 +84,7 @@ def test_scores_of_folds_are_those_of_the_leaderboard(
         [task], [fixed], RunStore(tmp_path / "a"), protocol=protocol
     ).records[0]
     store = RunStore(tmp_path / "b")
-    sweep = run_search(
-        task, system, store, SearchProtocol(evaluation="cv", n_folds=3)
-    )
+    sweep = run_search(task, system, store, SearchProtocol(evaluation="cv", n_folds=3))
     trial = sweep.trials[1]
     assert trial.score == record.score
     assert trial.fold_scores == record.fold_scores
@@ -96,9 +94,7 @@ def test_scores_of_folds_are_those_of_the_leaderboard(
         assert (ours[name] == array).all()
 
 
-def test_one_model_a_group(
-    make_task: MakeTask, system: System, tmp_path: Path
-) -> None:
+def test_one_model_a_group(make_task: MakeTask, system: System, tmp_path: Path) -> None:
     task = make_task(groups=True)
     for evaluation in ("dev", "cv"):
         sweep = run_search(
@@ -290,9 +286,7 @@ def test_failed_trials_are_recorded_and_kept(
     def note(trial: Trial, done: int, total: int) -> None:
         seen.append((trial.state, done, total))
 
-    sweep = run_search(
-        make_task(), system, store, protocol, n_jobs=1, on_trial=note
-    )
+    sweep = run_search(make_task(), system, store, protocol, n_jobs=1, on_trial=note)
     assert [trial.state for trial in sweep.trials] == ["failed", "complete"]
     assert seen == [("failed", 1, 2), ("complete", 2, 2)]
     assert "InvalidParameterError" in (sweep.failed[0].error or "")
@@ -318,9 +312,7 @@ def test_trials_side_by_side_are_those_one_after_the_other(
         make_task(), system, RunStore(tmp_path / "a"), protocol, n_jobs=1
     )
     store = RunStore(tmp_path / "b")
-    both = run_search(
-        make_task(), system, store, protocol, n_jobs=2, backend=backend
-    )
+    both = run_search(make_task(), system, store, protocol, n_jobs=2, backend=backend)
     assert _facts(both) == _facts(alone)
 
 
@@ -335,7 +327,10 @@ def test_warnings_of_threads_are_told_apart(
     space = Space({"lr__max_iter": Choice((1, 1000)), "lr__C": Choice((50.0, 60.0))})
     run_search(make_task(), system, store, SearchProtocol(space=space), n_jobs=4)
     warned = {
-        (r.spec.trial["params"]["lr__max_iter"], any("onverge" in w for w in r.warnings))
+        (
+            r.spec.trial["params"]["lr__max_iter"],
+            any("onverge" in w for w in r.warnings),
+        )
         for r in store.records(trials=True)
     }
     assert warned == {(1, True), (1000, False)}
@@ -503,9 +498,7 @@ class TestWithOptuna:
         self, make_task: MakeTask, system: System, tmp_path: Path
     ) -> None:
         with pytest.raises(OSError, match="nosuchdb://x.*journal file or an SQL URL"):
-            run_search(
-                make_task(), system, RunStore(tmp_path), storage="nosuchdb://x"
-            )
+            run_search(make_task(), system, RunStore(tmp_path), storage="nosuchdb://x")
 
 
 # What a killed or a second process runs: a system that takes its time.

@@ -179,9 +179,7 @@ def test_samples_of_a_list_do_not_repeat_and_grow() -> None:
 
 
 @pytest.mark.parametrize("n_candidates", [1, 2, 3, 8, 9, 10, 30])
-@pytest.mark.parametrize(
-    ("n_samples", "minimum"), [(60, None), (200, None), (400, 20)]
-)
+@pytest.mark.parametrize(("n_samples", "minimum"), [(60, None), (200, None), (400, 20)])
 @pytest.mark.parametrize("factor", [2, 3])
 def test_the_schedule_of_halving_is_that_of_scikit_learn(
     n_candidates: int, n_samples: int, minimum: int | None, factor: int
@@ -310,7 +308,9 @@ def test_a_sweep_is_what_it_was_after_reading() -> None:
     assert sweep.failed == (trials[1],)
     assert sweep.parameters == ("n", "C")
     lines = sweep.to_csv().splitlines()
-    assert lines[0].startswith("number,state,score,resource,fit_seconds,param_n,param_C")
+    assert lines[0].startswith(
+        "number,state,score,resource,fit_seconds,param_n,param_C"
+    )
     assert lines[2].endswith(",'=boom")
 
 

@@ -151,8 +151,10 @@ def _check_usage(args: argparse.Namespace) -> None:
     if args.scheduler and args.backend != "dask":
         raise UsageError("--scheduler needs --backend dask")
     if args.retry_failed and args.storage:
-        raise UsageError("--retry-failed does not go with --storage: a shared study "
-                         "keeps what failed")
+        raise UsageError(
+            "--retry-failed does not go with --storage: a shared study "
+            "keeps what failed"
+        )
 
 
 def _protocol(args: argparse.Namespace) -> SearchProtocol:

@@ -67,9 +67,7 @@ def distributions_of(space: Space, optuna: Any) -> dict[str, Any]:
 def _outwards(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a setting as Optuna holds it."""
     return {
-        name: json.dumps(value)
-        if isinstance(space.dimensions[name], Choice)
-        else value
+        name: json.dumps(value) if isinstance(space.dimensions[name], Choice) else value
         for name, value in params.items()
     }
 

@@ -136,7 +136,9 @@ class Journal:
         new = [taken[number] for number in numbers if number not in self._begun]
         if new:
             header = [] if self.path.is_file() else [{"search": self._search}]
-            self._write(*header, {"begin": [proposal.to_document() for proposal in new]})
+            self._write(
+                *header, {"begin": [proposal.to_document() for proposal in new]}
+            )
             self._begun |= {proposal.number: proposal for proposal in new}
         return list(taken.values())
 

@@ -66,7 +66,9 @@ def find_space(system: System, name: str) -> Space:
     if name in OWN:
         from tweetclf.leaderboard.systems import list_systems
 
-        can = [s.name for s in list_systems() if (s.grid if name == "grid" else s.space)]
+        can = [
+            s.name for s in list_systems() if (s.grid if name == "grid" else s.space)
+        ]
         other = "wide" if name == "grid" and system.space is not None else None
         other = "grid" if name == "wide" and system.grid else other
         hint = f" It declares {other!r}." if other else ""
@@ -84,7 +86,9 @@ def find_space(system: System, name: str) -> Space:
     return replace(space, dimensions=own.dimensions, conditions=own.conditions)
 
 
-def default_space(system: System, strategy: str | None, *, sampled: bool = False) -> str:
+def default_space(
+    system: System, strategy: str | None, *, sampled: bool = False
+) -> str:
     """Return which of its own spaces a system is searched in.
 
     Parameters

@@ -114,7 +114,9 @@ class SearchProtocol:
             drawn = self.n_trials is not None or not space.finite
             strategy = "random" if drawn else "grid"
         n_trials = self.n_trials
-        if strategy in ("random", "tpe") or (strategy == "halving" and not space.finite):
+        if strategy in ("random", "tpe") or (
+            strategy == "halving" and not space.finite
+        ):
             n_trials = n_trials or plan.n_trials or N_TRIALS
         evaluation = self.evaluation or plan.evaluation
         evaluation = evaluation or ("dev" if "dev" in task.splits else "cv")

@@ -7,14 +7,13 @@ What a trial of ours says stands beside its value, as an attribute.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from tweetclf.exceptions import RecordError
 from tweetclf.leaderboard.bayesian import frozen_trial, import_optuna, quiet
 from tweetclf.leaderboard.journal import pending
 from tweetclf.leaderboard.spaces import Space
@@ -49,8 +48,7 @@ def open_storage(address: str) -> Any:
         with quiet(optuna):
             if "://" in address:
                 return optuna.storages.RDBStorage(address)
-            folder = os.path.dirname(os.path.abspath(address))
-            os.makedirs(folder, exist_ok=True)
+            Path(address).absolute().parent.mkdir(parents=True, exist_ok=True)
             backend = optuna.storages.journal.JournalFileBackend(address)
             return optuna.storages.JournalStorage(backend)
     except Exception as error:  # each database has errors of its own
@@ -207,9 +205,7 @@ class SharedStudy:
         try:
             for name, distribution in frozen.distributions.items():
                 inner = distribution.to_internal_repr(frozen.params[name])
-                self._storage.set_trial_param(
-                    held._trial_id, name, inner, distribution
-                )
+                self._storage.set_trial_param(held._trial_id, name, inner, distribution)
             self._tell(held, TRIAL, trial.to_document())
             self._storage.set_trial_state_values(
                 held._trial_id, frozen.state, frozen.values

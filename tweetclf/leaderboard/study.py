@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_search"]
 
+
 @dataclass(frozen=True)
 class _Search:
     """A search with all that its runs need."""
@@ -96,9 +97,7 @@ class _Search:
             )
             for seed in self.seeds
         )
-        return min(
-            len(inside) for spec in specs for inside, _ in material.parts(spec)
-        )
+        return min(len(inside) for spec in specs for inside, _ in material.parts(spec))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -217,7 +216,7 @@ def _evaluate(
     n_jobs: int,
     backend: str | None,
 ) -> Iterator[Trial]:
-    """Run what is not stored yet; yield each trial as soon as all its runs are there."""
+    """Run what is not stored yet; yield each trial when all its runs are there."""
     waiting = {proposal.number: proposal for proposal in proposals}
     found: dict[int, dict[int, RunRecord]] = {number: {} for number in waiting}
     jobs: list[_Job] = []

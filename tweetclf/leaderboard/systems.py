@@ -126,7 +126,6 @@ class System:
         for values in itertools.product(*self.grid.values()):
             yield dict(zip(names, values, strict=True))
 
-
     def parameter_names(self, task: Task, names: Iterable[str]) -> dict[str, str]:
         """Return what parameters of a search space are called for `task`.
 
@@ -138,7 +137,9 @@ class System:
         found = {}
         for name in names:
             step, _, rest = name.partition("__")
-            wrapped = (f"{step}__{part}__{rest}" for part in ("estimator", "vectorizer"))
+            wrapped = (
+                f"{step}__{part}__{rest}" for part in ("estimator", "vectorizer")
+            )
             inside = next((other for other in wrapped if other in known), name)
             found[name] = name if name in known else inside
         return found

@@ -341,4 +341,8 @@ def _cell(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         value = json.dumps(value)
     # A spreadsheet must not take a text of ours for a formula.
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+    return (
+        f"'{value}"
+        if isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+        else value
+    )
