@@ -115,12 +115,9 @@ class _Search:
             for field in fields(self.protocol)
         }
         settings["seeds"] = list(self.seeds)
-        halving = ("factor", "min_resources")
-        dropped = ("n_trials", *halving)
-        if self.protocol.strategy == "halving":
-            dropped = ()
-        for name in dropped:
-            del settings[name]
+        if self.protocol.strategy != "halving":
+            for name in ("n_trials", "factor", "min_resources"):
+                del settings[name]
         return {"run": facts, "search": settings, "space": self.space.to_document()}
 
     @property

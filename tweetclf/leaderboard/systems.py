@@ -12,7 +12,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.leaderboard.spaces import Choice, Integer, LogUniform, Space, Uniform
+from tweetclf.leaderboard.spaces import (
+    Choice,
+    Dimension,
+    Integer,
+    LogUniform,
+    Space,
+    Uniform,
+)
 from tweetclf.utils.registry import Registry, resolve
 
 if TYPE_CHECKING:
@@ -218,7 +225,7 @@ _ESTIMATORS = "tweetclf.estimators"
 _LANGUAGE = {"language": "language"}
 _EMBEDDINGS: dict[str, Any] = {"extra": "embeddings", "module": "gensim"}
 _C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-_TERMS = {
+_TERMS: dict[str, Dimension] = {
     "tfidf__ngram_range": Choice(((1, 1), (1, 2), (1, 3))),
     "tfidf__min_df": Integer(1, 5),
 }

@@ -276,7 +276,15 @@ class _Listening:
             if not self._n_inside:
                 self._stack.close()
 
-    def _hear(self, message: Any, category: type[Warning], *where: Any) -> None:
+    def _hear(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: Any = None,
+        line: str | None = None,
+    ) -> None:
         text = f"{category.__name__}: {message}".split("\n")[0]
         getattr(self._heard, "messages", []).append(text)
 
