@@ -5,6 +5,8 @@ Layout::
     STORE/runs/TASK/SYSTEM/KEY.json         record, written once, last
     STORE/runs/TASK/SYSTEM/KEY.npz          gold labels and predictions of the run
     STORE/runs/TASK/SYSTEM/KEY.failed.json  last failure of a run not yet finished
+    STORE/trials/TASK/SYSTEM/KEY.*          the same of the trials of searches
+    STORE/searches/TASK/SYSTEM/KEY.jsonl    journal of a search
     STORE/test_scorings.jsonl               one line for each run started that scores
                                             a test split
 
@@ -142,6 +144,7 @@ class RunStore:
         *,
         failed: bool = False,
         on_damage: Callable[[RecordError], None] | None = None,
+        trials: bool = False,
     ) -> Iterator[RunRecord]:
         """Yield all finished records, and the failed ones if asked, in path order.
 
@@ -152,8 +155,11 @@ class RunStore:
         on_damage : callable, optional
             Called with the error of each damaged record, which is left out; without
             it the error is raised.
+        trials : bool, default=False
+            Yield the trials of searches instead of the runs of leaderboards.
         """
-        for path in sorted((self.path / "runs").glob("*/*/*.json")):
+        room = "trials" if trials else "runs"
+        for path in sorted((self.path / room).glob("*/*/*.json")):
             if path.name.endswith(".failed.json"):
                 finished = path.with_name(path.name.replace(".failed.json", ".json"))
                 if not failed or finished.is_file():
