@@ -33,6 +33,7 @@ from tweetclf.leaderboard.selection import (
     score_of,
     select,
 )
+from tweetclf.leaderboard.shared import seen_arrays
 from tweetclf.preprocessing._cache import clear_caches
 
 if TYPE_CHECKING:
@@ -276,8 +277,9 @@ def execute_run(
         Finished, or failed with the error.
     predictions : dict of str to ndarray or None
         ``y_true`` and ``y_pred`` as codes of ``task.label_names`` (int16), indicator
-        rows (int8) or numbers (float64), and ``folds`` (int16) under
-        cross-validation; None where the run failed.
+        rows (int8) or numbers (float64); ``seen`` and ``contradicted`` (uint8), which
+        of the tweets were trained on (see :mod:`tweetclf.leaderboard.shared`); and
+        ``folds`` (int16) under cross-validation. None where the run failed.
     """
     from threadpoolctl import threadpool_limits
 
@@ -288,7 +290,7 @@ def execute_run(
         with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
             warnings.simplefilter("always")
             outcome = evaluate(system, task, spec)
-        predictions = _predictions(task, outcome)
+        predictions = _predictions(task, spec, outcome)
     except Exception as error:
         return _failed(spec, error), None
     messages = [f"{w.category.__name__}: {w.message}".split("\n")[0] for w in caught]
@@ -300,7 +302,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _predictions(task: Task, outcome: _Outcome) -> dict[str, np.ndarray]:
+def _predictions(
+    task: Task, spec: RunSpec, outcome: _Outcome
+) -> dict[str, np.ndarray]:
     """Return what is stored beside the record."""
     predictions = {
         "y_true": _encode(outcome.rows.labels, task),
@@ -310,7 +314,8 @@ def _predictions(task: Task, outcome: _Outcome) -> dict[str, np.ndarray]:
         predictions["folds"] = outcome.folds
     if outcome.rows.groups is not None:
         predictions["groups"] = outcome.rows.groups
-    return predictions
+    # Reports are made from records alone, and without the texts nobody could tell later.
+    return predictions | seen_arrays(task, spec.protocol, outcome.folds)
 
 
 def _failed(spec: RunSpec, error: Exception) -> RunRecord:
