@@ -113,11 +113,14 @@ class Without:
         Tweets that are left.
     scores : mapping of str to (float, float, float)
         System -> score, mean over seeds, and its 95 % interval.
+    n_resamples : int
+        Bootstrap resamples behind the intervals.
     """
 
     level: str
     n_left: int
     scores: Mapping[str, tuple[float, float, float]]
+    n_resamples: int
 
 
 @dataclass(frozen=True)

@@ -302,9 +302,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _predictions(
-    task: Task, spec: RunSpec, outcome: _Outcome
-) -> dict[str, np.ndarray]:
+def _predictions(task: Task, spec: RunSpec, outcome: _Outcome) -> dict[str, np.ndarray]:
     """Return what is stored beside the record."""
     predictions = {
         "y_true": _encode(outcome.rows.labels, task),
@@ -314,7 +312,7 @@ def _predictions(
         predictions["folds"] = outcome.folds
     if outcome.rows.groups is not None:
         predictions["groups"] = outcome.rows.groups
-    # Reports are made from records alone, and without the texts nobody could tell later.
+    # Reports are made without the texts: nobody could tell later.
     return predictions | seen_arrays(task, spec.protocol, outcome.folds)
 
 

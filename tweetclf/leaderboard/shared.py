@@ -1,8 +1,8 @@
 """What the evaluated tweets share with what the systems were trained on.
 
 At run time it is written down for each tweet beside the predictions, since reports are
-made from records alone. Of runs that were stored before, it is found out when the report
-is made, if the data are at hand; else it is not known, and the report says so.
+made from records alone. Of runs that were stored before, it is found out when the
+report is made, if the data are at hand; else it is not known, and the report says so.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from tweetclf.exceptions import TweetclfError
 from tweetclf.leaderboard.boards import Shared, Without
-from tweetclf.leaderboard.checking import official_score
-from tweetclf.leaderboard.statistics import bootstrap_scores, percentile_interval
+from tweetclf.leaderboard.statistics import percentile_interval
+from tweetclf.leaderboard.statistics.cells import LinearCells
+from tweetclf.leaderboard.statistics.coding import cells_in_order
+from tweetclf.leaderboard.statistics.drawing import resample_tweets
 from tweetclf.tasks.duplicates import Labels
 from tweetclf.tasks.seen import SEEN_LEVELS, Seen, find_seen, find_seen_in_folds
 from tweetclf.utils.random import stream
@@ -36,6 +38,8 @@ FindSeen = Callable[["RunRecord", Predictions], Predictions | None]
 ARRAYS = ("seen", "contradicted")
 """Names of the arrays beside the predictions; codes as in `tweetclf.tasks.Seen`."""
 
+# Resamples of metrics that are scored tweet by tweet: ranks, means over groups.
+_FEWER = 500
 # Runs of one task follow each other and see the same texts.
 _KEPT = 4
 _found: OrderedDict[tuple[Any, ...], Seen] = OrderedDict()
@@ -213,12 +217,13 @@ def share_with_training(
         new = n not in {0, *(before for before, _ in counts.values())}
         counts[name] = (n, int((known.contradicted >= code).sum()))
         if new and n < len(seen):
-            scores = _scores(by_system, arrays, metric, ~seen, name, n_resamples, seed)
-            without.append(Without(name, len(seen) - n, scores))
+            without.append(
+                _rescore(by_system, arrays, metric, ~seen, name, n_resamples, seed)
+            )
     return Shared(counts, known.joined, tuple(without), known.n_unknown)
 
 
-def _scores(
+def _rescore(
     by_system: Mapping[str, Sequence[RunRecord]],
     arrays: Mapping[str, Predictions],
     metric: Metric,
@@ -226,7 +231,7 @@ def _scores(
     level: str,
     n_resamples: int,
     seed: int,
-) -> dict[str, tuple[float, float, float]]:
+) -> Without:
     """Score the systems on some of the tweets; mean over seeds, with intervals."""
     names = ("y_true", "y_pred", "groups")
     runs = [run for group in by_system.values() for run in group]
@@ -235,21 +240,22 @@ def _scores(
         for run in runs
     ]
     facts = runs[0].spec.task
-    resampled = bootstrap_scores(
+    cells = cells_in_order(
         metric,
         parts[0]["y_true"],
         [part["y_pred"] for part in parts],
         label_names=facts.label_names,
         groups=parts[0].get("groups"),
-        n_resamples=n_resamples,
-        rng=stream(seed, "bootstrap", facts.name, level),
-        draw="tweets",
     )
-    observed = [official_score(r, part) for r, part in zip(runs, parts, strict=True)]
+    if not isinstance(cells, LinearCells):
+        n_resamples = min(n_resamples, _FEWER)
+    rng = stream(seed, "bootstrap", facts.name, level)
+    resampled = resample_tweets(cells, n_resamples, rng)
+    observed = cells.observed()
     scores, start = {}, 0
     for system, group in by_system.items():
         rows = slice(start, start + len(group))
         start += len(group)
         low, high = percentile_interval(resampled[rows].mean(axis=0))
         scores[system] = (float(np.mean(observed[rows])), low, high)
-    return scores
+    return Without(level, int(keep.sum()), scores, n_resamples)

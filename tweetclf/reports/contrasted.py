@@ -27,6 +27,7 @@ from tweetclf.reports.model import (
     Table,
     name,
     spans,
+    strong,
 )
 from tweetclf.reports.ranked import DAGGER
 from tweetclf.reports.wording import MetricWords, best_entries
@@ -40,13 +41,18 @@ _FIRST, _SECOND = "\ue000", "\ue001"
 _PLACES = re.compile(f"([{_FIRST}{_SECOND}])")
 
 
-def verdict_spans(contrast: Contrast, words: MetricWords) -> Spans:
-    """Return the verdict of a comparison, with its names kept apart from the text."""
+def verdict_spans(contrast: Contrast, words: MetricWords, *known: str) -> Spans:
+    """Return the verdict of a comparison, with its names kept apart from the text.
+
+    Names stand out, save those that are `known` from the heading.
+    """
     comparison = contrast.comparison
     said = replace(comparison, names=(_FIRST, _SECOND), metric=words.short).verdict
-    names = dict(zip((_FIRST, _SECOND), comparison.names, strict=True))
-    parts = [part for part in _PLACES.split(said) if part]
-    return spans(*(name(names[part]) if part in names else part for part in parts))
+    names = {
+        sign: name(system) if system in known else strong(system)
+        for sign, system in zip((_FIRST, _SECOND), comparison.names, strict=True)
+    }
+    return spans(*(names.get(part, part) for part in _PLACES.split(said) if part))
 
 
 def _text(parts: Spans) -> str:
@@ -226,14 +232,15 @@ def contrast_blocks(board: TaskBoard, words: MetricWords, key: str) -> list[Bloc
         Listing(
             "The best against "
             + (f"each of the {n} other systems" if n > 1 else "the other system"),
-            tuple(verdict_spans(c, words) for c in board.contrasts),
+            tuple(verdict_spans(c, words, best) for c in board.contrasts),
             folded=n > _MANY,
         )
     )
     if board.neighbours:
+        pairs = plural(len(board.neighbours), "pair")
         blocks.append(
             Listing(
-                f"Below the best: {plural(len(board.neighbours), 'pair')} of neighbours",
+                f"Below the best: {pairs} of neighbours",
                 tuple(verdict_spans(c, words) for c in board.neighbours),
                 folded=True,
             )

@@ -139,10 +139,11 @@ def provenance_section(leaderboard: Leaderboard, command: str | None) -> Section
                     "that were sampled and the runs at hand; they say nothing about "
                     "other topics, times or users. Each system is compared with the "
                     "best one and with its neighbours; the p-values of each of these "
-                    "families are adjusted by Holm's method (1979), and are never below "
+                    "families are adjusted by Holm's method (1979), and never below "
                     "what an exchange test of so many differing predictions could "
                     "give. The adjustment takes the best one as given, though it was "
-                    "found on these same tweets: see the documentation on statistics."
+                    "found on these same tweets: among many equally good systems a "
+                    "false difference is more likely than 5 %."
                 )
             )
         )

@@ -104,22 +104,25 @@ def _outcome(board: TaskBoard, words: MetricWords, without: Without) -> Spans:
     if finite(low) is not None:
         score += f" (95 % interval {format_interval(low, high)})"
     verb = "is" if len(after) == 1 else "are"
-    if after == before:
+    if after != before:
+        rest_of = spans(", and no longer ", join_names(before)) if before else spans()
         return spans(
-            head,
-            join_names(after),
-            f" {verb} best as before, with {score} instead of "
-            f"{format_score(whole[after[0]])}.",
+            head, join_names(after), f" {verb} best, with {score}", rest_of, "."
         )
-    if not before:
-        return spans(head, join_names(after), f" {verb} best with {score}.")
+    order = "stays the same" if _order(whole) == _order(rest) else "changes"
     return spans(
         head,
         join_names(after),
-        f" {verb} best, with {score}, and no longer ",
-        join_names(before),
-        ".",
+        f" {verb} best as before, with {score} instead of "
+        f"{format_score(whole[after[0]])}"
+        + ("." if len(rest) <= len(after) + 1 else f"; the order below {order}."),
     )
+
+
+def _order(scores: Mapping[str, float]) -> list[str]:
+    """Return the systems by score; those without one last."""
+    known = {name: -math.inf if s != s else s for name, s in scores.items()}
+    return sorted(known, key=lambda name: (known[name], name))
 
 
 def _unknown(board: TaskBoard) -> Paragraph:
@@ -248,9 +251,10 @@ def _without_table(
         tuple(rows),
         (
             spans(
-                f"Scores are {words.short} ({words.direction}); intervals are those of "
-                "the tweets that are left. The best of each column is bold; differences "
-                "without those tweets were not tested."
+                f"Scores are {words.short} ({words.direction}); intervals rest on "
+                f"{format_count(shared.without[0].n_resamples)} bootstrap resamples of "
+                "the tweets that are left. The best of each column is bold; "
+                "differences without those tweets were not tested."
             ),
         ),
         folded=not shared.counts["verbatim"][0],
