@@ -137,7 +137,8 @@ class Contestants:
     def _differ(self, first: int, second: int) -> Array:
         low = np.minimum(self._least[first], self._least[second])
         high = np.maximum(self._most[first], self._most[second])
-        return _rows(low != high).any(axis=1)
+        different: Array = _rows(low != high).any(axis=1)
+        return different
 
     def _flips(self, first: int, second: int) -> tuple[float | None, float | None]:
         """Count the tweets that the first gets right and the second not; and back.

@@ -209,7 +209,8 @@ def share_with_training(
     known = _combine(runs, arrays, find)
     if known is None:
         return None
-    counts, without = {}, []
+    counts: dict[str, tuple[int, int]] = {}
+    without = []
     for name, code in sorted(SEEN_LEVELS.items(), key=lambda item: -item[1]):
         seen = known.level >= code
         n = int(seen.sum())
