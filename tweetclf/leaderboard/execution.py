@@ -33,6 +33,7 @@ from tweetclf.leaderboard.selection import (
     score_of,
     select,
 )
+from tweetclf.leaderboard.shared import seen_arrays
 from tweetclf.preprocessing._cache import clear_caches
 
 if TYPE_CHECKING:
@@ -204,8 +205,9 @@ def execute_run(
         Finished, or failed with the error.
     predictions : dict of str to ndarray or None
         ``y_true`` and ``y_pred`` as codes of ``task.label_names`` (int16), indicator
-        rows (int8) or numbers (float64), and ``folds`` (int16) under
-        cross-validation; None where the run failed.
+        rows (int8) or numbers (float64); ``seen`` and ``contradicted`` (uint8), which
+        of the tweets were trained on (see :mod:`tweetclf.leaderboard.shared`); and
+        ``folds`` (int16) under cross-validation. None where the run failed.
     """
     from threadpoolctl import threadpool_limits
 
@@ -217,6 +219,8 @@ def execute_run(
             warnings.simplefilter("always")
             outcome = evaluate(system, task, spec)
         predictions = predictions_of(task, outcome)
+        # Reports are made without the texts: nobody could tell later.
+        predictions |= seen_arrays(task, spec.protocol, outcome.folds)
     except Exception as error:
         return failed_record(spec, error), None
     messages = [f"{w.category.__name__}: {w.message}".split("\n")[0] for w in caught]

@@ -88,7 +88,8 @@ class TaskFacts:
     sizes : mapping of str to int
         Split -> number of tweets.
     n_shared : int
-        Tweets of the evaluated split that stand verbatim in train.
+        Tweets of the evaluated split that stand verbatim in train, white space at the
+        ends aside (in records of old, with it).
     """
 
     name: str

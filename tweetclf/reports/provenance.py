@@ -138,9 +138,12 @@ def provenance_section(leaderboard: Leaderboard, command: str | None) -> Section
                     "intervals, Efron & Tibshirani 1993). They describe the tweets "
                     "that were sampled and the runs at hand; they say nothing about "
                     "other topics, times or users. Each system is compared with the "
-                    "best one only, and the p-values are adjusted for that by Holm's"
-                    " method (1979), which keeps the chance of a single false "
-                    "difference on a task at 5 %."
+                    "best one and with its neighbours; the p-values of each of these "
+                    "families are adjusted by Holm's method (1979), and never below "
+                    "what an exchange test of so many differing predictions could "
+                    "give. The adjustment takes the best one as given, though it was "
+                    "found on these same tweets: among many equally good systems a "
+                    "false difference is more likely than 5 %."
                 )
             )
         )
