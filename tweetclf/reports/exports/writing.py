@@ -100,7 +100,12 @@ def export_runs(
             document = mteb_result(exported)
             text = json.dumps(document, indent=2, allow_nan=False) + "\n"
             texts[Path("mteb", system, version, f"{task}.json")] = text
-        if "eval-results" in formats and where is None:
+        if "eval-results" in formats and exported.board.split != "test":
+            remarks.append(
+                f"no .eval_results for {exported.board.facts.name}: it was scored by "
+                "cross-validation, and the Hub compares scores on test"
+            )
+        elif "eval-results" in formats and where is None:
             remarks.append(
                 f"no .eval_results for {exported.board.facts.name}: its dataset on the "
                 "Hub is not known; name it with --dataset-id"
