@@ -50,8 +50,9 @@ class CriticalDifferenceDisplay:
     Notes
     -----
     The best system stands left. A bar joins systems whose mean ranks differ by less
-    than Nemenyi's critical difference, which the line at the top shows. Where Friedman's
-    test finds no difference at 5 %, pairs are not compared, and one bar joins all.
+    than Nemenyi's critical difference, which the line at the top shows. Where
+    Friedman's test finds no difference at 5 %, pairs are not compared, and one bar
+    joins all.
 
     A mean rank depends on which systems take part: leaving one out can change who is
     told apart from whom. Wilcoxon's tests of pairs, in `result`, do not.

@@ -215,7 +215,9 @@ class ForestDisplay:
         ordered = sorted(comparisons, key=lambda c: sign * scores[c.names[1]])
         return cls.from_comparisons(ordered, reference=reference, ax=ax)
 
-    def plot(self, ax: Axes | None = None, *, style: Style | None = None) -> ForestDisplay:
+    def plot(
+        self, ax: Axes | None = None, *, style: Style | None = None
+    ) -> ForestDisplay:
         """Draw the rows from the top.
 
         Parameters

@@ -39,7 +39,7 @@ COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "peak_memory": ("memory of the run", format_bytes),
     "model_bytes": ("size of the model", format_bytes),
 }
-"""Costs of a run record that a display may show: what they are, how they are written."""
+"""Costs of a run record that a display may show: what and how they are written."""
 
 _TIMES = (
     *((m * 10.0**e / 1000, f"{m * 10**e} ms") for e in range(3) for m in (1, 2, 5)),
@@ -86,8 +86,8 @@ class ParetoDisplay:
     cost_label : str, default="cost"
         What the cost is.
     format_cost : callable, optional
-        Writes a cost for people; with :func:`tweetclf.reports.formatting.format_seconds`
-        the ticks are round times.
+        Writes a cost for people; with `format_seconds` of
+        :mod:`tweetclf.reports.formatting` the ticks are round times.
 
     Attributes
     ----------

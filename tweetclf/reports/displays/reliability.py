@@ -1,4 +1,4 @@
-"""The reliability diagram: are tweets right as often as a classifier believes?"""
+"""The reliability diagram: whether a classifier is right as often as it believes."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class ReliabilityDisplay:
     -----
     The expected calibration error depends on the bins: with ``strategy="uniform"`` they
     are equally wide, and few tweets may decide one; with ``"quantile"`` (adaptive) they
-    hold equally many. It is biased upwards on few tweets. The Brier score needs no bins,
-    and is 0 at best; of two classes, it is at most 1, of more, at most 2.
+    hold equally many. It is biased upwards on few tweets. The Brier score needs no
+    bins, and is 0 at best; of two classes, it is at most 1, of more, at most 2.
 
     References
     ----------

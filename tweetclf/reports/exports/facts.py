@@ -75,7 +75,7 @@ class Exported:
 
     @property
     def data_sha256(self) -> str:
-        """Hash of the scored split; of a cross-validation, of all splits joined by +."""
+        """Hash of the scored split; of a cross-validation, all hashes joined by +."""
         data = self.board.facts.data
         if self.board.split in data:
             return data[self.board.split]
