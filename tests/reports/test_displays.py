@@ -29,8 +29,8 @@ from tweetclf.reports.displays import (
     ParetoDisplay,
     ReliabilityDisplay,
 )
+from tweetclf.reports.displays._costs import time_ticks
 from tweetclf.reports.displays._style import LINES, MARKERS, PALETTE, Style, series
-from tweetclf.reports.displays.pareto import time_ticks
 from tweetclf.reports.formatting import format_seconds
 from tweetclf.reports.ranks import rank_blocks
 from tweetclf.tasks import get_metric
@@ -420,7 +420,7 @@ def test_rows_are_the_paired_comparisons(margin: float | None) -> None:
     at = [(x, int(y)) for x, y in points(display.ax_, "s")]
     assert at == [(d, i) for i, d in enumerate(display.difference)]
     texts = drawn(display.ax_)
-    assert "difference in macro_f1 from svm, 95 % interval (right is better)" in texts
+    assert "difference in macro F1 from svm, 95 % interval (right is better)" in texts
     assert display.margin == margin
 
 

@@ -253,7 +253,7 @@ def _run(
 def _conditions(record: RunRecord, spec: RunSpec) -> list[Change]:
     """Return what is different about code, libraries and machine."""
     before, now = record.environment, describe_environment()
-    pairs = [("tweetclf", record.spec.version, __version__)]
+    pairs: list[tuple[str, Any, Any]] = [("tweetclf", record.spec.version, __version__)]
     then, here = dict(before.get("versions", {})), dict(now["versions"])
     pairs += [
         (package, then.get(package), here.get(package))

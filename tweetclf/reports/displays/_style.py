@@ -124,17 +124,32 @@ def page_style(drawing: Drawing) -> Style:
     return Style(INK, MUTED, LINE, ACCENT, PUBLISHED, PAPER, 11.5, drawing.label)
 
 
-def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the axes given, or new ones of a size in inches.
+def axes_for(
+    ax: Axes | None,
+    width: float,
+    height: float,
+    margins: tuple[float, float, float, float] = (0.65, 0.65, 0.2, 0.4),
+) -> Axes:
+    """Return the axes given, or those of a new figure, of a size in inches.
 
-    pyplot is asked for new ones, as scikit-learn does, so that notebooks show them.
+    pyplot is asked for the figure, as scikit-learn does, so that notebooks show it.
+    The margins (left, bottom, right, top) stand from the start and no layout moves
+    them: what is placed by the width of the axes stays where it is.
     """
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    return ax
+    left, bottom, right, top = margins
+    figure = plt.figure(figsize=(width, height))
+    return figure.add_axes(
+        (
+            left / width,
+            bottom / height,
+            (width - left - right) / width,
+            (height - bottom - top) / height,
+        )
+    )
 
 
 def bare(axes: Axes, style: Style) -> None:
@@ -156,7 +171,11 @@ def title_axes(axes: Axes, style: Style, x: str, y: str = "") -> None:
     for across, up, offset, text, align, side in places:
         if text:
             where = offset_copy(
-                axes.transAxes, axes.figure, 0.0, offset, units="points"
+                axes.transAxes,
+                axes.figure,  # type: ignore[arg-type]
+                0.0,
+                offset,
+                units="points",
             )
             style.write(
                 axes,

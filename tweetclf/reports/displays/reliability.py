@@ -249,7 +249,7 @@ class ReliabilityDisplay:
             Itself.
         """
         style = style or Style()
-        ax = axes_for(ax, 4.6, 4.6)
+        ax = axes_for(ax, 4.65, 4.85)
         bare(ax, style)
         ax.set_xlim(-0.02, 1.02)
         ax.set_ylim(-0.02, 1.02)
@@ -326,8 +326,9 @@ def _codes(y_true: Any, labels: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _check(proba: NDArray[np.float64], codes: NDArray[np.int64], n: int) -> None:
-    expected = [(len(codes),)] if n == 2 else []
-    expected.append((len(codes), n))
+    expected: list[tuple[int, ...]] = [(len(codes), n)]
+    if n == 2:
+        expected.insert(0, (len(codes),))
     if proba.shape not in expected or not len(codes):
         raise ValueError(
             f"ReliabilityDisplay: y_proba has shape {proba.shape}; for {len(codes)} "
