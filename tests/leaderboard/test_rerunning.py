@@ -49,7 +49,7 @@ def _altered(record: RunRecord, **spec: Any) -> RunRecord:
     [
         ({}, False),
         ({"refit_on_dev": True, "grid": True}, False),
-        ({"evaluation": "cv", "n_folds": 3, "grid": True}, False),
+        ({"evaluation": "cv", "n_folds": 2, "grid": True}, False),
         ({}, True),
     ],
 )

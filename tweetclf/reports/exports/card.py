@@ -365,8 +365,8 @@ def _use(exported: Exported, model: ModelInfo | None) -> list[Block]:
     blocks += [
         Paragraph(
             spans(
-                f"{plural(len(keys), 'run record')}; each can be made again, and every "
-                "number compared:"
+                f"{plural(len(keys), 'run')} can be made again, and every number "
+                "compared, where the data and the store are at hand:"
             )
         ),
         Code("\n".join(f"tweetclf rerun {key}" for key in keys)),

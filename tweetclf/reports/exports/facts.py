@@ -140,7 +140,18 @@ def _build(system: System, spec: RunSpec) -> Any:
 
 
 def all_exported(leaderboard: Leaderboard) -> Iterator[Exported]:
-    """Yield what can be exported: systems with a score, task by task."""
+    """Yield what can be exported: systems with a score, task by task.
+
+    Parameters
+    ----------
+    leaderboard : Leaderboard
+        Ranked runs.
+
+    Yields
+    ------
+    Exported
+        One system on one task.
+    """
     for board in leaderboard.boards:
         for entry in board.entries:
             if finite(entry.score) is not None:
