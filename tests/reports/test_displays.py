@@ -31,8 +31,10 @@ from tweetclf.reports.displays import (
 )
 from tweetclf.reports.displays._costs import time_ticks
 from tweetclf.reports.displays._style import LINES, MARKERS, PALETTE, Style, series
+from tweetclf.reports.forests import forest_figure
 from tweetclf.reports.formatting import format_seconds
 from tweetclf.reports.ranks import rank_blocks
+from tweetclf.reports.wording import metric_words
 from tweetclf.tasks import get_metric
 
 SYSTEMS = ("svm", "nbsvm", "lr", "majority")
@@ -437,6 +439,30 @@ def test_comparisons_without_a_reference_are_named_in_full() -> None:
         ForestDisplay.from_comparisons(pairs, reference="svm")
     with pytest.raises(ValueError, match="no comparisons"):
         ForestDisplay.from_comparisons([])
+
+
+def test_the_figure_of_a_report_holds_the_same_rows() -> None:
+    gold, found = predictions()
+    metric = get_metric("macro_f1", labels=("no", "yes"))
+    comparisons = compare_pairs(
+        metric,
+        gold,
+        {**found, "<b>$x$": found["lr"]},
+        reference="svm",
+        n_resamples=300,
+        rng=np.random.default_rng(0),
+    )
+    words = metric_words(metric.signature())
+    figure = forest_figure(comparisons, words, "irony", "task--forest")
+    assert figure is not None
+    values = [cell.value for cell in figure.data.column("difference")]
+    assert values == [-c.difference for c in comparisons]
+    apart = [cell.value for cell in figure.data.column("apart")]
+    assert apart == [c.p_adjusted < 0.05 for c in comparisons]
+    assert "&lt;b&gt;$x$" in figure.svg
+    assert "<b>" not in figure.svg
+    undefined = replace(comparisons[0], scores=(np.nan, 0.5))
+    assert forest_figure([undefined], words, "irony", "x") is None
 
 
 def test_words_stand_beside_the_rows_and_not_on_them() -> None:

@@ -133,6 +133,16 @@ class ForestDisplay:
         ValueError
             If there is nothing to draw, or a comparison is without the reference.
         """
+        return cls._of(comparisons, reference, score_label).plot(ax)
+
+    @classmethod
+    def _of(
+        cls,
+        comparisons: Sequence[Comparison],
+        reference: str | None,
+        score_label: str | None,
+    ) -> ForestDisplay:
+        """Return the display of comparisons, not drawn yet."""
         from tweetclf.leaderboard.statistics import ALPHA
 
         if not comparisons:
@@ -155,7 +165,7 @@ class ForestDisplay:
             margin=first.margin,
             label=f"difference in {score_label or first.metric}{of}, "
             f"{100 * first.level:g} % interval ({better})",
-        ).plot(ax)
+        )
 
     @classmethod
     def from_predictions(
