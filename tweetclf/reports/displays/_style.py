@@ -34,6 +34,7 @@ __all__ = [
     "page_style",
     "series",
     "text_width",
+    "title_axes",
     "width_in_points",
 ]
 
@@ -134,13 +135,35 @@ def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
 
 
 def bare(axes: Axes, style: Style) -> None:
-    """Take off the frame and tone down ticks and labels."""
+    """Take off the frame and tone down the ticks."""
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0, colors=style.muted, labelsize=style.size - 0.5)
-    axes.xaxis.label.set(color=style.muted, size=style.size)
-    axes.yaxis.label.set(color=style.muted, size=style.size)
     axes.set_axisbelow(True)
+
+
+def title_axes(axes: Axes, style: Style, x: str, y: str = "") -> None:
+    """Write what the axes show: `x` below them, `y` above their left end."""
+    from matplotlib.transforms import offset_copy
+
+    places = [(0.5, 0.0, -26.0, x, "center", "top"), (0.0, 1.0, 8.0, y, "left", "bottom")]
+    for across, up, offset, text, align, side in places:
+        if text:
+            where = offset_copy(
+                axes.transAxes, axes.figure, 0.0, offset, units="points"
+            )
+            style.write(
+                axes,
+                across,
+                up,
+                text,
+                width=80,
+                transform=where,
+                ha=align,
+                va=side,
+                color=style.muted,
+                fontsize=style.size - 0.5,
+            )
 
 
 def width_in_points(axes: Axes) -> float:

@@ -71,7 +71,7 @@ class CriticalDifferenceDisplay:
     ...     scores, ["nbsvm", "svm", "lr", "majority"], ax=Figure().subplots()
     ... )
     >>> display.bars
-    (('nbsvm', 'svm', 'lr'), ('svm', 'lr', 'majority'))
+    (('nbsvm', 'svm'), ('svm', 'lr'), ('lr', 'majority'))
     """
 
     ax_: Axes
