@@ -57,6 +57,8 @@ class BudgetComparison:
         Lowest and highest possible score: ends of a band that are known without trials.
     kinds : tuple of str
         How each curve was made, see `BudgetCurve`.
+    bands : tuple of str
+        How each band was made, see `BudgetCurve`.
     statistic : {"mean", "median"}
         What of the best score was compared.
     greater_is_better : bool
@@ -73,6 +75,7 @@ class BudgetComparison:
     level: float | None
     bounds: tuple[float, float]
     kinds: tuple[str, ...]
+    bands: tuple[str, ...]
     statistic: str
     greater_is_better: bool
 
@@ -175,12 +178,14 @@ def _order(found: BudgetComparison) -> str:
     if found.level is None:
         return f"{best} is ahead"
     percent = f"{100 * found.level:g} %"
-    if found.separated:
-        return f"{best} is ahead whichever settings are drawn ({percent} bands)"
-    return (
-        f"the {percent} bands overlap, so that other draws of settings may turn the "
-        "order"
-    )
+    if not found.separated:
+        return (
+            f"the {percent} bands overlap, so that other draws of settings may turn "
+            "the order"
+        )
+    if "bootstrap" in found.bands:
+        return f"{best} is ahead, and the {percent} bootstrap bands do not overlap"
+    return f"{best} is ahead whichever settings are drawn ({percent} bands)"
 
 
 def _leads(found: BudgetComparison) -> str:
@@ -303,6 +308,7 @@ svm is ahead. nbsvm is ahead up to 2 trials and svm is ahead from 3 trials on.
         level=level if banded else None,
         bounds=bounds,
         kinds=tuple(curve.kind for curve in ranked),
+        bands=tuple(curve.band for curve in ranked),
         statistic=expected[0].statistic,
         greater_is_better=first.greater_is_better,
     )

@@ -155,8 +155,15 @@ class SweepHeatmapDisplay:
         ValueError
             If no parameter was varied, or one that was not is asked for.
         """
-        made = cls._compute(params, scores, x, y, scales or {}, greater_is_better)
-        made.label = label
+        made = cls.compute(
+            params,
+            scores,
+            x=x,
+            y=y,
+            scales=scales,
+            greater_is_better=greater_is_better,
+            label=label,
+        )
         return made.plot(ax)
 
     @classmethod
@@ -200,22 +207,36 @@ class SweepHeatmapDisplay:
         )
 
     @classmethod
-    def _compute(
+    def compute(
         cls,
         params: Sequence[Mapping[str, Any]],
         scores: ArrayLike,
-        x: str | None,
-        y: str | None,
-        declared: Mapping[str, str],
-        greater_is_better: bool,
+        *,
+        x: str | None = None,
+        y: str | None = None,
+        scales: Mapping[str, str] | None = None,
+        greater_is_better: bool = True,
+        label: str = "best score",
     ) -> SweepHeatmapDisplay:
+        """Find the best score in each cell, and draw nothing.
+
+        Parameters
+        ----------
+        params, scores, x, y, scales, greater_is_better, label
+            As in `from_trials`.
+
+        Returns
+        -------
+        SweepHeatmapDisplay
+            The display.
+        """
         values = checked(params, scores, "SweepHeatmapDisplay")
-        scales = varied(params, declared)
-        x, y = _axes_of(params, values, scales, x, y)
-        columns, x_values = _cells_of(params, scales, x)
+        found = varied(params, scales or {})
+        x, y = _axes_of(params, values, found, x, y)
+        columns, x_values = _cells_of(params, found, x)
         rows, y_values = np.zeros(len(params), dtype=np.int64), [""]
         if y:
-            rows, y_values = _cells_of(params, scales, y)
+            rows, y_values = _cells_of(params, found, y)
         shape = len(y_values), len(x_values)
         counts = np.zeros(shape, dtype=np.int64)
         np.add.at(counts, (rows, columns), 1)
@@ -230,6 +251,7 @@ class SweepHeatmapDisplay:
             x_values=x_values,
             y_values=y_values,
             greater_is_better=greater_is_better,
+            label=label,
         )
 
     def plot(

@@ -176,6 +176,14 @@ class ParallelCoordinatesDisplay:
             ax=ax,
         )
 
+    def choose(self) -> list[str]:
+        """Return the parameters to show: those with several values, in their order."""
+        scores = checked(self.params, self.scores, "ParallelCoordinatesDisplay")
+        scales = varied(self.params, self.scales or {})
+        shares = influence(self.params, scores, scales)
+        kept = sorted(shares, key=lambda name: -shares[name])[:MOST_AXES]
+        return [name for name in scales if name in kept]
+
     def plot(
         self, ax: Axes | None = None, *, style: Style | None = None
     ) -> ParallelCoordinatesDisplay:
@@ -196,9 +204,7 @@ class ParallelCoordinatesDisplay:
         style = style or Style()
         scores = checked(self.params, self.scores, "ParallelCoordinatesDisplay")
         scales = varied(self.params, self.scales or {})
-        shares = influence(self.params, scores, scales)
-        kept = sorted(shares, key=lambda name: -shares[name])[:MOST_AXES]
-        self.names_ = [name for name in scales if name in kept]
+        self.names_ = self.choose()
         n_axes = len(self.names_) + 1
         ax = axes_for(ax, max(4.0, 1.35 * n_axes + 0.6), 4.0)
         bare(ax, style)
