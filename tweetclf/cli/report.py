@@ -76,6 +76,7 @@ def _report_sweeps(args: argparse.Namespace) -> int:
     """Write the report of sweeps and print what it says of budgets."""
     import json
     import sys
+    from dataclasses import replace
 
     for option in ("task", "system", "published", "no_published", "resamples"):
         if getattr(args, option):
@@ -93,7 +94,12 @@ def _report_sweeps(args: argparse.Namespace) -> int:
     if args.json:
         print_json(json.loads(render(report, "json")))
         return 0
-    sys.stdout.write(render_text(report))
+    # Tables that are folded in the page are too long for a terminal.
+    sections = tuple(
+        replace(s, blocks=tuple(b for b in s.blocks if not getattr(b, "folded", False)))
+        for s in report.sections
+    )
+    sys.stdout.write(render_text(replace(report, sections=sections)))
     for path in paths:
         print(path)
     return 0
