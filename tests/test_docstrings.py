@@ -21,6 +21,8 @@ PACKAGES = (
     "tweetclf.persistence",
     "tweetclf.preprocessing",
     "tweetclf.reports",
+    "tweetclf.reports.displays",
+    "tweetclf.reports.exports",
     "tweetclf.tasks",
     "tweetclf.tasks.published",
     "tweetclf.testing",

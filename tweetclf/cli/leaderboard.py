@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard import Definition, LeaderboardRun, RunRecord, RunStore
     from tweetclf.tasks import Task
 
-__all__ = ["add_arguments", "add_report_arguments", "run"]
+__all__ = ["add_arguments", "add_report_arguments", "resample_count", "run"]
 
 
 BACKENDS = ("loky", "multiprocessing", "threading", "sequential", "dask")
@@ -50,7 +50,8 @@ def _folds(text: str) -> int:
     return _integer(text, 2)
 
 
-def _resamples(text: str) -> int:
+def resample_count(text: str) -> int:
+    """Parse a number of bootstrap resamples."""
     from tweetclf.leaderboard.definitions import MIN_RESAMPLES
 
     return _integer(text, MIN_RESAMPLES)
@@ -85,7 +86,7 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="title of the report")
     parser.add_argument(
         "--resamples",
-        type=_resamples,
+        type=resample_count,
         metavar="N",
         help="bootstrap resamples behind the intervals, at least 100 (2000)",
     )
