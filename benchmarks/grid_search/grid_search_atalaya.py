@@ -1,8 +1,8 @@
 """``GridSearchCV`` over a whole Atalaya pipeline: preprocessing, n-grams and learner.
 
-Every option of every step is a parameter of the pipeline, so that one grid chooses them
-together, inside the folds. ``FoldCache`` remembers the features of each fold; without it
-the scores are the same, and every cell computes its features anew.
+Every option of every step is a parameter of the pipeline, so that one grid chooses
+them together, inside the folds. ``FoldCache`` remembers the features of each fold;
+without it the scores are the same, and every cell computes its features anew.
 
     python grid_search_atalaya.py
     python grid_search_atalaya.py --task hateval-es --jobs 2 --figure grid.png

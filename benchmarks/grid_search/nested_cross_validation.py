@@ -1,8 +1,8 @@
 """Nested cross-validation: the score of a system together with the way it is tuned.
 
-The best score of a grid is flattered, as the setting was chosen on the tweets that it is
-scored on. Here the inner search sees a part of the tweets only, and its choice is scored
-on the rest; the difference is what tuning had seemed to give.
+The best score of a grid is flattered, as the setting was chosen on the tweets that it
+is scored on. Here the inner search sees a part of the tweets only, and its choice is
+scored on the rest; the difference is what tuning had seemed to give.
 
     python nested_cross_validation.py
     python nested_cross_validation.py --task tweeteval-irony --jobs 2

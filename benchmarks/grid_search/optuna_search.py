@@ -1,7 +1,7 @@
 """Optuna over a space with conditions: options that exist for some learners only.
 
-``FoldCache`` serves here as it does in scikit-learn: trials that share a vectorizer share
-its features. ``tweetclf search --strategy tpe`` does this with a journal on disk.
+``FoldCache`` serves here as it does in scikit-learn: trials that share a vectorizer
+share its features. ``tweetclf search --strategy tpe`` does this with a journal on disk.
 
     python optuna_search.py
     python optuna_search.py --task tweeteval-irony --trials 100
@@ -54,9 +54,7 @@ def main() -> None:
 
     def objective(trial: optuna.Trial) -> float:
         pipeline = make_pipeline(trial, cache)
-        scores = cross_val_score(
-            pipeline, texts, labels, scoring=task.scorer, cv=folds
-        )
+        scores = cross_val_score(pipeline, texts, labels, scoring=task.scorer, cv=folds)
         return float(scores.mean())
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,9 +1,9 @@
 """Resampling inside the folds, as a step of imbalanced-learn's pipeline.
 
 Over-sampling before the folds are made puts copies of a tweet on both sides of the
-split: the scores look splendid and mean nothing. As a step of the pipeline it is done on
-the training part of each fold alone, and the grid may choose whether it helps. The last
-line shows what the mistake would have claimed.
+split: the scores look splendid and mean nothing. As a step of the pipeline it is done
+on the training part of each fold alone, and the grid may choose whether it helps. The
+last line shows what the mistake would have claimed.
 
     python resampling_inside_folds.py
     python resampling_inside_folds.py --task tweeteval-hate --jobs 2

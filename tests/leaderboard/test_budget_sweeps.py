@@ -22,9 +22,7 @@ from tweetclf.leaderboard.trials import Sweep, Trial
 F1 = "f1|average:macro|zero:0|v1"
 
 
-def make(
-    scores, *, system="svm", strategy="random", seconds=None, metric=F1, **more
-):
+def make(scores, *, system="svm", strategy="random", seconds=None, metric=F1, **more):
     seconds = [1.0] * len(scores) if seconds is None else seconds
     resources = more.pop("resources", [None] * len(scores))
     trials = tuple(
@@ -193,7 +191,10 @@ def test_many_changes_are_counted():
 
 
 def test_equal_searches_are_level():
-    sweeps = [make([0.4, 0.5], strategy="grid"), make([0.5, 0.4], system="b", strategy="grid")]
+    sweeps = [
+        make([0.4, 0.5], strategy="grid"),
+        make([0.5, 0.4], system="b", strategy="grid"),
+    ]
     found = compare_sweeps(sweeps)
     assert found.tied
     assert found.leads == (Lead(1, 2, None),)

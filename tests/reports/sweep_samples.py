@@ -39,9 +39,7 @@ def random_sweep(n=40, seed=0, system="atalaya-svm", best=0.72, **more):
             )
         )
     given = {"scales": {"svm__C": "log"}, "n_folds": 5, "version": "1"} | more
-    return Sweep(
-        "toy-task", system, "wide", "random", F1, "cv", tuple(trials), **given
-    )
+    return Sweep("toy-task", system, "wide", "random", F1, "cv", tuple(trials), **given)
 
 
 def grid_sweep(system="nbsvm", strategy="grid", n_folds=5, evaluation="cv"):
@@ -54,7 +52,9 @@ def grid_sweep(system="nbsvm", strategy="grid", n_folds=5, evaluation="cv"):
             "complete",
             fit_seconds=0.5,
         )
-        for number, (C, b) in enumerate((C, b) for C in (0.1, 1.0, 10.0) for b in (0, 1))
+        for number, (C, b) in enumerate(
+            (C, b) for C in (0.1, 1.0, 10.0) for b in (0, 1)
+        )
     )
     return Sweep(
         "toy-task", system, "g", strategy, F1, evaluation, trials, n_folds=n_folds

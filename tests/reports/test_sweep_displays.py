@@ -185,9 +185,7 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match="2 trials, 0 of them with a score"):
         SweepHeatmapDisplay.from_trials([{"a": 1}, {"a": 2}], [math.nan] * 2)
     with pytest.raises(ValueError, match="both 'a'"):
-        SweepHeatmapDisplay.from_trials(
-            [{"a": 1}, {"a": 2}], [0.1, 0.2], x="a", y="a"
-        )
+        SweepHeatmapDisplay.from_trials([{"a": 1}, {"a": 2}], [0.1, 0.2], x="a", y="a")
 
 
 # Parallel plots

@@ -140,7 +140,9 @@ def test_a_sweep_of_failures_is_reported():
         replace(t, score=None, state="failed", error="no memory") for t in sweep.trials
     )
     report = make_sweep_report([replace(sweep, trials=trials), grid_sweep()])
-    assert any("None of 3 trials of atalaya-svm has a score" in s for s in said_in(report))
+    assert any(
+        "None of 3 trials of atalaya-svm has a score" in s for s in said_in(report)
+    )
     assert "no memory" in render(report, "html")
 
 
@@ -172,7 +174,7 @@ def test_files_are_written(tmp_path):
 
 def test_the_command_reports_sweeps(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    random_sweep().save("a.json")
+    random_sweep(12).save("a.json")
     grid_sweep().save("b.json")
     options = ["report", "--sweep", "a.json", "--sweep", "b.json", "--output", "out"]
     assert main(options) == 0
@@ -187,7 +189,8 @@ def test_the_command_reports_sweeps(tmp_path, capsys, monkeypatch):
 def test_the_command_refuses_what_does_not_fit(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     grid_sweep().save("b.json")
-    assert main(["report", "--sweep", "b.json", "--task", "x"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["report", "--sweep", "b.json", "--task", "x"])
     assert "--task is about stored runs" in capsys.readouterr().err
     assert main(["report", "--sweep", "absent.json"]) != 0
     assert "absent.json" in capsys.readouterr().err

@@ -267,7 +267,9 @@ def parallel_figure(sweep: Sweep, words: MetricWords, key: str) -> Figure | None
 def _trial_data(sweep: Sweep, names: Sequence[str], key: str) -> Table:
     rows = []
     for trial in sweep.trials:
-        texts = [value_text(trial.params[n]) if n in trial.params else "" for n in names]
+        texts = [
+            value_text(trial.params[n]) if n in trial.params else "" for n in names
+        ]
         score = math.nan if trial.score is None else trial.score
         rows.append(
             Row(

@@ -42,7 +42,9 @@ def setting_text(trial: Trial, names: Sequence[str]) -> str:
     """Write a setting in a line."""
     short = short_names(names)
     return ", ".join(
-        f"{short[n]} = {value_text(trial.params[n])}" for n in names if n in trial.params
+        f"{short[n]} = {value_text(trial.params[n])}"
+        for n in names
+        if n in trial.params
     )
 
 

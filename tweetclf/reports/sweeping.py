@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tweetclf.leaderboard.budget import compare_sweeps, sweep_curve
+from tweetclf.leaderboard.budget.bands import is_open
 from tweetclf.leaderboard.budget.sweeps import metric_bounds, names_of
 from tweetclf.leaderboard.trials import Sweep
 from tweetclf.reports.formatting import (
@@ -94,10 +95,9 @@ def _cost(sweep: Sweep) -> str:
         "tpe": "Bayesian search (TPE)",
     }
     n_failed = sum(is_scoreless(t) for t in sweep.trials)
-    known = [t.fit_seconds for t in sweep.trials if math.isfinite(t.fit_seconds)]
     how = strategies.get(sweep.strategy, sweep.strategy)
     said = f"Search space {sweep.space}; {how}; {plural(len(sweep.seeds), 'seed')}. "
-    said += f"All fits took {format_seconds(sum(known))}. "
+    said += f"All fits took {format_seconds(_seconds(sweep))}. "
     return said + (
         f"{plural(n_failed, 'trial')} failed." if n_failed else "No trial failed."
     )
@@ -114,7 +114,7 @@ def _expectation(sweep: Sweep, words: MetricWords) -> str:
         value, low, _ = curve.at(k)
         least = metric_bounds(sweep.metric)[0 if sweep.greater_is_better else 1]
         band = ""
-        if sweep.greater_is_better and curve.band and low > least:
+        if sweep.greater_is_better and curve.band and not is_open(low, least):
             band = f" (at least {format_score(low)})"
         told.append(f"{format_score(value)} from {plural(k, 'trial')}{band}")
     how = (
@@ -148,18 +148,19 @@ def _sweep_section(sweep: Sweep, title: str, key: str, alone: bool) -> Section:
     failed = failed_table(f"{key}-failed", sweep)
     if failed is not None:
         blocks.append(failed)
-    whole = trial_table(
-        f"{key}-trials", "All trials", sweep, sweep.trials, folded=True
-    )
+    whole = trial_table(f"{key}-trials", "All trials", sweep, sweep.trials, folded=True)
     blocks.append(whole)
     return Section(key, title, tuple(blocks))
 
 
+def _seconds(sweep: Sweep) -> float:
+    """Return the time of all fits, as far as it is known."""
+    known = (t.fit_seconds for t in sweep.trials if math.isfinite(t.fit_seconds))
+    return math.fsum(known)
+
+
 def _timed(sweeps: Sequence[Sweep]) -> bool:
-    return all(
-        any(t.fit_seconds > 0 and math.isfinite(t.fit_seconds) for t in sweep.trials)
-        for sweep in sweeps
-    )
+    return all(_seconds(sweep) > 0 for sweep in sweeps)
 
 
 def _curve_figures(
@@ -190,7 +191,7 @@ def _comparison_section(sweeps: Sequence[Sweep], key: str, title: str) -> Sectio
     said = found.verdict(words.short, _where(sweeps[0]))
     blocks: list[Block] = [Paragraph(spans(said), lead=True)]
     if _timed(sweeps):
-        shared = min(sum(t.fit_seconds for t in sweep.trials) for sweep in sweeps)
+        shared = min(map(_seconds, sweeps))
         try:
             timed = compare_sweeps(sweeps, seconds=shared)
             said = timed.verdict(words.short, _where(sweeps[0]))

@@ -1,4 +1,4 @@
-"""Searches under equal budgets: what a number of trials, or seconds, is expected to give.
+"""Searches at equal budgets: what so many trials, or seconds, are expected to give.
 
 Pure functions: arrays of scores and seconds in, arrays or small results out; and thin
 adapters for sweeps.

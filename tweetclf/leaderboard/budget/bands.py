@@ -6,6 +6,7 @@ trials, whose distribution function is its k-th power.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,14 @@ from scipy.stats import kstwo
 
 from tweetclf.leaderboard.budget.estimates import budgets_of, trial_scores
 
-__all__ = ["BANDS", "band_of_best", "best_of_steps", "cdf_band", "crossing_free"]
+__all__ = [
+    "BANDS",
+    "band_of_best",
+    "best_of_steps",
+    "cdf_band",
+    "crossing_free",
+    "is_open",
+]
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +35,19 @@ STATISTICS = ("mean", "median")
 """What of the best score a curve shows."""
 
 _LARGEST = 20_000
+
+
+def is_open(end: float, bound: float) -> bool:
+    """Tell whether an end of a band is that of the possible scores, to three decimals.
+
+    Parameters
+    ----------
+    end : float
+        End of a band.
+    bound : float
+        Lowest or highest possible score.
+    """
+    return not math.isfinite(end) or abs(end - bound) < 5e-4
 
 
 def crossing_free(lower: Floats, upper: Floats) -> float:
@@ -79,6 +100,11 @@ def crossing_free(lower: Floats, upper: Floats) -> float:
 
 
 @lru_cache(maxsize=256)
+def _ks_width(n_trials: int, level: float) -> float:
+    return float(kstwo(n_trials).ppf(level))
+
+
+@lru_cache(maxsize=256)
 def _ld_ends(n_trials: int, level: float) -> tuple[float, ...]:
     """Return the lower ends of equal-tailed intervals that hold all at once."""
     ranks = np.arange(1, n_trials + 1, dtype=np.float64)
@@ -98,7 +124,9 @@ def _ld_ends(n_trials: int, level: float) -> tuple[float, ...]:
     return tuple(lower(brentq(surplus, widest, narrowest, xtol=1e-6)).tolist())
 
 
-def cdf_band(n_trials: int, level: float = 0.95, kind: str = "ld") -> tuple[Floats, Floats]:
+def cdf_band(
+    n_trials: int, level: float = 0.95, kind: str = "ld"
+) -> tuple[Floats, Floats]:
     """Return a simultaneous band of the distribution function of trials' scores.
 
     Parameters
@@ -144,7 +172,7 @@ def cdf_band(n_trials: int, level: float = 0.95, kind: str = "ld") -> tuple[Floa
         )
     if kind == "ks":
         share = np.arange(n_trials + 1) / n_trials
-        width = float(kstwo(n_trials).ppf(level))
+        width = _ks_width(n_trials, float(level))
         return np.maximum(share - width, 0.0), np.minimum(share + width, 1.0)
     ends = np.array(_ld_ends(n_trials, float(level)))
     return np.concatenate([[0.0], ends]), np.concatenate([1.0 - ends[::-1], [1.0]])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tweetclf.leaderboard.budget.bands import is_open
 from tweetclf.leaderboard.budget.curves import BudgetCurve
 
 __all__ = ["BudgetComparison", "Lead", "compare_budgets"]
@@ -138,10 +139,7 @@ def _value(found: BudgetComparison, place: int, measure: str) -> str:
     low, high = found.low[place], found.high[place]
     if math.isnan(low):
         return text
-    known = [
-        end > found.bounds[0] if side == "low" else end < found.bounds[1]
-        for side, end in (("low", low), ("high", high))
-    ]
+    known = [not is_open(low, found.bounds[0]), not is_open(high, found.bounds[1])]
     if all(known):
         return f"{text} [{_score(low)}, {_score(high)}]"
     if known[0]:

@@ -20,6 +20,7 @@ from tweetclf.leaderboard.budget.estimates import (
     expected_best,
     expected_best_in_time,
     in_orders,
+    shuffled,
     times_of,
     trial_scores,
     weights_of_best,
@@ -314,7 +315,7 @@ def _bootstrap_in_time(
     resampled = np.empty((n_resamples, len(budgets)))
     for row in resampled:
         drawn = rng.integers(n, size=n)
-        orders = [rng.permutation(n) for _ in range(_ORDERS)]
+        orders = shuffled(n, _ORDERS, rng)
         row[:] = in_orders(values[drawn], times[drawn], budgets, orders)
     # A budget that a resample cannot be sure of has no interval.
     low, high = _ends(resampled, level)

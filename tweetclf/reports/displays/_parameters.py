@@ -100,7 +100,7 @@ class Scale:
         return self._at(self.numbers[0]), self._at(self.numbers[-1])
 
     def _between(self, n: int) -> list[float]:
-        """Return so many numbers from the lowest to the highest, evenly on the scale."""
+        """Return so many numbers, evenly spread over the scale."""
         found = np.linspace(*self._ends(), n).tolist()
         return [10**x for x in found] if self.kind == "log" else found
 
@@ -193,7 +193,9 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
             (
                 end
                 for end in ends
-                if not any(other == end or other.endswith(f"__{end}") for other in others)
+                if not any(
+                    other == end or other.endswith(f"__{end}") for other in others
+                )
             ),
             name,
         )
@@ -201,7 +203,9 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def influence(
-    params: Sequence[Mapping[str, Any]], scores: NDArray[np.float64], scales: Mapping[str, Scale]
+    params: Sequence[Mapping[str, Any]],
+    scores: NDArray[np.float64],
+    scales: Mapping[str, Scale],
 ) -> dict[str, float]:
     """Return for each parameter the share of the scores' variance between its values.
 

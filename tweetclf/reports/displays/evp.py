@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tweetclf.leaderboard.budget.bands import is_open
 from tweetclf.reports.displays._style import (
     Style,
     axes_for,
@@ -198,9 +199,7 @@ class ExpectedPerformanceDisplay:
         ]
         words = metric_words(sweeps[0].metric, sweeps[0].greater_is_better)
         label = f"best {words.short} so far ({words.direction})"
-        return cls(
-            curves, label=label, bounds=metric_bounds(sweeps[0].metric)
-        ).plot(ax)
+        return cls(curves, label=label, bounds=metric_bounds(sweeps[0].metric)).plot(ax)
 
     def plot(
         self, ax: Axes | None = None, *, style: Style | None = None
@@ -250,7 +249,12 @@ class ExpectedPerformanceDisplay:
         return max(curve.budgets[-1] for curve in self.curves)
 
     def _scales(self, ax: Axes, unit: str) -> None:
-        from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+        from matplotlib.ticker import (
+            FixedLocator,
+            LogLocator,
+            NullFormatter,
+            NullLocator,
+        )
 
         from tweetclf.reports.axes import locator
         from tweetclf.reports.displays.pareto import time_ticks
@@ -289,9 +293,11 @@ class ExpectedPerformanceDisplay:
     def _heights(self) -> tuple[float, float]:
         """Return the ends of the axis of scores: bands must not squeeze the curves."""
         values = np.concatenate([curve.values for curve in self.curves])
-        ends = np.concatenate([c.low for c in self.curves] + [c.high for c in self.curves])
+        ends = np.concatenate(
+            [c.low for c in self.curves] + [c.high for c in self.curves]
+        )
         values = values[~np.isnan(values)]
-        ends = ends[np.isfinite(ends) & (ends > self.bounds[0]) & (ends < self.bounds[1])]
+        ends = ends[[not any(is_open(e, b) for b in self.bounds) for e in ends]]
         low, high = float(values.min()), float(values.max())
         air = (high - low) or abs(high) * 0.05 or 0.05
         bottom = max(float(ends.min(initial=low)), low - 0.6 * air)
@@ -325,7 +331,7 @@ class ExpectedPerformanceDisplay:
         bottom, top = ax.get_ylim()
         for ends, bound in ((curve.low, self.bounds[0]), (curve.high, self.bounds[1])):
             edge = np.array(ends)
-            edge = np.where(np.isfinite(edge) & (edge != bound), edge, np.nan)
+            edge = np.where([is_open(e, bound) for e in ends], np.nan, edge)
             ax.plot(
                 budgets,
                 edge,

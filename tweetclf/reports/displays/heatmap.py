@@ -300,7 +300,9 @@ class SweepHeatmapDisplay:
         low, middle = np.percentile(known, [25, 50])
         floor = max(float(known.min()), float(low - 3 * (middle - low)))
         top = float(known.max())
-        return min(max((score - floor) / (top - floor), 0.0), 1.0) if top > floor else 1.0
+        return (
+            min(max((score - floor) / (top - floor), 0.0), 1.0) if top > floor else 1.0
+        )
 
     def _cell(
         self, ax: Axes, style: Style, row: int, column: int, size: float, is_best: bool

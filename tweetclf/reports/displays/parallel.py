@@ -264,7 +264,12 @@ class ParallelCoordinatesDisplay:
             up = np.append(heights[trial], -0.12 if failed else shares[trial])
             how: dict[str, Any] = {"color": style.muted, "lw": 1, "alpha": faint}
             if failed:
-                how = {"color": style.second, "lw": 1.2, "ls": (0, (4, 3)), "alpha": 0.8}
+                how = {
+                    "color": style.second,
+                    "lw": 1.2,
+                    "ls": (0, (4, 3)),
+                    "alpha": 0.8,
+                }
             elif trial in best:
                 how = {"color": style.accent, "lw": 1.6, "marker": "o", "ms": 4.5}
                 if trial == order[-1]:
@@ -277,7 +282,9 @@ class ParallelCoordinatesDisplay:
         from matplotlib.transforms import offset_copy
 
         right = align == "left"
-        where = offset_copy(ax.transData, ax.figure, 6 if right else -6, 0, units="points")
+        where = offset_copy(
+            ax.transData, ax.figure, 6 if right else -6, 0, units="points"
+        )
         halo = {"facecolor": style.paper, "alpha": 0.75, "linewidth": 0, "pad": 0.6}
         style.write(
             ax,
