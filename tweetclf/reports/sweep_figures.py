@@ -107,8 +107,8 @@ def _reading(curves: Sequence[BudgetCurve]) -> list[str]:
         else:
             said.append(
                 f"Bands: {level} for the whole curve, whatever the scores' "
-                "distribution; a band without an upper edge has none that these trials "
-                "could set."
+                "distribution. Where an edge is missing, these trials say less of the "
+                "curve than the range of possible scores does."
             )
     return said
 

@@ -94,7 +94,7 @@ def _columns(
         "descending" if sweep.greater_is_better else "ascending"
     )
     columns = [
-        Column("trial", "Trial", "right", "count"),
+        Column("trial", "Trial", "left", "count"),
         Column("score", "Score", "right", "score", first),
     ]
     if ranges:
@@ -160,7 +160,7 @@ def failed_table(key: str, sweep: Sweep) -> Table | None:
         for trial in failed
     )
     columns = (
-        Column("trial", "Trial", "right", "count"),
+        Column("trial", "Trial", "left", "count"),
         Column("setting", "Setting"),
         Column("error", "Error"),
     )

@@ -42,7 +42,7 @@ from tweetclf.reports.sweep_tables import (
     trial_table,
     varied_and_fixed,
 )
-from tweetclf.reports.wording import MetricWords, metric_words
+from tweetclf.reports.wording import MetricWords, join, metric_words
 
 __all__ = ["make_sweep_report", "write_sweep_report"]
 
@@ -112,19 +112,19 @@ def _expectation(sweep: Sweep, words: MetricWords) -> str:
     told = []
     for k in [*few, curve.n_trials]:
         value, low, _ = curve.at(k)
-        least = metric_bounds(sweep.metric)[0 if sweep.greater_is_better else 1]
+        least = metric_bounds(sweep.metric)[0]
         band = ""
-        if sweep.greater_is_better and curve.band and not is_open(low, least):
+        if sweep.greater_is_better and curve.band and not is_open(low, least, value):
             band = f" (at least {format_score(low)})"
-        told.append(f"{format_score(value)} from {plural(k, 'trial')}{band}")
+        told.append(f"{format_score(value)} with {plural(k, 'trial')}{band}")
     how = (
-        "From so many of these cells, drawn at random, one would expect"
+        "So many of these cells, drawn at random, would be expected to reach"
         if curve.kind == "grid"
         else "Other random searches of this space are expected to reach"
     )
     if curve.statistic == "median":
         how = "Half of all random searches of this space would reach"
-    return f"{how} {', '.join(told)} of {words.short}."
+    return f"{how}, in {words.short}, {join(told)}."
 
 
 def _sweep_section(sweep: Sweep, title: str, key: str, alone: bool) -> Section:

@@ -37,8 +37,8 @@ STATISTICS = ("mean", "median")
 _LARGEST = 20_000
 
 
-def is_open(end: float, bound: float) -> bool:
-    """Tell whether an end of a band is that of the possible scores, to three decimals.
+def is_open(end: float, bound: float, value: float) -> bool:
+    """Tell whether an end of a band says less of the value than of possible scores.
 
     Parameters
     ----------
@@ -46,8 +46,10 @@ def is_open(end: float, bound: float) -> bool:
         End of a band.
     bound : float
         Lowest or highest possible score.
+    value : float
+        What the band is about.
     """
-    return not math.isfinite(end) or abs(end - bound) < 5e-4
+    return not math.isfinite(end) or abs(end - bound) <= abs(end - value)
 
 
 def crossing_free(lower: Floats, upper: Floats) -> float:

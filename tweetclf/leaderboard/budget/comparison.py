@@ -134,12 +134,16 @@ def _score(value: float) -> str:
 
 
 def _value(found: BudgetComparison, place: int, measure: str) -> str:
-    """Write a score with its band; an end that trials do not set is left open."""
+    """Write a score with its band; an end near that of all scores is left open."""
     text = _score(found.values[place]) + (f" {measure}" if measure else "")
     low, high = found.low[place], found.high[place]
     if math.isnan(low):
         return text
-    known = [not is_open(low, found.bounds[0]), not is_open(high, found.bounds[1])]
+    value = found.values[place]
+    known = [
+        not is_open(end, bound, value)
+        for end, bound in zip((low, high), found.bounds, strict=True)
+    ]
     if all(known):
         return f"{text} [{_score(low)}, {_score(high)}]"
     if known[0]:

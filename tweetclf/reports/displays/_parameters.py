@@ -209,20 +209,21 @@ def influence(
 ) -> dict[str, float]:
     """Return for each parameter the share of the scores' variance between its values.
 
-    It describes these trials, and is no test: parameters with many values have larger
-    shares by chance.
+    What chance alone would give to so many values is taken off (epsilon squared).
     """
     known = ~np.isnan(scores)
-    whole = float(((scores[known] - scores[known].mean()) ** 2).sum())
+    values = scores[known]
+    whole = float(((values - values.mean()) ** 2).sum())
     shares = {}
     for name, scale in scales.items():
-        columns, texts = scale.bins([p.get(name, NOT_SET) for p in params], 8)
-        between = 0.0
-        for column in range(len(texts)):
-            group = scores[known & (columns == column)]
-            if len(group):
-                between += len(group) * float(group.mean() - scores[known].mean()) ** 2
-        shares[name] = between / whole if whole > 0 else 0.0
+        columns, _ = scale.bins([p.get(name, NOT_SET) for p in params], 8)
+        groups = [values[columns[known] == c] for c in np.unique(columns[known])]
+        within = float(sum(((g - g.mean()) ** 2).sum() for g in groups))
+        free = len(values) - len(groups)
+        shares[name] = 0.0
+        if whole > 0 and free > 0:
+            chance = (len(groups) - 1) * within / free
+            shares[name] = max(0.0, (whole - within - chance) / whole)
     return shares
 
 

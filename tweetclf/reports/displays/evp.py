@@ -293,16 +293,25 @@ class ExpectedPerformanceDisplay:
     def _heights(self) -> tuple[float, float]:
         """Return the ends of the axis of scores: bands must not squeeze the curves."""
         values = np.concatenate([curve.values for curve in self.curves])
-        ends = np.concatenate(
-            [c.low for c in self.curves] + [c.high for c in self.curves]
-        )
         values = values[~np.isnan(values)]
-        ends = ends[[not any(is_open(e, b) for b in self.bounds) for e in ends]]
         low, high = float(values.min()), float(values.max())
         air = (high - low) or abs(high) * 0.05 or 0.05
-        bottom = max(float(ends.min(initial=low)), low - 0.6 * air)
-        top = min(float(ends.max(initial=high)), high + 0.6 * air)
-        return bottom - 0.06 * air, top + 0.06 * air
+        ends = np.concatenate([[low, high], *self._edges(0), *self._edges(1)])
+        ends = ends[(ends >= low - 0.6 * air) & (ends <= high + 0.3 * air)]
+        return float(ends.min()) - 0.06 * air, float(ends.max()) + 0.06 * air
+
+    def _edges(self, side: int) -> list[np.ndarray]:
+        """Return the lower or upper ends of all bands, NaN where they say nothing."""
+        return [
+            np.array(
+                [
+                    math.nan if is_open(end, self.bounds[side], value) else end
+                    for end, value in zip(ends, curve.values, strict=True)
+                ]
+            )
+            for curve in self.curves
+            for ends in [(curve.low, curve.high)[side]]
+        ]
 
     def _draw(self, ax: Axes, style: Style, place: int, curve: BudgetCurve) -> None:
         look = series(place)
@@ -326,12 +335,12 @@ class ExpectedPerformanceDisplay:
         self.lines_.append(line)
 
     def _draw_band(self, ax: Axes, place: int, curve: BudgetCurve) -> None:
+        """Draw the edges, and shade what lies between those that say something."""
         look = series(place)
-        budgets = np.array(curve.budgets)
-        bottom, top = ax.get_ylim()
-        for ends, bound in ((curve.low, self.bounds[0]), (curve.high, self.bounds[1])):
-            edge = np.array(ends)
-            edge = np.where([is_open(e, bound) for e in ends], np.nan, edge)
+        budgets, values = np.array(curve.budgets), np.array(curve.values)
+        shaded = []
+        for side in (0, 1):
+            edge = self._edges(side)[place]
             ax.plot(
                 budgets,
                 edge,
@@ -340,14 +349,12 @@ class ExpectedPerformanceDisplay:
                 linewidth=0.9,
                 alpha=0.75,
             )
-        ax.fill_between(
-            budgets,
-            np.clip(curve.low, bottom, top),
-            np.clip(curve.high, bottom, top),
-            color=look["color"],
-            alpha=0.13,
-            linewidth=0,
-        )
+            missing = np.isnan(edge) & ~np.isnan(values)
+            if side == curve.greater_is_better and missing.any():
+                # Few trials bound the best from above, many do not: no cliff between.
+                missing[:] = True
+            shaded.append(np.where(missing, values, edge))
+        ax.fill_between(budgets, *shaded, color=look["color"], alpha=0.13, linewidth=0)
 
     def _tell(self, ax: Axes, style: Style, place: int, curve: BudgetCurve) -> None:
         """Write a line of the key: what a curve is, and of how many trials."""

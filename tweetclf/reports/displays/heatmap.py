@@ -37,7 +37,10 @@ __all__ = ["SweepHeatmapDisplay"]
 Floats = NDArray[np.float64]
 
 MOST_CELLS = 12
-"""Columns or rows of a heat map; numbers with more values are put into bins."""
+"""Columns or rows of a heat map; of words with more values there is none."""
+
+# Numbers with more values are put into bins.
+_MOST_NUMBERS = 8
 
 # Letters keep their contrast on every shade, in light and dark pages.
 _DEEPEST = 0.55
@@ -439,4 +442,4 @@ def _axes_of(
 def _cells_of(
     params: Sequence[Mapping[str, Any]], scales: Mapping[str, Scale], name: str
 ) -> tuple[NDArray[np.int64], list[str]]:
-    return scales[name].bins([p.get(name, NOT_SET) for p in params], MOST_CELLS)
+    return scales[name].bins([p.get(name, NOT_SET) for p in params], _MOST_NUMBERS)
