@@ -24,8 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Successive halving.")
     parser.add_argument("--task", default="sample-humor", help="see 'tweetclf tasks'")
     parser.add_argument("--data-dir", help="folder of the public datasets")
-    parser.add_argument("--candidates", type=int, default=12)
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--candidates", type=int, default=9)
+    parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
 

@@ -25,8 +25,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Nested cross-validation.")
     parser.add_argument("--task", default="sample-humor", help="see 'tweetclf tasks'")
     parser.add_argument("--data-dir", help="folder of the public datasets")
-    parser.add_argument("--outer", type=int, default=5, help="outer folds")
-    parser.add_argument("--inner", type=int, default=4, help="inner folds")
+    parser.add_argument("--outer", type=int, default=4, help="outer folds")
+    parser.add_argument("--inner", type=int, default=3, help="inner folds")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
 
@@ -37,7 +37,7 @@ def main() -> None:
     # well; this one computes features once a fold.
     search = CachedGridSearchCV(
         char_svm(),
-        {"tfidf__ngram_range": [(1, 3), (2, 4)], "svm__C": [0.03, 0.1, 0.3, 1.0]},
+        {"tfidf__ngram_range": [(1, 3), (2, 4)], "svm__C": [0.1, 1.0, 10.0]},
         scoring=task.scorer,
         cv=StratifiedKFold(args.inner, shuffle=True, random_state=1),
         n_jobs=args.jobs,

@@ -43,8 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Optuna over a conditional space.")
     parser.add_argument("--task", default="sample-humor", help="see 'tweetclf tasks'")
     parser.add_argument("--data-dir", help="folder of the public datasets")
-    parser.add_argument("--trials", type=int, default=15)
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--folds", type=int, default=3)
     args = parser.parse_args()
 
     task = load_task(args.task, data_dir=args.data_dir)

@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Resampling inside folds.")
     parser.add_argument("--task", default="sample-humor", help="see 'tweetclf tasks'")
     parser.add_argument("--data-dir", help="folder of the public datasets")
-    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
 
