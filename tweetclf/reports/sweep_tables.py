@@ -31,7 +31,8 @@ _COLUMNS = 7
 
 def varied_and_fixed(sweep: Sweep) -> tuple[list[str], list[str]]:
     """Return the parameters that were varied, and those that were not."""
-    varied, fixed = [], []
+    varied: list[str] = []
+    fixed: list[str] = []
     for parameter in sweep.parameters:
         found = {value_text(t.params.get(parameter, NOT_SET)) for t in sweep.trials}
         (varied if len(found) > 1 else fixed).append(parameter)

@@ -155,7 +155,7 @@ def cdf_band(
     >>> from tweetclf.leaderboard.budget import cdf_band
     >>> lower, upper = cdf_band(3, 0.9)
     >>> lower.round(3).tolist(), upper.round(3).tolist()
-    ([0.0, 0.017, 0.136, 0.369], [0.631, 0.864, 0.983, 1.0])
+    ([0.0, 0.007, 0.083, 0.269], [0.731, 0.917, 0.993, 1.0])
     """
     if kind not in BANDS:
         raise ValueError(

@@ -205,7 +205,8 @@ def _leads(found: BudgetComparison) -> str:
         if place == len(leads) - 1:
             where = f"from {_amount(found, lead.start)} on"
         elif found.unit == "trials":
-            where = f"up to {_amount(found, lead.stop)}"
+            single = lead.start == lead.stop
+            where = f"{'with' if single else 'up to'} {_amount(found, lead.stop)}"
         else:
             where = f"under {_amount(found, leads[place + 1].start)} of fitting"
         told.append(f"{lead.name} is ahead {where}")
@@ -267,7 +268,7 @@ def compare_budgets(
     ... )
     >>> print(found.verdict("macro F1", "dev"))
     With 3 trials each, svm is expected to reach 0.675 macro F1 on dev, nbsvm 0.630; \
-svm is ahead. nbsvm is ahead up to 2 trials and svm is ahead from 3 trials on.
+svm is ahead. nbsvm is ahead with 1 trial and svm is ahead from 2 trials on.
     """
     names = [curve.name for curve in curves]
     if len(curves) < 2 or len(set(names)) < len(names):

@@ -190,39 +190,30 @@ def budget_curve(
     _check(band, statistic, estimator, seconds is not None)
     values = trial_scores(scores, "budget_curve", greater_is_better)
     if seconds is None:
-        asked = budgets_of(
-            spread_budgets(len(values)) if budgets is None else budgets,
-            len(values),
-            "budget_curve",
+        ends = bounds if greater_is_better else (-bounds[1], -bounds[0])
+        asked, best, low, high = _in_trials(
+            values,
+            budgets,
+            band,
+            level=level,
+            bounds=ends,
+            statistic=statistic,
+            estimator=estimator,
+            n_resamples=n_resamples,
+            random_state=random_state,
         )
-        best = _best(values, asked, statistic, estimator)
-        if band == "bootstrap":
-            low, high = _bootstrap(
-                values, asked, statistic, estimator, level, n_resamples, random_state
-            )
-        elif band:
-            ends = bounds if greater_is_better else (-bounds[1], -bounds[0])
-            low, high = band_of_best(
-                values,
-                asked,
-                level=level,
-                kind=band,
-                bounds=ends,
-                statistic=statistic,
-            )
     else:
+        # There is no band of a time's best that holds for every distribution.
+        band = band if band == "bootstrap" else None
         times = times_of(seconds, len(values), "budget_curve")
-        if band != "bootstrap":
-            band = None
         spent = _default_times(times) if budgets is None else budgets
         asked = np.atleast_1d(np.asarray(spent, dtype=np.float64))
         best = expected_best_in_time(values, times, asked, random_state=random_state)
+        low = high = np.full(len(best), np.nan)
         if band:
             low, high = _bootstrap_in_time(
                 values, times, asked, level, n_resamples, random_state
             )
-    if not band:
-        low = high = np.full(len(best), np.nan)
     if not greater_is_better:
         best, low, high = -best, -high, -low
     return BudgetCurve(
@@ -257,6 +248,36 @@ def _check(band: str | None, statistic: str, estimator: str, in_time: bool) -> N
             "budget_curve: the 'statistic' parameter must be 'mean' for budgets in "
             f"seconds. Got {statistic!r} instead."
         )
+
+
+def _in_trials(
+    values: Floats,
+    budgets: ArrayLike | None,
+    band: str | None,
+    *,
+    level: float,
+    bounds: tuple[float, float],
+    statistic: str,
+    estimator: str,
+    n_resamples: int,
+    random_state: int,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return budgets in trials, the curve, and the ends of its band."""
+    n = len(values)
+    if budgets is None:
+        budgets = spread_budgets(n)
+    asked = budgets_of(budgets, n, "budget_curve")
+    best = _best(values, asked, statistic, estimator)
+    low = high = np.full(len(best), np.nan)
+    if band == "bootstrap":
+        low, high = _bootstrap(
+            values, asked, statistic, estimator, level, n_resamples, random_state
+        )
+    elif band:
+        low, high = band_of_best(
+            values, asked, level=level, kind=band, bounds=bounds, statistic=statistic
+        )
+    return asked.astype(np.float64), best, low, high
 
 
 def _default_times(times: Floats) -> Floats:

@@ -354,7 +354,10 @@ class ExpectedPerformanceDisplay:
                 # Few trials bound the best from above, many do not: no cliff between.
                 missing[:] = True
             shaded.append(np.where(missing, values, edge))
-        ax.fill_between(budgets, *shaded, color=look["color"], alpha=0.13, linewidth=0)
+        low, high = shaded
+        ax.fill_between(
+            budgets, low, high, color=look["color"], alpha=0.13, linewidth=0
+        )
 
     def _tell(self, ax: Axes, style: Style, place: int, curve: BudgetCurve) -> None:
         """Write a line of the key: what a curve is, and of how many trials."""
@@ -362,34 +365,30 @@ class ExpectedPerformanceDisplay:
 
         up = 32.0 + _STEP * (len(self.curves) - 1 - place)
         look = series(place)
-        for across, sign in ((0.0, "-"), (13.0, "o"), (36.0, "text")):
-            where = offset_copy(ax.transAxes, ax.figure, across, up, units="points")
-            how = {"transform": where, "clip_on": False}
-            if sign == "text":
-                style.write(
-                    ax,
-                    0.0,
-                    1.0,
-                    _said(curve),
-                    width=MOST,
-                    va="center_baseline",
-                    fontsize=style.size - 0.5,
-                    color=style.ink,
-                    **how,
-                )
-            elif sign == "o":
-                ax.plot(
-                    [0.0],
-                    [1.0],
-                    marker=look["marker"],
-                    color=look["color"],
-                    markersize=6,
-                    markerfacecolor=style.paper if place % 2 else look["color"],
-                    markeredgewidth=1.5,
-                    **how,
-                )
-            else:
-                self._sample(ax, place, up)
+        self._sample(ax, place, up)
+        figure: Any = ax.figure
+        ax.plot(
+            [0.0],
+            [1.0],
+            marker=look["marker"],
+            color=look["color"],
+            markersize=6,
+            markerfacecolor=style.paper if place % 2 else look["color"],
+            markeredgewidth=1.5,
+            transform=offset_copy(ax.transAxes, figure, 13.0, up, units="points"),
+            clip_on=False,
+        )
+        style.write(
+            ax,
+            0.0,
+            1.0,
+            _said(curve),
+            width=MOST,
+            transform=offset_copy(ax.transAxes, figure, 36.0, up, units="points"),
+            va="center_baseline",
+            fontsize=style.size - 0.5,
+            color=style.ink,
+        )
 
     def _sample(self, ax: Axes, place: int, up: float) -> None:
         """Draw a piece of a curve's line, 27 points long."""
@@ -397,15 +396,14 @@ class ExpectedPerformanceDisplay:
 
         look = series(place)
         figure: Any = ax.figure
-        scale = figure.dpi_scale_trans
-        corner = ScaledTranslation(0.0, 1.0, ax.transAxes)
+        at_corner: Any = ScaledTranslation(0.0, 1.0, ax.transAxes)  # type: ignore[arg-type]
         ax.plot(
             [0.0, 27 / 72],
             [up / 72, up / 72],
             color=look["color"],
             linestyle=look["linestyle"],
             linewidth=2,
-            transform=scale + corner,
+            transform=figure.dpi_scale_trans + at_corner,
             clip_on=False,
         )
 

@@ -353,10 +353,11 @@ class SweepHeatmapDisplay:
         """Write values and names of the parameters."""
         from matplotlib.transforms import offset_copy
 
+        figure: Any = ax.figure
         size = style.size - 0.5
         column = width_in_points(ax) / len(self.x_values)
         slanted = max(text_width(t, size, _LABEL) for t in self.x_values) > column - 4
-        below = offset_copy(ax.transData, ax.figure, 0, -6, units="points")
+        below = offset_copy(ax.transData, figure, 0, -6, units="points")
         for place, text in enumerate(self.x_values):
             style.write(
                 ax,
@@ -372,7 +373,7 @@ class SweepHeatmapDisplay:
                 fontsize=size,
                 color=style.ink,
             )
-        left = offset_copy(ax.transData, ax.figure, -6, 0, units="points")
+        left = offset_copy(ax.transData, figure, -6, 0, units="points")
         for place, text in enumerate(self.y_values):
             style.write(
                 ax,
@@ -395,7 +396,7 @@ class SweepHeatmapDisplay:
         if self.y:
             titles.append((0.0, 1.0, 0.0, 8.0, f"{self.y} (rows)", "left", "bottom"))
         for x, y, dx, dy, text, align, side in titles:
-            where = offset_copy(ax.transAxes, ax.figure, dx, dy, units="points")
+            where = offset_copy(ax.transAxes, figure, dx, dy, units="points")
             style.write(
                 ax, x, y, text, width=64, transform=where, ha=align, va=side, **how
             )

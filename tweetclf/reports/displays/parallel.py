@@ -281,10 +281,9 @@ class ParallelCoordinatesDisplay:
     ) -> None:
         from matplotlib.transforms import offset_copy
 
+        figure: Any = ax.figure
         right = align == "left"
-        where = offset_copy(
-            ax.transData, ax.figure, 6 if right else -6, 0, units="points"
-        )
+        where = offset_copy(ax.transData, figure, 6 if right else -6, 0, units="points")
         halo = {"facecolor": style.paper, "alpha": 0.75, "linewidth": 0, "pad": 0.6}
         style.write(
             ax,
@@ -305,11 +304,12 @@ class ParallelCoordinatesDisplay:
         """Draw the axes with their ticks, and their names above."""
         from matplotlib.transforms import offset_copy
 
+        figure: Any = ax.figure
         short = short_names(self.names_)
         step = width_in_points(ax) / max(len(self.names_), 1)
         size = style.size - 0.5
         room = max(8, int((step - 4) / size / 0.58))
-        above = offset_copy(ax.transData, ax.figure, 0, 12, units="points")
+        above = offset_copy(ax.transData, figure, 0, 12, units="points")
         names = [*(short[name] for name in self.names_), self.label]
         widest = max(text_width(make_safe(name), size, room * 2) for name in names)
         for at, name in enumerate(names):
