@@ -18,6 +18,7 @@ __all__ = [
     "Scale",
     "checked",
     "influence",
+    "residuals",
     "scale_of",
     "short_names",
     "trials_of",
@@ -225,6 +226,17 @@ def influence(
             chance = (len(groups) - 1) * within / free
             shares[name] = max(0.0, (whole - within - chance) / whole)
     return shares
+
+
+def residuals(
+    params: Sequence[Mapping[str, Any]], scores: Floats, scale: Scale, name: str
+) -> Floats:
+    """Return what of the scores the values of a parameter do not say."""
+    columns, _ = scale.bins([p.get(name, NOT_SET) for p in params], 8)
+    rest = scores.copy()
+    for column in np.unique(columns[~np.isnan(scores)]):
+        rest[columns == column] -= np.nanmean(scores[columns == column])
+    return rest
 
 
 def trials_of(sweep: Sweep) -> tuple[list[Mapping[str, Any]], Floats]:

@@ -14,6 +14,7 @@ from tweetclf.reports.displays._parameters import (
     Scale,
     checked,
     influence,
+    residuals,
     trials_of,
     varied,
 )
@@ -418,15 +419,22 @@ def _axes_of(
             )
     if x is not None and x == y:
         raise ValueError(f"SweepHeatmapDisplay: x and y are both {x!r}.")
-    shares = influence(params, scores, scales)
-    fitting = [
-        name
-        for name in sorted(shares, key=lambda name: -shares[name])
-        if name not in (x, y)
-        and (scales[name].kind != "category" or scales[name].n_values <= MOST_CELLS)
-    ]
     chosen = [name for name in (x, y) if name is not None]
-    chosen += fitting[: 2 - len(chosen)]
+    while len(chosen) < 2:
+        # The second is the one that says most beside the first.
+        rest = scores
+        for name in chosen:
+            rest = residuals(params, rest, scales[name], name)
+        shares = influence(params, rest, scales)
+        fitting = [
+            name
+            for name, scale in scales.items()
+            if name not in chosen
+            and (scale.kind != "category" or scale.n_values <= MOST_CELLS)
+        ]
+        if not fitting:
+            break
+        chosen.append(max(fitting, key=lambda name: shares[name]))
     if not chosen:
         raise ValueError(
             "SweepHeatmapDisplay: no parameter has two values or more that fit on an "
