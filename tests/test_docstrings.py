@@ -15,6 +15,7 @@ PACKAGES = (
     "tweetclf.exceptions",
     "tweetclf.features",
     "tweetclf.leaderboard",
+    "tweetclf.leaderboard.budget",
     "tweetclf.leaderboard.statistics",
     "tweetclf.leaderboard.submission_formats",
     "tweetclf.leaderboard.submissions",

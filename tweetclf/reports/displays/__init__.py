@@ -11,13 +11,19 @@ from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
     from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
+    from tweetclf.reports.displays.evp import ExpectedPerformanceDisplay
     from tweetclf.reports.displays.forest import ForestDisplay
+    from tweetclf.reports.displays.heatmap import SweepHeatmapDisplay
+    from tweetclf.reports.displays.parallel import ParallelCoordinatesDisplay
     from tweetclf.reports.displays.pareto import ParetoDisplay
     from tweetclf.reports.displays.reliability import ReliabilityDisplay
 
 _MODULES = {
     "critical_difference": ("CriticalDifferenceDisplay",),
+    "evp": ("ExpectedPerformanceDisplay",),
     "forest": ("ForestDisplay",),
+    "heatmap": ("SweepHeatmapDisplay",),
+    "parallel": ("ParallelCoordinatesDisplay",),
     "pareto": ("ParetoDisplay",),
     "reliability": ("ReliabilityDisplay",),
 }
@@ -33,7 +39,10 @@ __getattr__, __dir__, _names = attach(
 
 __all__ = [
     "CriticalDifferenceDisplay",
+    "ExpectedPerformanceDisplay",
     "ForestDisplay",
+    "ParallelCoordinatesDisplay",
     "ParetoDisplay",
     "ReliabilityDisplay",
+    "SweepHeatmapDisplay",
 ]
