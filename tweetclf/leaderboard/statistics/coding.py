@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from tweetclf.tasks import Metric
 
 __all__ = [
+    "CodedTweets",
     "PairOrder",
     "PairedCells",
     "cells_in_order",
+    "code_tweets",
     "coded_labels",
     "joint_columns",
     "order_pair",
@@ -76,6 +79,94 @@ class PairedCells(NamedTuple):
     def as_given(self, scores: Floats) -> Floats:
         """Return rows of the cells' two systems in the order of the caller."""
         return scores[::-1] if self.exchanged else scores
+
+
+@dataclass(frozen=True)
+class CodedTweets:
+    """Gold labels and predictions of many systems, in codes and in numbers.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    arrays : list of ndarray
+        Gold labels, then predictions of each system, as `coded_labels` returns them.
+    label_names : sequence of str
+        Labels in order of their codes; empty where nothing is coded.
+    groups : ndarray of shape (n_samples,) or None
+        Groups of the tweets.
+    numbers : ndarray of shape (1 + n_systems, n_samples, n_columns)
+        The arrays as numbers, whatever they hold; equal names have equal numbers.
+    """
+
+    metric: Metric
+    arrays: list[Array]
+    label_names: Sequence[str]
+    groups: Array | None
+    numbers: Floats
+
+    def of_systems(self, systems: Sequence[int]) -> CodedTweets:
+        """Return the same tweets with other systems, or these in another order.
+
+        Parameters
+        ----------
+        systems : sequence of int
+            Numbers of the systems, from 0.
+        """
+        index = [0, *(1 + system for system in systems)]
+        arrays = [self.arrays[i] for i in index]
+        return replace(self, arrays=arrays, numbers=self.numbers[index])
+
+    def cells(self) -> Cells:
+        """Return the cells, which do not depend on the order of the tweets."""
+        arrays, groups = self.arrays, self.groups
+        if not self.label_names:
+            # Cells of the confusion matrix are sorted; other tweets are here.
+            order = np.lexsort(np.column_stack(list(self.numbers)).T)
+            arrays = [y[order] for y in arrays]
+            groups = None if groups is None else groups[order]
+        return cells_in_order(
+            self.metric,
+            arrays[0],
+            arrays[1:],
+            label_names=self.label_names,
+            groups=groups,
+        )
+
+
+def code_tweets(
+    metric: Metric,
+    y_true: Any,
+    predictions: Sequence[Any],
+    *,
+    label_names: Sequence[str] = (),
+    groups: Any = None,
+) -> CodedTweets:
+    """Code the gold labels and the predictions of many systems.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    y_true : array-like
+        Codes of `label_names` if those are given, else what `metric` accepts.
+    predictions : sequence of array-like
+        Predictions of each system.
+    label_names : sequence of str, optional
+        Labels in order of their codes.
+    groups : array-like, optional
+        Groups of the tweets, for metrics that are means over groups.
+
+    Returns
+    -------
+    CodedTweets
+        The tweets, in their order.
+    """
+    arrays, label_names = coded_labels(metric, [y_true, *predictions], label_names)
+    columns = joint_columns(arrays)
+    numbers = np.moveaxis(columns.reshape(len(columns), len(arrays), -1), 1, 0)
+    tags = None if groups is None else np.asarray(groups)
+    return CodedTweets(metric, arrays, label_names, tags, numbers)
 
 
 def cells_in_order(
@@ -292,7 +383,7 @@ def _uncoded_cells(
 ) -> Cells:
     if metric.supports_rows:
         rows = [metric.per_row(y_true, predicted) for predicted in predictions]
-        return MeanCells(metric, counts, rows)
+        return MeanCells(metric, counts, rows, y_true)
     return RowCells(counts, metric, y_true, predictions, groups)
 
 
