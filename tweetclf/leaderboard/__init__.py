@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.definitions import Definition, read_definition
     from tweetclf.leaderboard.execution import execute_run
     from tweetclf.leaderboard.fold_cache import FoldCache
+    from tweetclf.leaderboard.named_spaces import register_space
     from tweetclf.leaderboard.noise import find_label_noise
     from tweetclf.leaderboard.ranking import build_leaderboard
     from tweetclf.leaderboard.records import (
@@ -24,26 +25,41 @@ if TYPE_CHECKING:
         run_leaderboard,
     )
     from tweetclf.leaderboard.search import CachedGridSearchCV
+    from tweetclf.leaderboard.search_protocol import SearchProtocol
+    from tweetclf.leaderboard.spaces import (
+        Choice,
+        Integer,
+        LogUniform,
+        Space,
+        Uniform,
+    )
     from tweetclf.leaderboard.store import RunStore
+    from tweetclf.leaderboard.study import run_search
     from tweetclf.leaderboard.systems import (
         System,
         get_system,
         list_systems,
         register_system,
     )
+    from tweetclf.leaderboard.trials import Sweep, Trial
 
 _MODULES = {
     "boards": ("Entry", "Leaderboard", "Overall", "TaskBoard"),
     "definitions": ("Definition", "read_definition"),
     "execution": ("execute_run",),
     "fold_cache": ("FoldCache",),
+    "named_spaces": ("register_space",),
     "noise": ("find_label_noise",),
     "ranking": ("build_leaderboard",),
     "records": ("Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"),
     "runner": ("LeaderboardRun", "Skipped", "run_leaderboard"),
     "search": ("CachedGridSearchCV",),
+    "search_protocol": ("SearchProtocol",),
+    "spaces": ("Choice", "Integer", "LogUniform", "Space", "Uniform"),
+    "study": ("run_search",),
     "store": ("RunStore",),
     "systems": ("System", "get_system", "list_systems", "register_system"),
+    "trials": ("Sweep", "Trial"),
 }
 
 __getattr__, __dir__, _names = attach(
@@ -60,27 +76,37 @@ __getattr__, __dir__, _names = attach(
 
 __all__ = [
     "CachedGridSearchCV",
+    "Choice",
     "Cost",
     "Definition",
     "Entry",
     "FoldCache",
+    "Integer",
     "Leaderboard",
     "LeaderboardRun",
+    "LogUniform",
     "Overall",
     "Protocol",
     "RunRecord",
     "RunSpec",
     "RunStore",
+    "SearchProtocol",
     "Skipped",
+    "Space",
+    "Sweep",
     "System",
     "TaskBoard",
     "TaskFacts",
+    "Trial",
+    "Uniform",
     "build_leaderboard",
     "execute_run",
     "find_label_noise",
     "get_system",
     "list_systems",
     "read_definition",
+    "register_space",
     "register_system",
     "run_leaderboard",
+    "run_search",
 ]

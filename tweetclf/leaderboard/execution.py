@@ -5,26 +5,26 @@ Nothing here writes a file or draws a bar; a failure becomes a failed record.
 
 from __future__ import annotations
 
-import math
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tweetclf.exceptions import DataError
-from tweetclf.leaderboard.environment import (
-    describe_environment,
-    model_bytes,
-    peak_memory,
-)
+from tweetclf.leaderboard.environment import model_bytes, peak_memory
 from tweetclf.leaderboard.folds import make_folds, rows_together
-from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
+from tweetclf.leaderboard.outcomes import (
+    Outcome,
+    all_metrics,
+    failed_record,
+    finished_record,
+    predictions_of,
+    remarks_on,
+)
+from tweetclf.leaderboard.records import RunRecord, RunSpec
 from tweetclf.leaderboard.selection import (
     GroupedModel,
     Rows,
@@ -93,30 +93,7 @@ def _fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> _Final
     return _Final(model, y_pred, fitted - start, predicted - fitted, memory)
 
 
-@dataclass
-class _Outcome:
-    rows: Rows
-    y_pred: np.ndarray
-    scores: dict[str, dict[str, float]]
-    fold_scores: list[float]
-    folds: np.ndarray | None
-    selected: dict[str, Any] | None
-    tried: list[dict[str, Any]]
-    fit_seconds: float
-    select_seconds: float
-    predict_seconds: float
-    peak_memory: int
-    model_bytes: int | None
-
-
-def _all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, float]:
-    scores = {"official": score_of(task.metric, rows, predicted)}
-    for metric in task.secondary_metrics:
-        scores[metric.signature()] = score_of(metric, rows, predicted)
-    return scores
-
-
-def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
+def _evaluate_test(system: System, task: Task, spec: RunSpec) -> Outcome:
     train = rows_of(task.train)
     dev = rows_of(task.splits["dev"]) if "dev" in task.splits else None
     params, tried, select_seconds = _choose(system, task, spec, train, dev)
@@ -125,11 +102,11 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
     test = rows_of(task.test)
     make = make_model(system, task, spec.seed, params)
     final = _fit_and_predict(make, train, test)
-    scores = {"test": _all_metrics(task, test, final.y_pred)}
+    scores = {"test": all_metrics(task, test, final.y_pred)}
     # A model that was trained on dev must not be scored on it.
     if dev is not None and not spec.protocol.refit_on_dev:
-        scores["dev"] = _all_metrics(task, dev, final.model.predict(dev))
-    return _Outcome(
+        scores["dev"] = all_metrics(task, dev, final.model.predict(dev))
+    return Outcome(
         test,
         final.y_pred,
         scores,
@@ -151,7 +128,7 @@ def _inner_dev(rows: Rows, together: np.ndarray) -> tuple[Rows, Rows]:
     return rows.take(train), rows.take(dev)
 
 
-def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
+def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
     splits = [task.splits[name] for name in ("train", "dev") if name in task.splits]
     rows = Rows.join(*map(rows_of, splits))
     together = rows_together(splits)
@@ -189,10 +166,10 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     assert y_pred is not None
     y_pred = np.array(y_pred.tolist())
     measured = [size for size in sizes if size is not None]
-    return _Outcome(
+    return Outcome(
         rows,
         y_pred,
-        {"cv": _all_metrics(task, rows, y_pred)},
+        {"cv": all_metrics(task, rows, y_pred)},
         fold_scores,
         folds,
         None,
@@ -203,55 +180,6 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
         memory,
         round(sum(measured) / len(measured)) if measured else None,
     )
-
-
-def _encode(labels: np.ndarray, task: Task) -> np.ndarray:
-    """Turn labels into what is stored: codes, indicator rows or numbers."""
-    label_names = task.label_names
-    if task.target_kind == "multilabel":
-        return np.asarray(labels).astype(np.int8)
-    if task.target_kind == "regression":
-        return np.asarray(labels, dtype=np.float64)
-    order = {name: code for code, name in enumerate(label_names)}
-    try:
-        return np.array([order[str(label)] for label in labels], dtype=np.int16)
-    except KeyError as error:
-        raise DataError(
-            f"a predicted label is none of the task's: {error.args[0]!r}; the labels "
-            f"are {', '.join(label_names)}."
-        ) from error
-
-
-def _remarks(task: Task, spec: RunSpec, outcome: _Outcome) -> list[str]:
-    """Say what a reader of the score must know."""
-    remarks = []
-    score = outcome.scores[spec.protocol.evaluation]["official"]
-    if not math.isfinite(score):
-        remarks.append(
-            f"the official metric is {score}: it is not defined for these predictions"
-        )
-    predicted = np.unique(outcome.y_pred, axis=0)
-    if len(predicted) == 1 and len(outcome.y_pred) > 1:
-        remarks.append(f"constant predictions: {predicted[0]!s} for every tweet")
-    elif task.target_kind in {"binary", "multiclass"}:
-        gold = {str(label) for label in np.unique(outcome.rows.labels)}
-        never = sorted(gold - {str(label) for label in predicted})
-        if never:
-            remarks.append(f"never predicted: {', '.join(never)}")
-    if spec.task.n_shared:
-        n = spec.task.sizes[spec.protocol.evaluation]
-        remarks.append(
-            f"{spec.task.n_shared} of {n} evaluated tweets stand verbatim in train"
-        )
-    return remarks
-
-
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    last = frames[-1]
-    return f" ({Path(last.filename).name}:{last.lineno} in {last.name})"
 
 
 def execute_run(
@@ -290,59 +218,11 @@ def execute_run(
         with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
             warnings.simplefilter("always")
             outcome = evaluate(system, task, spec)
-        predictions = _predictions(task, spec, outcome)
+        predictions = predictions_of(task, outcome)
+        # Reports are made without the texts: nobody could tell later.
+        predictions |= seen_arrays(task, spec.protocol, outcome.folds)
     except Exception as error:
-        return _failed(spec, error), None
+        return failed_record(spec, error), None
     messages = [f"{w.category.__name__}: {w.message}".split("\n")[0] for w in caught]
-    remarks = (*_remarks(task, spec, outcome), *dict.fromkeys(messages))
-    return _finished(spec, outcome, remarks), predictions
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _predictions(task: Task, spec: RunSpec, outcome: _Outcome) -> dict[str, np.ndarray]:
-    """Return what is stored beside the record."""
-    predictions = {
-        "y_true": _encode(outcome.rows.labels, task),
-        "y_pred": _encode(outcome.y_pred, task),
-    }
-    if outcome.folds is not None:
-        predictions["folds"] = outcome.folds
-    if outcome.rows.groups is not None:
-        predictions["groups"] = outcome.rows.groups
-    # Reports are made without the texts: nobody could tell later.
-    return predictions | seen_arrays(task, spec.protocol, outcome.folds)
-
-
-def _failed(spec: RunSpec, error: Exception) -> RunRecord:
-    return RunRecord(
-        spec,
-        "failed",
-        environment=describe_environment(),
-        error=f"{type(error).__name__}: {error}{_where(error)}",
-        created=_now(),
-    )
-
-
-def _finished(spec: RunSpec, outcome: _Outcome, remarks: tuple[str, ...]) -> RunRecord:
-    return RunRecord(
-        spec,
-        "finished",
-        scores=outcome.scores,
-        fold_scores=tuple(outcome.fold_scores),
-        selected=outcome.selected,
-        candidates=tuple(outcome.tried),
-        cost=Cost(
-            outcome.fit_seconds,
-            outcome.select_seconds,
-            outcome.predict_seconds,
-            len(outcome.rows),
-            outcome.peak_memory,
-            outcome.model_bytes,
-        ),
-        environment=describe_environment(),
-        warnings=remarks,
-        created=_now(),
-    )
+    remarks = (*remarks_on(task, spec, outcome), *dict.fromkeys(messages))
+    return finished_record(spec, outcome, remarks), predictions

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Table,
     )
     from tweetclf.reports.rendering import FORMATS, render, write_report
+    from tweetclf.reports.sweeping import make_sweep_report, write_sweep_report
     from tweetclf.reports.to_json import read_json
 
 _MODULES = {
@@ -44,6 +45,7 @@ _MODULES = {
         "Table",
     ),
     "rendering": ("FORMATS", "render", "write_report"),
+    "sweeping": ("make_sweep_report", "write_sweep_report"),
     "to_json": ("read_json",),
 }
 
@@ -73,7 +75,9 @@ __all__ = [
     "Table",
     "make_audit_report",
     "make_report",
+    "make_sweep_report",
     "read_json",
     "render",
     "write_report",
+    "write_sweep_report",
 ]
