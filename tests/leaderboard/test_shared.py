@@ -1,4 +1,4 @@
-"""What runs store about tweets that they were trained on, and what boards make of it."""
+"""What runs store on tweets that they were trained on, and what boards say of it."""
 
 from __future__ import annotations
 

@@ -445,12 +445,21 @@ def _expected(
         expected[f"{key}--differences"] = [
             row for family in _families(board, draws) for row in family
         ]
+        # The others from the best, not the best from the others.
+        expected[f"{key}--forest-data"] = [
+            {"difference": -r["difference"], "low": -r["high"], "high": -r["low"]}
+            | {"apart": bool(r["p_adjusted"] < 0.05)}
+            for r in _families(board, draws)[0]
+        ]
         expected[f"{key}--runs"] = _runs(board)
         expected[f"{key}--intervals-data"] = [
             {k: row[k] for k in ("score", "low", "high")} for row in ranking
         ]
         expected[f"{key}--cost-data"] = [
-            {"score": row["score"], "fit_seconds": max(row["fit_seconds"], 1e-3)}
+            {
+                **{k: row[k] for k in ("score", "low", "high")},
+                "fit_seconds": max(row["fit_seconds"], 1e-3),
+            }
             for row in ranking
         ]
         if board.gold.ndim == 1 and board.gold.dtype.kind == "i":

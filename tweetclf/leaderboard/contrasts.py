@@ -137,8 +137,7 @@ class Contestants:
     def _differ(self, first: int, second: int) -> Array:
         low = np.minimum(self._least[first], self._least[second])
         high = np.maximum(self._most[first], self._most[second])
-        different: Array = _rows(low != high).any(axis=1)
-        return different
+        return np.asarray(_rows(low != high).any(axis=1))
 
     def _flips(self, first: int, second: int) -> tuple[float | None, float | None]:
         """Count the tweets that the first gets right and the second not; and back.

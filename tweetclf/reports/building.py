@@ -6,6 +6,7 @@ from tweetclf.leaderboard.ranking import Entry, Leaderboard, TaskBoard
 from tweetclf.reports.confusion import confusion_figure
 from tweetclf.reports.contrasted import contrast_blocks
 from tweetclf.reports.cost import cost_figure
+from tweetclf.reports.forests import forest_figure
 from tweetclf.reports.formatting import plural, unique_slugs
 from tweetclf.reports.intervals import interval_figure, overall_figure
 from tweetclf.reports.model import (
@@ -102,6 +103,12 @@ def _task_section(
     if figures:
         drawn: list[Figure | None] = [
             interval_figure(board, words, n_resamples, f"{key}--intervals"),
+            forest_figure(
+                [contrast.comparison for contrast in board.contrasts],
+                words,
+                board.facts.name,
+                f"{key}--forest",
+            ),
             cost_figure(board, words, n_resamples, f"{key}--cost"),
             confusion_figure(board, f"{key}--confusion"),
         ]
