@@ -31,9 +31,7 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "runs")
 
 
-def _run(
-    task: Task, store: RunStore, system: str = "tfidf-lr", **protocol: Any
-) -> Run:
+def _run(task: Task, store: RunStore, system: str = "tfidf-lr", **protocol: Any) -> Run:
     outcome = run_leaderboard(
         [task], [get_system(system)], store, protocol=Protocol(**protocol)
     )
@@ -51,7 +49,7 @@ def _altered(record: RunRecord, **spec: Any) -> RunRecord:
     [
         ({}, False),
         ({"refit_on_dev": True, "grid": True}, False),
-        ({"evaluation": "cv", "n_folds": 3, "grid": True}, False),
+        ({"evaluation": "cv", "n_folds": 2, "grid": True}, False),
         ({}, True),
     ],
 )
@@ -92,9 +90,7 @@ def test_predictions_that_were_changed_are_told(
     assert "2 of 40 predictions differ" in again.verdict
 
 
-def test_a_score_that_was_changed_is_told(
-    make_task: MakeTask, store: RunStore
-) -> None:
+def test_a_score_that_was_changed_is_told(make_task: MakeTask, store: RunStore) -> None:
     task = make_task()
     record, arrays = _run(task, store, grid=True)
     scores = {**record.scores, "test": {**record.scores["test"], "official": 0.99}}

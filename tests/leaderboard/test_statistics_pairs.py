@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
@@ -24,7 +25,9 @@ from tweetclf.leaderboard.statistics import (
     compare_systems,
     equivalence_p_value,
     minimal_detectable_difference,
+    percentile_interval,
 )
+from tweetclf.leaderboard.statistics.bootstrap import symmetric_interval
 from tweetclf.tasks import get_metric, list_metrics
 
 LABELS = ("a", "b", "c")
@@ -224,6 +227,7 @@ codes = st.integers(0, 2)
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(codes, codes, codes), min_size=4, max_size=60), st.randoms())
+@example([(0, 0, 2), (0, 2, 0), (1, 1, 2), (1, 2, 1)], Random(0))
 def test_order_names_and_sides_change_nothing(
     rows: list[tuple[int, int, int]], random: Any
 ) -> None:
@@ -247,6 +251,44 @@ def test_order_names_and_sides_change_nothing(
     assert swapped.p_equivalence == plain.p_equivalence
     assert swapped.difference == -plain.difference
     assert_allclose(swapped.interval, [-x for x in plain.interval[::-1]], atol=1e-9)
+
+
+# Exchanging the systems leaves these tweets as they are.
+MIRROR = [(0, 0, 2), (0, 2, 0), (1, 1, 2), (1, 2, 1)] * 5
+
+
+def _mirrored_data(name: str) -> tuple[Any, Any, Any, Any]:
+    gold, a, b = (np.array(column) for column in zip(*MIRROR, strict=True))
+    if name == "macro_f1":
+        return get_metric(name, labels=LABELS), *(np.array(LABELS)[[gold, a, b]])
+    if name == "jaccard":
+        rows = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 1]])
+        return get_metric(name, labels=LABELS), rows[gold], rows[a], rows[b]
+    return get_metric(name), *(0.1 * y for y in (gold, a, b))
+
+
+@pytest.mark.parametrize("name", ["macro_f1", "jaccard", "rmse", "spearman"])
+def test_systems_that_mirror_each_other_get_a_symmetric_interval(name: str) -> None:
+    metric, gold, a, b = _mirrored_data(name)
+    for interval in ("bca", "percentile"):
+        options = {"n_resamples": 199, "margin": 0.1, "interval": interval}
+        one = compare_systems(metric, gold, a, b, rng=_rng(), **options)
+        low, high = one.interval
+        assert (one.difference, one.p_value) == (0.0, 1.0)
+        assert low == -high < 0
+        assert compare_systems(metric, gold, b, a, rng=_rng(), **options) == one
+        (pair,) = compare_pairs(metric, gold, {"A": a, "B": b}, rng=_rng(), **options)
+        assert pair.difference == 0.0
+        assert pair.interval[0] == -pair.interval[1] < 0
+    swaps = approximate_randomisation(metric, gold, a, b, n_resamples=99, rng=_rng())
+    assert swaps == (0.0, 1.0)
+
+
+def test_symmetric_interval_is_that_of_differences_and_their_mirror() -> None:
+    drawn = _rng(3).normal(size=5001)
+    both = percentile_interval(np.concatenate([drawn, -drawn]))
+    assert_allclose(symmetric_interval(drawn), both, atol=2e-3)
+    assert np.isnan(symmetric_interval(np.full(9, np.nan))).all()
 
 
 def test_permuted_codes_change_nothing() -> None:

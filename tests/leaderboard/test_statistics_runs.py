@@ -91,6 +91,32 @@ def test_equal_runs_have_p_one_and_one_run_is_refused() -> None:
         _compare(a[:1], a)
 
 
+@pytest.mark.parametrize("same_seeds", [False, True])
+def test_which_system_comes_first_changes_signs_alone(same_seeds: bool) -> None:
+    a, b = _runs(GOLD, SPREAD_A, 1), _runs(GOLD, SPREAD_B, 2)
+    for runs_b in (b[:5],) if same_seeds else (b[:5], b):
+        one = _compare(a, runs_b, same_seeds=same_seeds)
+        other = _compare(runs_b, a, same_seeds=same_seeds)
+        assert other.difference == -one.difference
+        assert other.interval == pytest.approx([-x for x in one.interval[::-1]])
+        assert other[2:] == one[2:]
+
+
+def test_runs_that_mirror_each_other_get_a_symmetric_interval() -> None:
+    gold = np.repeat([0, 1], 40)
+    a = [np.tile([0, 1], 40), np.tile([0, 0, 1, 1], 20)]
+    b = [1 - run for run in a]
+    one, other = (
+        hierarchical_bootstrap(
+            ACCURACY, gold, *runs, label_names=LABELS, n_resamples=500, rng=_rng()
+        )
+        for runs in ((a, b), (b, a))
+    )
+    assert one == other
+    assert (one.difference, one.p_value) == (0.0, 1.0)
+    assert one.interval[0] == -one.interval[1] < 0
+
+
 def test_runs_of_numbers_are_compared_whatever_their_order() -> None:
     gold = _rng(1).normal(size=50)
     runs = [gold + _rng(i).normal(size=50) for i in range(4)]

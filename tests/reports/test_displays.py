@@ -29,10 +29,12 @@ from tweetclf.reports.displays import (
     ParetoDisplay,
     ReliabilityDisplay,
 )
+from tweetclf.reports.displays._costs import time_ticks
 from tweetclf.reports.displays._style import LINES, MARKERS, PALETTE, Style, series
-from tweetclf.reports.displays.pareto import time_ticks
+from tweetclf.reports.forests import forest_figure
 from tweetclf.reports.formatting import format_seconds
 from tweetclf.reports.ranks import rank_blocks
+from tweetclf.reports.wording import metric_words
 from tweetclf.tasks import get_metric
 
 SYSTEMS = ("svm", "nbsvm", "lr", "majority")
@@ -124,9 +126,9 @@ def test_every_colour_stands_out_from_paper() -> None:
 
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_the_first_colours_are_told_apart_by_every_sight(sight: str) -> None:
-    seen = [lab(SIGHTS[sight] @ linear(colour)) for colour in PALETTE[:3]]
+    seen = [lab(SIGHTS[sight] @ linear(colour)) for colour in PALETTE[:6]]
     for a, b in combinations(seen, 2):
-        assert np.linalg.norm(a - b) > 20
+        assert np.linalg.norm(a - b) > 19
 
 
 def test_series_differ_without_colour() -> None:
@@ -169,8 +171,7 @@ def test_diagram_shows_ranks_groups_and_critical_difference() -> None:
     (ruler,) = (
         line
         for line in display.ax_.lines
-        if line.get_linewidth() == 1.6
-        and line.get_ydata()[0] == line.get_ydata()[-1]
+        if line.get_linewidth() == 1.6 and line.get_ydata()[0] == line.get_ydata()[-1]
     )
     assert np.diff(ruler.get_xdata()) == pytest.approx(result.critical_difference)
 
@@ -207,7 +208,12 @@ def test_a_difference_longer_than_the_scale_is_cut_without_an_end() -> None:
     table = [[0.9, 0.5, 0.1], [0.9, 0.5, 0.1]]
     display = CriticalDifferenceDisplay.from_scores(table, SYSTEMS[:3], ax=axes())
     assert display.result.critical_difference > 2
-    assert max(max(line.get_xdata()) for line in display.ax_.lines) <= 3
+    (ruler,) = (
+        line
+        for line in display.ax_.lines
+        if line.get_linewidth() == 1.6 and line.get_ydata()[0] == line.get_ydata()[-1]
+    )
+    assert list(ruler.get_xdata()) == [1, 3]
 
 
 def test_names_of_any_kind_fit_into_the_axes() -> None:
@@ -258,9 +264,9 @@ def test_report_tests_the_ranks_over_enough_tasks() -> None:
     assert "The p-value is approximate" in said
     assert figure.data.column("mean_rank")[0].value == min(result.mean_ranks)
     assert figure.svg.startswith("<svg")
-    section = make_report(leaderboard).sections[0]
-    assert paragraph in section.blocks
-    assert figure in section.blocks
+    few = five_tasks(n_systems=3)
+    summary = make_report(few).sections[0]
+    assert [b for b in rank_blocks(few, "test") if b not in summary.blocks] == []
     assert len(rank_blocks(leaderboard, "test", figures=False)) == 1
     # Fewer tasks, fewer systems, no such evaluation.
     assert rank_blocks(rich(), "test") == []
@@ -280,9 +286,7 @@ def test_report_compares_no_pairs_where_friedman_finds_nothing() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.integers(1, 6), st.integers(0, 6)), min_size=1, max_size=9
-    ),
+    st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), min_size=1, max_size=9),
     st.booleans(),
 )
 def test_the_front_is_what_nothing_dominates(
@@ -418,7 +422,7 @@ def test_rows_are_the_paired_comparisons(margin: float | None) -> None:
     at = [(x, int(y)) for x, y in points(display.ax_, "s")]
     assert at == [(d, i) for i, d in enumerate(display.difference)]
     texts = drawn(display.ax_)
-    assert "difference in macro_f1 from svm, 95 % interval (right is better)" in texts
+    assert "difference in macro F1 from svm, 95 % interval (right is better)" in texts
     assert display.margin == margin
 
 
@@ -437,6 +441,30 @@ def test_comparisons_without_a_reference_are_named_in_full() -> None:
         ForestDisplay.from_comparisons([])
 
 
+def test_the_figure_of_a_report_holds_the_same_rows() -> None:
+    gold, found = predictions()
+    metric = get_metric("macro_f1", labels=("no", "yes"))
+    comparisons = compare_pairs(
+        metric,
+        gold,
+        {**found, "<b>$x$": found["lr"]},
+        reference="svm",
+        n_resamples=300,
+        rng=np.random.default_rng(0),
+    )
+    words = metric_words(metric.signature())
+    figure = forest_figure(comparisons, words, "irony", "task--forest")
+    assert figure is not None
+    values = [cell.value for cell in figure.data.column("difference")]
+    assert values == [-c.difference for c in comparisons]
+    apart = [cell.value for cell in figure.data.column("apart")]
+    assert apart == [c.p_adjusted < 0.05 for c in comparisons]
+    assert "&lt;b&gt;$x$" in figure.svg
+    assert "<b>" not in figure.svg
+    undefined = replace(comparisons[0], scores=(np.nan, 0.5))
+    assert forest_figure([undefined], words, "irony", "x") is None
+
+
 def test_words_stand_beside_the_rows_and_not_on_them() -> None:
     display = ForestDisplay(
         names=ODD,
@@ -447,7 +475,11 @@ def test_words_stand_beside_the_rows_and_not_on_them() -> None:
     ).plot(axes())
     drawn(display.ax_)
     inverse = display.ax_.transData.inverted()
-    rows = [text for text in display.ax_.texts if text.get_text() and text.get_ha() == "left"]
+    rows = [
+        text
+        for text in display.ax_.texts
+        if text.get_text() and text.get_ha() == "left"
+    ]
     for text in rows[:3]:
         right = inverse.transform((text.get_window_extent().x1, 0))[0]
         assert right <= -0.1 + 1e-9
@@ -469,9 +501,7 @@ def test_bins_equal_scikit_learn(strategy: str) -> None:
     display = ReliabilityDisplay.from_predictions(
         y, p, labels=("no", "yes"), n_bins=8, strategy=strategy, ax=axes()
     )
-    right, mean = calibration_curve(
-        y, p, pos_label="yes", n_bins=8, strategy=strategy
-    )
+    right, mean = calibration_curve(y, p, pos_label="yes", n_bins=8, strategy=strategy)
     assert_allclose(display.accuracy, right)
     assert_allclose(display.confidence, mean)
     assert display.count.sum() == len(y)

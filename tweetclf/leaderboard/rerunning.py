@@ -184,8 +184,8 @@ def _load(spec: RunSpec, data_dir: str | os.PathLike[str] | None) -> Task:
 
     if spec.task.version == "local":
         raise DataError(
-            f"the run is on data of your own, called {spec.task.name!r}: a record holds "
-            "their hashes and no text. Name the file too (--data)."
+            f"the run is on data of your own, called {spec.task.name!r}: a record "
+            "holds their hashes and no text. Name the file too (--data)."
         )
     return load_task(spec.task.name, data_dir=data_dir)
 
@@ -228,8 +228,8 @@ def _check_definition(record: RunRecord, now: RunSpec) -> None:
     if changed:
         raise RecordError(
             f"run {record.key} cannot be made again by tweetclf {__version__}: "
-            f"{'; '.join(map(str, changed))}. Use tweetclf {record.spec.version}, which "
-            "made it."
+            f"{'; '.join(map(str, changed))}. Use tweetclf {record.spec.version}, "
+            "which made it."
         )
 
 
@@ -253,7 +253,7 @@ def _run(
 def _conditions(record: RunRecord, spec: RunSpec) -> list[Change]:
     """Return what is different about code, libraries and machine."""
     before, now = record.environment, describe_environment()
-    pairs = [("tweetclf", record.spec.version, __version__)]
+    pairs: list[tuple[str, Any, Any]] = [("tweetclf", record.spec.version, __version__)]
     then, here = dict(before.get("versions", {})), dict(now["versions"])
     pairs += [
         (package, then.get(package), here.get(package))
@@ -322,13 +322,19 @@ def _compare_arrays(
             n_different = len(before["y_pred"]) if name == "y_pred" else n_different
             continue
         if old.dtype != new.dtype:
-            changes.append(Change(f"the type of {name}", str(old.dtype), str(new.dtype)))
+            changes.append(
+                Change(f"the type of {name}", str(old.dtype), str(new.dtype))
+            )
         # Compared as bytes, so that 0 and -0, or two NaN, are what they are.
-        rows = np.array([a.tobytes() != b.tobytes() for a, b in zip(old, new, strict=True)])
+        rows = np.array(
+            [a.tobytes() != b.tobytes() for a, b in zip(old, new, strict=True)]
+        )
         if rows.any() and old.dtype == new.dtype:
             first = int(np.flatnonzero(rows)[0])
             n = int(rows.sum())
-            what = f"{name} of {n} of {len(rows)} tweets differ: that of tweet {first + 1}"
+            what = (
+                f"{name} of {n} of {len(rows)} tweets differ: that of tweet {first + 1}"
+            )
             shown = (_label(record, name, array[first]) for array in (old, new))
             changes.append(Change(what, *shown))
         if name == "y_pred":
@@ -346,5 +352,7 @@ def _label(record: RunRecord, name: str, value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     """Return a value on one line of a message, cut where it is long."""
-    text = "nothing" if value is None else value if isinstance(value, str) else repr(value)
+    text = (
+        "nothing" if value is None else value if isinstance(value, str) else repr(value)
+    )
     return text if len(text) <= 200 else f"{text[:197]}..."

@@ -258,9 +258,7 @@ def read_predictions(record: RunRecord, path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def find_run(
-    name: str, store: RunStore
-) -> tuple[RunRecord, dict[str, np.ndarray]]:
+def find_run(name: str, store: RunStore) -> tuple[RunRecord, dict[str, np.ndarray]]:
     """Return a finished run by the file of its record, or by its key in a store.
 
     Parameters

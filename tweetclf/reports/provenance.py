@@ -110,6 +110,7 @@ def _hardware_rows(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
 
 
 def environment_table(records: Sequence[RunRecord]) -> Table | None:
+    """Return hardware and versions of runs, if any are recorded."""
     rows = _hardware_rows(records)
     if not rows:
         return None

@@ -26,6 +26,7 @@ __all__ = [
     "holm",
     "paired_p_values",
     "percentile_interval",
+    "symmetric_interval",
 ]
 
 Floats = NDArray[np.float64]
@@ -156,6 +157,27 @@ def percentile_interval(scores: Floats, level: float = 0.95) -> tuple[float, flo
         return float("nan"), float("nan")
     low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def symmetric_interval(scores: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of differences that are symmetric about 0.
+
+    Where exchanging two systems leaves the table of cells as it is, a resample is as
+    likely as its mirror. Each difference d then stands for d and -d, and the ends are
+    the quantile of their sizes; bias and acceleration are 0.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_resamples,)
+        Differences of the resamples; NaN ones are left out.
+    level : float, default=0.95
+        Nominal coverage.
+    """
+    finite = np.abs(scores[np.isfinite(scores)])
+    if not len(finite):
+        return float("nan"), float("nan")
+    half = float(np.quantile(finite, level))
+    return 0.0 - half, half
 
 
 def bca_interval(

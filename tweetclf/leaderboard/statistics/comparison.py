@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 from tweetclf.exceptions import UnknownNameError
 from tweetclf.leaderboard.statistics.bootstrap import (
     ALPHA,
+    TOLERANCE,
     bca_interval,
     enough_resamples,
     holm,
     paired_p_values,
     percentile_interval,
+    symmetric_interval,
 )
 from tweetclf.leaderboard.statistics.cells import Cells
 from tweetclf.leaderboard.statistics.coding import (
     cells_in_order,
     coded_labels,
     joint_columns,
+    order_pair,
     paired_cells,
 )
 from tweetclf.leaderboard.statistics.drawing import resample
@@ -185,6 +188,8 @@ def compare_systems(
     The counts of the cells (gold, A, B) of a confusion-matrix metric are multinomial;
     other metrics are resampled tweet by tweet. The result depends on the tweets as a
     set: neither their order nor that of the two systems changes a number, save signs.
+    Where exchanging the systems leaves the table of cells as it is, the difference is 0
+    and its interval symmetric.
     Systems with equal predictions have p = 1; with m tweets that are predicted
     differently, p is at least ``2 / 2**m``, the least of an exchange test.
 
@@ -208,19 +213,25 @@ def compare_systems(
     (0.176, 20)
     """
     _check(interval, margin)
-    cells, exchanged = paired_cells(
+    pair = paired_cells(
         metric, y_true, y_pred_a, y_pred_b, label_names=label_names, groups=groups
     )
-    sign = -1 if exchanged else 1
-    draws = resample(cells, n_resamples, rng)[::sign]
+    cells = pair.cells
+    draws = pair.as_given(resample(cells, n_resamples, rng))
     jackknife = _jackknife(cells, interval)
-    observed = cells.observed()[::sign]
-    frame = _Frame(metric, cells, n_resamples, level, margin)
+    if jackknife is not None:
+        jackknife = pair.as_given(jackknife)
     different = np.asarray(y_pred_a) != np.asarray(y_pred_b)
     different = different.reshape(cells.n_samples, -1).any(axis=1)
-    if jackknife is not None:
-        jackknife = jackknife[::sign]
-    return _comparison(frame, names, int(different.sum()), observed, draws, jackknife)
+    return _comparison(
+        _Frame(metric, cells, n_resamples, level, margin),
+        names,
+        int(different.sum()),
+        pair.as_given(cells.observed()),
+        draws,
+        jackknife,
+        mirrored=pair.mirrored,
+    )
 
 
 def compare_pairs(
@@ -291,7 +302,7 @@ def compare_pairs(
     if not label_names:
         # Cells of the confusion matrix are sorted; other tweets are here.
         order = np.lexsort(columns.T)
-        arrays = [y[order] for y in arrays]
+        arrays, columns = [y[order] for y in arrays], columns[order]
         groups = None if groups is None else np.asarray(groups)[order]
     cells = cells_in_order(
         metric, arrays[0], arrays[1:], label_names=label_names, groups=groups
@@ -306,11 +317,13 @@ def compare_pairs(
     observed = cells.observed()
     frame = _Frame(metric, cells, n_resamples, level, margin)
     width = columns.shape[1] // len(arrays)
-    rows = columns.reshape(len(columns), len(arrays), width)[:, 1:]
+    gold, *rows = np.moveaxis(columns.reshape(len(columns), len(arrays), width), 1, 0)
     found = []
     for i, j in pairs:
         pair = [i, j]
-        different = (rows[:, i] != rows[:, j]).any(axis=1)
+        different = (rows[i] != rows[j]).any(axis=1)
+        # Only systems with the same score can mirror each other.
+        tied = bool(abs(observed[i] - observed[j]) <= TOLERANCE)
         found.append(
             _comparison(
                 frame,
@@ -319,6 +332,7 @@ def compare_pairs(
                 observed[pair],
                 draws[pair],
                 None if jackknife is None else jackknife[pair],
+                mirrored=tied and order_pair(gold, rows[i], rows[j], groups).mirrored,
             )
         )
     what = f"all pairs of {len(names)} systems"
@@ -398,10 +412,17 @@ def _comparison(
     observed: Floats,
     draws: Floats,
     jackknife: Floats | None,
+    *,
+    mirrored: bool,
 ) -> Comparison:
+    if mirrored:
+        # The order of a sum must not make one of them better.
+        observed = observed[[0, 0]]
     difference = float(observed[0] - observed[1])
     drawn = draws[0] - draws[1]
-    if jackknife is None:
+    if mirrored:
+        low_high = symmetric_interval(drawn, frame.level)
+    elif jackknife is None:
         low_high = percentile_interval(drawn, frame.level)
     else:
         left_out = jackknife[0] - jackknife[1]

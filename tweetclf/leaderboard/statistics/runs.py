@@ -12,11 +12,13 @@ from tweetclf.leaderboard.statistics.bootstrap import (
     ALPHA,
     paired_p_values,
     percentile_interval,
+    symmetric_interval,
 )
 from tweetclf.leaderboard.statistics.coding import (
     cells_in_order,
     coded_labels,
     joint_columns,
+    order_pair,
 )
 from tweetclf.leaderboard.statistics.drawing import resample
 
@@ -144,7 +146,8 @@ def hierarchical_bootstrap(
     Notes
     -----
     With n runs the bootstrap shows (n - 1) / n of the variance between seeds: five runs
-    are few, two are hardly better than one.
+    are few, two are hardly better than one. Which system comes first changes signs and
+    nothing else; the order of the runs decides what is drawn.
 
     References
     ----------
@@ -163,8 +166,15 @@ def hierarchical_bootstrap(
             f"runs. Got {n_a} and {n_b}."
         )
     arrays, label_names = coded_labels(metric, [y_true, *runs_a, *runs_b], label_names)
+    columns = joint_columns(arrays)
+    exchanged, mirrored = _order_of_systems(columns, n_a, n_b, groups)
+    if exchanged:
+        # The smaller table comes first, and signs are turned at the end.
+        arrays = [arrays[0], *arrays[1 + n_a :], *arrays[1 : 1 + n_a]]
+        columns = joint_columns(arrays)
+        n_a, n_b = n_b, n_a
     if not label_names:
-        order = np.lexsort(joint_columns(arrays).T)
+        order = np.lexsort(columns.T)
         arrays = [y[order] for y in arrays]
         groups = None if groups is None else np.asarray(groups)[order]
     cells = cells_in_order(
@@ -178,15 +188,32 @@ def hierarchical_bootstrap(
     fixed = scores[:n_a].mean(axis=0) - scores[n_a:].mean(axis=0)
     observed = cells.observed()
     means = np.array([observed[:n_a].mean(), observed[n_a:].mean()])
+    if mirrored:
+        # The order of a sum must not make one of them better.
+        means = means[[0, 0]]
     p_value = paired_p_values(np.array([drawn_a, drawn_b]), means, 0)[1]
-    drawn = drawn_a - drawn_b
+    sign = -1.0 if exchanged else 1.0
+    drawn = sign * (drawn_a - drawn_b)
+    interval = symmetric_interval if mirrored else percentile_interval
     return HierarchicalBootstrap(
-        float(means[0] - means[1]),
-        percentile_interval(drawn, level),
+        sign * float(means[0] - means[1]),
+        interval(drawn, level),
         float(np.std(drawn, ddof=1)),
         float(np.std(fixed, ddof=1)),
         float(p_value),
     )
+
+
+def _order_of_systems(
+    columns: Floats, n_a: int, n_b: int, groups: Any
+) -> tuple[bool, bool]:
+    """Return whether the second system comes first, and whether neither does."""
+    if n_a != n_b:
+        return n_b < n_a, False
+    width = columns.shape[1] // (1 + n_a + n_b)
+    gold, first, second = np.split(columns, [width, width * (1 + n_a)], axis=1)
+    order = order_pair(gold, first, second, groups)
+    return order.exchanged, order.mirrored
 
 
 def almost_stochastic_order(

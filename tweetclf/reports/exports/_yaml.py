@@ -107,8 +107,8 @@ def dump_yaml(document: Any) -> str:
     Examples
     --------
     >>> from tweetclf.reports.exports._yaml import dump_yaml
-    >>> print(dump_yaml({"name": "no: - #1", "tags": ["a", "b"], "value": 1e-5}), end="")
-    name: "no: - #1"
+    >>> print(dump_yaml({"name": "no: #1", "tags": ["a", "b"], "value": 1e-5}), end="")
+    name: "no: #1"
     tags:
     - "a"
     - "b"

@@ -14,7 +14,6 @@ from tweetclf.reports.exports._yaml import dump_yaml
 from tweetclf.reports.exports.facts import Exported
 from tweetclf.reports.exports.hub import HubDataset, metric_id, model_index
 from tweetclf.reports.formatting import (
-    finite,
     format_bytes,
     format_count,
     format_rate,
@@ -195,9 +194,7 @@ def _results(exported: Exported, by_label: ByLabel) -> list[Block]:
     columns = (
         Column("metric", "Metric"),
         Column("score", "Score", "right", "score"),
-        Column(
-            "spread", "Standard deviation", "right", "score", data_only=not many
-        ),
+        Column("spread", "Standard deviation", "right", "score", data_only=not many),
         Column("signature", "Signature"),
     )
     caption = f"Scores on {exported.board.split}, the official metric first"
@@ -263,7 +260,10 @@ def _training(exported: Exported) -> list[Block]:
     rows = [
         ("Training", format_seconds(entry.mean_cost("fit_seconds"))),
         ("Selection of settings", format_seconds(entry.mean_cost("select_seconds"))),
-        ("Tweets predicted a second", format_rate(entry.mean_cost("tweets_per_second"))),
+        (
+            "Tweets predicted a second",
+            format_rate(entry.mean_cost("tweets_per_second")),
+        ),
         ("Peak memory of the run", format_bytes(entry.mean_cost("peak_memory"))),
         ("Size of the model", format_bytes(entry.mean_cost("model_bytes"))),
         ("tweetclf", ", ".join({r.spec.version: None for r in entry.records})),
@@ -282,7 +282,10 @@ def _limits(exported: Exported, by_label: ByLabel, model: ModelInfo | None) -> N
     facts = board.facts
     items: list[Spans] = [
         spans(
-            "Measured on ", name(facts.name), " (language ", code(facts.language),
+            "Measured on ",
+            name(facts.name),
+            " (language ",
+            code(facts.language),
             ") and nothing else: other topics, times, platforms and ways of writing "
             "were not tested.",
         )
@@ -301,14 +304,14 @@ def _limits(exported: Exported, by_label: ByLabel, model: ModelInfo | None) -> N
     )
     rare = [label for label, _, _, _, n in by_label if n < FEW]
     if rare:
-        items.append(
-            spans(f"Labels with fewer than {FEW} gold tweets: {join(rare)}.")
-        )
+        items.append(spans(f"Labels with fewer than {FEW} gold tweets: {join(rare)}."))
     if by_label:
         worst = min(by_label, key=lambda row: row[3])
         items.append(
             spans(
-                "Worst label: ", name(worst[0]), f", F1 {format_score(worst[3])}: "
+                "Worst label: ",
+                name(worst[0]),
+                f", F1 {format_score(worst[3])}: "
                 f"{format_score(worst[2])} of its tweets are found, "
                 f"{format_score(worst[1])} of those labelled so are right.",
             )
@@ -362,8 +365,8 @@ def _use(exported: Exported, model: ModelInfo | None) -> list[Block]:
     blocks += [
         Paragraph(
             spans(
-                f"{plural(len(keys), 'run record')}; each can be made again, and every "
-                "number compared:"
+                f"{plural(len(keys), 'run')} can be made again, and every number "
+                "compared, where the data and the store are at hand:"
             )
         ),
         Code("\n".join(f"tweetclf rerun {key}" for key in keys)),

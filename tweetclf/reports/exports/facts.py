@@ -75,7 +75,7 @@ class Exported:
 
     @property
     def data_sha256(self) -> str:
-        """Hash of the scored split; of a cross-validation, of all splits joined by +."""
+        """Hash of the scored split; of a cross-validation, all hashes joined by +."""
         data = self.board.facts.data
         if self.board.split in data:
             return data[self.board.split]
@@ -140,7 +140,18 @@ def _build(system: System, spec: RunSpec) -> Any:
 
 
 def all_exported(leaderboard: Leaderboard) -> Iterator[Exported]:
-    """Yield what can be exported: systems with a score, task by task."""
+    """Yield what can be exported: systems with a score, task by task.
+
+    Parameters
+    ----------
+    leaderboard : Leaderboard
+        Ranked runs.
+
+    Yields
+    ------
+    Exported
+        One system on one task.
+    """
     for board in leaderboard.boards:
         for entry in board.entries:
             if finite(entry.score) is not None:

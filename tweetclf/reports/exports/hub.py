@@ -44,6 +44,16 @@ _METRICS = {
 def hub_dataset(task: str) -> HubDataset | None:
     """Return where the data of a registered task are on the Hub, where that is known.
 
+    Parameters
+    ----------
+    task : str
+        Name of the task.
+
+    Returns
+    -------
+    HubDataset or None
+        The dataset and the configuration; None where it is not known.
+
     Examples
     --------
     >>> from tweetclf.reports.exports import hub_dataset

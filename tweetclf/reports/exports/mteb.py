@@ -74,7 +74,10 @@ def mteb_result(exported: Exported) -> dict[str, Any]:
             if name != facts.metric
         },
         "scores_per_experiment": [
-            {"seed": seed, **{k: v[i] for k, v in exported.metrics.items() if i < len(v)}}
+            {
+                "seed": seed,
+                **{k: v[i] for k, v in exported.metrics.items() if i < len(v)},
+            }
             for i, seed in enumerate(exported.seeds)
         ],
     }
