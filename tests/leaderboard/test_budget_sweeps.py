@@ -232,6 +232,11 @@ def test_lower_errors_win():
     assert found.values == (1.0, 2.0)
 
 
+def test_names_can_be_given():
+    sweeps = [make([0.1, 0.2]), make([0.1, 0.3])]
+    assert set(compare_sweeps(sweeps, names=["a", "b"]).names) == {"a", "b"}
+
+
 def test_names_tell_sweeps_apart():
     one = make([0.1])
     assert names_of([one, make([0.1], system="b")]) == ["svm", "b"]
@@ -239,6 +244,8 @@ def test_names_tell_sweeps_apart():
         "svm (random)",
         "svm (grid)",
     ]
+    other = make([0.1], system="b")
+    assert names_of([one, make([0.1], strategy="grid"), other])[2] == "b"
     assert names_of([one, one]) == [
         "svm (random, space) #1",
         "svm (random, space) #2",

@@ -28,6 +28,7 @@ from tweetclf.leaderboard.statistics import (
     percentile_interval,
 )
 from tweetclf.leaderboard.statistics.bootstrap import symmetric_interval
+from tweetclf.leaderboard.statistics.coding import paired_cells
 from tweetclf.tasks import get_metric, list_metrics
 
 LABELS = ("a", "b", "c")
@@ -317,6 +318,60 @@ def test_names_are_coded_as_the_metric_says() -> None:
     assert by_code == by_name
 
 
+def _reach_by_brute_force(gold: np.ndarray, found: np.ndarray) -> float:
+    """Return what a further tweet, right or wrong, can change in macro-F1."""
+    changes = [0.0]
+    for label, other in product(range(3), repeat=2):
+        scores = [
+            f1_score([*gold, label], [*found, y], average="macro", labels=[0, 1, 2])
+            for y in (label, other)
+        ]
+        changes.append(abs(scores[0] - scores[1]))
+    return max(1.0, (len(gold) + 1) * max(changes))
+
+
+@pytest.mark.parametrize("name", list_metrics())
+def test_reach_is_what_a_tweet_can_change(name: str) -> None:
+    metric, gold, a, b = _data_for(name)
+    cells = paired_cells(metric, gold, a, b).cells
+    reach = cells.reach()
+    assert (reach >= 1).all()
+    if name in {"accuracy", "micro_f1", "exact_match"}:
+        assert_allclose(reach, 1)
+    if name == "macro_f1":
+        codes = [np.searchsorted(LABELS, y) for y in (gold, a, b)]
+        expected = [_reach_by_brute_force(codes[0], y) for y in codes[1:]]
+        assert_allclose(np.sort(reach), np.sort(expected))
+
+
+def test_reach_sees_rare_labels_of_label_sets() -> None:
+    gold = np.zeros((200, 3), dtype=int)
+    gold[:, 0], gold[:100, 1], gold[:2, 2] = 1, 1, 1
+    metric = get_metric("multilabel_macro_f1", labels=LABELS)
+    found = gold.copy()
+    found[5, 0] = 0
+    reach = paired_cells(metric, gold, gold, found).cells.reach()
+    # Two tweets of 200 make up a third of the score.
+    assert (reach > 10).all()
+
+
+def test_one_tweet_of_a_rare_class_is_no_evidence_of_equivalence() -> None:
+    gold = np.array([0] * 6 + [1] * 394)
+    other = gold.copy()
+    other[10] = 0
+    result = compare_systems(
+        get_metric("macro_f1", labels=("rare", "rest")),
+        gold,
+        gold,
+        other,
+        label_names=("rare", "rest"),
+        margin=0.05,
+        rng=_rng(),
+    )
+    assert abs(result.difference) < 0.05
+    assert result.p_equivalence > 0.2
+
+
 def test_identical_systems_have_p_one() -> None:
     gold, a, _ = _sample(120)
     result = compare_systems(
@@ -324,7 +379,10 @@ def test_identical_systems_have_p_one() -> None:
     )
     assert result.p_value == 1.0
     assert result.interval == (0.0, 0.0)
-    assert result.p_equivalence == pytest.approx(0.99**120)
+    # The chance that 120 tweets hold none of those that make up the margin.
+    rare = _reach_by_brute_force(gold, a)
+    assert rare > 1.5
+    assert result.p_equivalence == pytest.approx((1 - 0.01 / rare) ** 120)
     assert result.verdict == "A and B predict the same on these 120 tweets."
     swaps = approximate_randomisation(
         MACRO, gold, a, a, label_names=LABELS, n_resamples=99, rng=_rng()

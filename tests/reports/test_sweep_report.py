@@ -160,6 +160,25 @@ def test_bayesian_search_is_shown_as_it_ran():
     assert "own order" in report.figures[0].caption
 
 
+def test_halving_is_compared_by_time_alone():
+    halving = grid_sweep("lr", strategy="halving")
+    trials = tuple(
+        replace(t, resource=10 if t.number < 4 else 30) for t in halving.trials
+    )
+    report = make_sweep_report([replace(halving, trials=trials), grid_sweep()])
+    said = said_in(report)
+    assert said[0].startswith("With 3 s of fitting each, ")
+    assert not any("trials each" in s for s in said)
+
+
+def test_what_cannot_be_compared_by_time_says_why():
+    slow = grid_sweep("slow")
+    trials = tuple(replace(t, fit_seconds=60.0) for t in slow.trials)
+    said = said_in(make_sweep_report([replace(slow, trials=trials), grid_sweep()]))
+    assert said[0].startswith("With 6 trials each, ")
+    assert said[1].startswith("They are not compared by time: a budget of 3 seconds")
+
+
 def test_nothing_is_refused():
     with pytest.raises(ValueError, match="one or more sweeps"):
         make_sweep_report([])

@@ -133,7 +133,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--retry-failed", action="store_true", help="run failed trials once more"
     )
     kept.add_argument(
-        "--output", metavar="DIR", help="write sweep.json and sweep.csv there"
+        "--output",
+        metavar="DIR",
+        help="write sweep.json, sweep.csv and a report of the search there",
     )
     kept.add_argument("--json", action="store_true", help="print the sweep as JSON")
 
@@ -232,6 +234,11 @@ def _conclude(
         folder = Path(args.output)
         sweep.save(folder / "sweep.json")
         write_text_atomic(folder / "sweep.csv", sweep.to_csv())
+        written = [folder / "sweep.json", folder / "sweep.csv"]
+        if sweep.trials:
+            from tweetclf.reports import write_sweep_report
+
+            written += write_sweep_report([sweep], folder)
     if args.json:
         print_json(json.loads(sweep.to_json()))
     else:
@@ -239,7 +246,7 @@ def _conclude(
         if sweep.best is not None:
             _print_use(args, sweep.best, system, task)
         if args.output:
-            print(folder / "sweep.json", folder / "sweep.csv", sep="\n")
+            print(*written, sep="\n")
     return 0 if sweep.best is not None and not sweep.failed else 1
 
 

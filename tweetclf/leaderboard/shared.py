@@ -20,7 +20,7 @@ from tweetclf.leaderboard.boards import Shared, Without
 from tweetclf.leaderboard.statistics import percentile_interval
 from tweetclf.leaderboard.statistics.cells import LinearCells
 from tweetclf.leaderboard.statistics.coding import cells_in_order
-from tweetclf.leaderboard.statistics.drawing import resample_tweets
+from tweetclf.leaderboard.statistics.drawing import resample
 from tweetclf.tasks.duplicates import Labels
 from tweetclf.tasks.seen import SEEN_LEVELS, Seen, find_seen, find_seen_in_folds
 from tweetclf.utils.random import stream
@@ -251,7 +251,7 @@ def _rescore(
     if not isinstance(cells, LinearCells):
         n_resamples = min(n_resamples, _FEWER)
     rng = stream(seed, "bootstrap", facts.name, level)
-    resampled = resample_tweets(cells, n_resamples, rng)
+    resampled = resample(cells, n_resamples, rng, draw="tweets")
     observed = cells.observed()
     scores, start = {}, 0
     for system, group in by_system.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tweetclf.reports.axes import WIDTH
 from tweetclf.reports.displays._style import page_style
 from tweetclf.reports.displays.forest import ForestDisplay
@@ -57,16 +59,12 @@ def forest_figure(
     # The caption says from which system, and how wide the intervals are.
     side = "right" if words.greater_is_better else "left"
     display.label = f"difference in {words.short} ({side} is better)"
-    rows = list(
-        zip(
-            display.names,
-            display.difference,  # type: ignore[arg-type]
-            display.low,  # type: ignore[arg-type]
-            display.high,  # type: ignore[arg-type]
-            display.told_apart or (),
-            strict=True,
-        )
-    )
+    numbers = np.array([display.difference, display.low, display.high]).T.tolist()
+    apart = display.told_apart or ()
+    rows = [
+        (name, *values, told)
+        for name, values, told in zip(display.names, numbers, apart, strict=True)
+    ]
     said = "; ".join(
         f"{name} {format_score(value)} ({format_interval(low, high)})"
         for name, value, low, high, _ in rows

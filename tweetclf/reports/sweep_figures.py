@@ -173,9 +173,12 @@ def heatmap_figure(sweep: Sweep, words: MetricWords, key: str) -> Figure | None:
     with defaults():
         size = 11.0
         left = margin(found.y_values, 16, size)
-        below = max(text_width(t, size, 16) for t in found.x_values) * 0.65 + 44
         cell = 44.0 if len(found.x_values) > 7 else 52.0
         width = max(WIDTH, left + 16 + cell * len(found.x_values))
+        longest = max(text_width(text, size, 16) for text in found.x_values)
+        # Values that do not fit side by side are slanted.
+        fits = longest < (width - left - 16) / len(found.x_values) - 4
+        below = 50.0 if fits else longest * 0.65 + 44
         height = 30.0 * len(found.y_values)
         drawing = Drawing(key, width, height + 46 + below)
         axes = drawing.axes(left, 46, 16, below)
@@ -244,9 +247,11 @@ def parallel_figure(sweep: Sweep, words: MetricWords, key: str) -> Figure | None
     n_failed = int(np.isnan(scores).sum())
     said = f"{plural(len(params), 'trial')} over {', '.join(names)}"
     with defaults():
+        # The name of the last axis stands in its middle, and numbers beside it.
+        right = max(58.0, text_width(words.short, 12) * 0.6 + 6)
         width = max(WIDTH, 92.0 * (len(names) + 1))
         drawing = Drawing(key, width, 310)
-        axes = drawing.axes(14, 50, 58, 10)
+        axes = drawing.axes(14, 50, right, 10)
         display.plot(axes, style=page_style(drawing))
         svg = drawing.svg(title, f"{said}.")
     caption = (

@@ -184,21 +184,43 @@ def _curve_figures(
     return found
 
 
-def _comparison_section(sweeps: Sequence[Sweep], key: str, title: str) -> Section:
-    words = metric_words(sweeps[0].metric, sweeps[0].greater_is_better)
-    names = names_of(sweeps)
-    found = compare_sweeps(sweeps)
-    said = found.verdict(words.short, _where(sweeps[0]))
-    blocks: list[Block] = [Paragraph(spans(said), lead=True)]
+def _verdicts(
+    sweeps: Sequence[Sweep], names: Sequence[str], words: MetricWords
+) -> list[str]:
+    """Compare sweeps at the largest number of trials, and of seconds, that all have."""
+    where = _where(sweeps[0])
+    said = []
+    # A trial of halving is mostly one on few tweets: such trials cannot be counted.
+    counted = [
+        (sweep, name)
+        for sweep, name in zip(sweeps, names, strict=True)
+        if sweep.strategy != "halving"
+    ]
+    if len(counted) > 1:
+        found = compare_sweeps(
+            [sweep for sweep, _ in counted], names=[name for _, name in counted]
+        )
+        said.append(found.verdict(words.short, where))
     if _timed(sweeps):
         shared = min(map(_seconds, sweeps))
         try:
-            timed = compare_sweeps(sweeps, seconds=shared)
-            said = timed.verdict(words.short, _where(sweeps[0]))
+            found = compare_sweeps(sweeps, seconds=shared, names=names)
+            said.append(found.verdict(words.short, where))
         except ValueError as error:
             # One trial of a sweep may take longer than all of another.
-            said = f"They are not compared by time. {error}"
-        blocks.append(Paragraph(spans(said)))
+            why = str(error).removeprefix("BudgetCurve: ")
+            said.append(f"They are not compared by time: {why}")
+    return said
+
+
+def _comparison_section(
+    sweeps: Sequence[Sweep], names: Sequence[str], key: str, title: str
+) -> Section:
+    words = metric_words(sweeps[0].metric, sweeps[0].greater_is_better)
+    blocks: list[Block] = [
+        Paragraph(spans(said), lead=place == 0)
+        for place, said in enumerate(_verdicts(sweeps, names, words))
+    ]
     blocks += [
         figure
         for figure in _curve_figures(sweeps, names, words, key)
@@ -251,21 +273,27 @@ def make_sweep_report(sweeps: Sequence[Sweep], *, title: str | None = None) -> R
             f"each with trials. Got {[len(sweep.trials) for sweep in sweeps]} trials "
             "instead."
         )
-    groups: dict[tuple[str, ...], list[Sweep]] = {}
-    for sweep in sweeps:
-        groups.setdefault(_key(sweep), []).append(sweep)
+    titles = names_of(sweeps)
+    groups: dict[tuple[str, ...], list[tuple[Sweep, str]]] = {}
+    for sweep, given in zip(sweeps, titles, strict=True):
+        groups.setdefault(_key(sweep), []).append((sweep, given))
     tasks = list(dict.fromkeys(sweep.task for sweep in sweeps))
     sections: list[Section] = []
     compared: set[int] = set()
     for place, group in enumerate(groups.values(), start=1):
-        scored = [sweep for sweep in group if sweep.best is not None]
+        scored = [pair for pair in group if pair[0].best is not None]
         if len(scored) > 1:
-            compared |= set(map(id, scored))
-            on = f" on {group[0].task}, {_where(group[0])}" if len(groups) > 1 else ""
+            found = [sweep for sweep, _ in scored]
+            compared |= set(map(id, found))
+            on = f" on {found[0].task}, {_where(found[0])}" if len(groups) > 1 else ""
             sections.append(
-                _comparison_section(scored, f"budget-{place}", f"Equal budgets{on}")
+                _comparison_section(
+                    found,
+                    [given for _, given in scored],
+                    f"budget-{place}",
+                    f"Equal budgets{on}",
+                )
             )
-    titles = names_of(sweeps)
     if len(tasks) > 1:
         titles = [f"{t} on {s.task}" for t, s in zip(titles, sweeps, strict=True)]
     keys = [f"sweep-{slug}" for slug in unique_slugs(titles)]

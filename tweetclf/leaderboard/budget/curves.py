@@ -101,18 +101,20 @@ class BudgetCurve:
             If it is more than the search has spent, or less than it needs to find
             anything.
         """
-        said = "trials" if self.unit == "trials" else "seconds of fitting"
+        said = f"{budget:g} trials"
+        if self.unit == "seconds":
+            said = f"{budget:.4g} seconds of fitting"
         slack = budget * 1e-9
         if budget > self.budgets[-1] + slack:
             raise ValueError(
-                f"BudgetCurve: a budget of {budget:g} {said} is more than the "
+                f"BudgetCurve: a budget of {said} is more than the "
                 f"{self.budgets[-1]:.4g} of {self.name}. Run more trials, or ask for "
                 "less."
             )
         place = int(np.searchsorted(self.budgets, budget + slack, side="right")) - 1
         if place < 0 or math.isnan(self.values[place]):
             raise ValueError(
-                f"BudgetCurve: a budget of {budget:g} {said} is too small for "
+                f"BudgetCurve: a budget of {said} is too small for "
                 f"{self.name} to be sure of a single score."
             )
         return self.values[place], self.low[place], self.high[place]

@@ -179,8 +179,11 @@ def names_of(sweeps: Sequence[Sweep]) -> list[str]:
         lambda s: f"{s.system} ({s.strategy})",
         lambda s: f"{s.system} ({s.strategy}, {s.space})",
     ):
-        if len(set(names)) < len(names):
-            names = [details(sweep) for sweep in sweeps]
+        counted = Counter(names)
+        names = [
+            details(sweep) if counted[name] > 1 else name
+            for sweep, name in zip(sweeps, names, strict=True)
+        ]
     counted = Counter(names)
     seen: Counter[str] = Counter()
     unique = []
@@ -195,6 +198,7 @@ def compare_sweeps(
     *,
     n_trials: int | None = None,
     seconds: float | None = None,
+    names: Sequence[str] | None = None,
     level: float = 0.95,
     random_state: int = 0,
 ) -> BudgetComparison:
@@ -208,6 +212,8 @@ def compare_sweeps(
         The budget in trials; by default the largest that all have.
     seconds : float, optional
         The budget in seconds of fitting, in the place of trials.
+    names : sequence of str, optional
+        Names of the sweeps; by default the systems, and what tells them apart.
     level : float, default=0.95
         Confidence with which the bands of all random searches hold at once.
     random_state : int, default=0
@@ -238,7 +244,8 @@ def compare_sweeps(
             )
     unit = "trials" if seconds is None else "seconds"
     curves = []
-    for sweep, name in zip(sweeps, names_of(sweeps), strict=True):
+    names = names_of(sweeps) if names is None else names
+    for sweep, name in zip(sweeps, names, strict=True):
         budgets = None
         if n_trials is not None and sweep.strategy in ("random", "grid"):
             spread = spread_budgets(len(sweep.trials)).tolist()

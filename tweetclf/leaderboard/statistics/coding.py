@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from tweetclf.tasks import Metric
 
 __all__ = [
+    "CodedTweets",
     "PairOrder",
     "PairedCells",
     "cells_in_order",
+    "code_tweets",
     "coded_labels",
     "joint_columns",
     "order_pair",
@@ -39,7 +42,7 @@ class PairOrder(NamedTuple):
 
     Parameters
     ----------
-    index, counts : ndarray of int, shape (n_cells,)
+    places, counts : ndarray of int, shape (n_cells,)
         A tweet of each cell, and how many there are.
     exchanged : bool
         Whether the second system comes first: of both orders the one is taken whose
@@ -48,7 +51,7 @@ class PairOrder(NamedTuple):
         Whether both orders give the same table, so that neither system is first.
     """
 
-    index: Ints
+    places: Ints
     counts: Ints
     exchanged: bool
     mirrored: bool
@@ -76,6 +79,94 @@ class PairedCells(NamedTuple):
     def as_given(self, scores: Floats) -> Floats:
         """Return rows of the cells' two systems in the order of the caller."""
         return scores[::-1] if self.exchanged else scores
+
+
+@dataclass(frozen=True)
+class CodedTweets:
+    """Gold labels and predictions of many systems, in codes and in numbers.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    arrays : list of ndarray
+        Gold labels, then predictions of each system, as `coded_labels` returns them.
+    label_names : sequence of str
+        Labels in order of their codes; empty where nothing is coded.
+    groups : ndarray of shape (n_samples,) or None
+        Groups of the tweets.
+    numbers : ndarray of shape (1 + n_systems, n_samples, n_columns)
+        The arrays as numbers, whatever they hold; equal names have equal numbers.
+    """
+
+    metric: Metric
+    arrays: list[Array]
+    label_names: Sequence[str]
+    groups: Array | None
+    numbers: Floats
+
+    def of_systems(self, systems: Sequence[int]) -> CodedTweets:
+        """Return the same tweets with other systems, or these in another order.
+
+        Parameters
+        ----------
+        systems : sequence of int
+            Numbers of the systems, from 0.
+        """
+        index = [0, *(1 + system for system in systems)]
+        arrays = [self.arrays[i] for i in index]
+        return replace(self, arrays=arrays, numbers=self.numbers[index])
+
+    def cells(self) -> Cells:
+        """Return the cells, which do not depend on the order of the tweets."""
+        arrays, groups = self.arrays, self.groups
+        if not self.label_names:
+            # Cells of the confusion matrix are sorted; other tweets are here.
+            order = np.lexsort(np.column_stack(list(self.numbers)).T)
+            arrays = [y[order] for y in arrays]
+            groups = None if groups is None else groups[order]
+        return cells_in_order(
+            self.metric,
+            arrays[0],
+            arrays[1:],
+            label_names=self.label_names,
+            groups=groups,
+        )
+
+
+def code_tweets(
+    metric: Metric,
+    y_true: Any,
+    predictions: Sequence[Any],
+    *,
+    label_names: Sequence[str] = (),
+    groups: Any = None,
+) -> CodedTweets:
+    """Code the gold labels and the predictions of many systems.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    y_true : array-like
+        Codes of `label_names` if those are given, else what `metric` accepts.
+    predictions : sequence of array-like
+        Predictions of each system.
+    label_names : sequence of str, optional
+        Labels in order of their codes.
+    groups : array-like, optional
+        Groups of the tweets, for metrics that are means over groups.
+
+    Returns
+    -------
+    CodedTweets
+        The tweets, in their order.
+    """
+    arrays, label_names = coded_labels(metric, [y_true, *predictions], label_names)
+    columns = joint_columns(arrays)
+    numbers = np.moveaxis(columns.reshape(len(columns), len(arrays), -1), 1, 0)
+    tags = None if groups is None else np.asarray(groups)
+    return CodedTweets(metric, arrays, label_names, tags, numbers)
 
 
 def cells_in_order(
@@ -154,16 +245,17 @@ def paired_cells(
     if label_names and metric.supports_confusion:
         codes = np.column_stack(found).astype(np.int64)
         order = order_pair(*_recoded(codes, len(label_names)).T)
-        rows = codes[order.index]
+        rows = codes[order.places]
         if order.exchanged:
             rows = rows[:, [0, 2, 1]]
         cells: Cells = ConfusionCells(metric, rows, order.counts, len(label_names))
         return PairedCells(cells, order.exchanged, order.mirrored)
     tags = None if groups is None else np.asarray(groups)
-    order = order_pair(*np.split(joint_columns(found), 3, axis=1), tags)
-    gold, first, second = (y[order.index] for y in found)
+    numbers = np.split(joint_columns(found), 3, axis=1)
+    order = order_pair(numbers[0], numbers[1], numbers[2], tags)
+    gold, first, second = (y[order.places] for y in found)
     pair = [second, first] if order.exchanged else [first, second]
-    tags = None if tags is None else tags[order.index]
+    tags = None if tags is None else tags[order.places]
     cells = _uncoded_cells(metric, order.counts, gold, pair, tags)
     return PairedCells(cells, order.exchanged, order.mirrored)
 
@@ -291,7 +383,7 @@ def _uncoded_cells(
 ) -> Cells:
     if metric.supports_rows:
         rows = [metric.per_row(y_true, predicted) for predicted in predictions]
-        return MeanCells(metric, counts, rows)
+        return MeanCells(metric, counts, rows, y_true)
     return RowCells(counts, metric, y_true, predictions, groups)
 
 

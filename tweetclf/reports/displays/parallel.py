@@ -323,7 +323,7 @@ class ParallelCoordinatesDisplay:
                 name,
                 width=room * 2 if widest > step - 6 else room,
                 transform=above,
-                ha="left" if at == 0 else "right" if at == len(names) - 1 else "center",
+                ha="left" if at == 0 else "center",
                 va="bottom",
                 fontsize=size,
                 color=style.ink,
