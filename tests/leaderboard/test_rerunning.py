@@ -71,6 +71,15 @@ def test_an_honest_record_is_equal(
     assert store.test_scorings("toy") == (record.split == "test")
 
 
+def test_a_record_of_old_that_knows_no_shared_tweets_is_equal(
+    make_task: MakeTask, store: RunStore
+) -> None:
+    record, arrays = _run(make_task(), store)
+    assert set(arrays) == {"y_true", "y_pred", "seen", "contradicted"}
+    old = {name: arrays[name] for name in ("y_true", "y_pred")}
+    assert rerun(record, old, task=make_task()).equal
+
+
 def test_predictions_that_were_changed_are_told(
     make_task: MakeTask, store: RunStore, tmp_path: Path
 ) -> None:

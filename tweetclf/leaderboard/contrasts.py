@@ -19,6 +19,7 @@ from tweetclf.leaderboard.statistics import (
     paired_p_values,
     percentile_interval,
 )
+from tweetclf.leaderboard.statistics.bootstrap import least_p_value
 
 if TYPE_CHECKING:
     from tweetclf.tasks import Metric
@@ -118,7 +119,7 @@ class Contestants:
         # As in compare_systems: no fewer than an exchange test of so many tweets.
         p_value = max(
             float(paired_p_values(draws, observed, 0)[1]),
-            min(1.0, 2.0 ** (1 - n_different)),
+            least_p_value(n_different),
         )
         return Comparison(
             names=(self._names[first], self._names[second]),
