@@ -257,7 +257,7 @@ class ExpectedPerformanceDisplay:
         )
 
         from tweetclf.reports.axes import locator
-        from tweetclf.reports.displays.pareto import time_ticks
+        from tweetclf.reports.displays._costs import time_ticks
 
         first = min(
             b
