@@ -24,6 +24,7 @@ from tweetclf.reports.displays._parameters import (
     scale_of,
     short_names,
 )
+from tweetclf.reports.displays._style import Style
 
 
 def axes():
@@ -274,3 +275,12 @@ def test_influence_is_a_share_of_variance():
     scales = {name: scale_of([p[name] for p in params]) for name in "ab"}
     shares = influence(params, np.array([0.0, 1.0, 0.0, 1.0]), scales)
     assert shares == {"a": 1.0, "b": 0.0}
+
+
+def test_black_is_the_ink_of_the_page():
+    scores = {f"s{i}": [0.1 * i, 0.2] for i in range(7)}
+    display = ExpectedPerformanceDisplay.from_scores(scores, bounds=(0, 1), ax=axes())
+    display.plot(axes(), style=Style(ink="#123456"))
+    colours = [line.get_color() for line in display.lines_]
+    assert "#123456" in colours
+    assert "#000000" not in colours

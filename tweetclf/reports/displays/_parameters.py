@@ -22,6 +22,7 @@ __all__ = [
     "scale_of",
     "short_names",
     "trials_of",
+    "two_of",
     "value_text",
     "varied",
 ]
@@ -237,6 +238,56 @@ def residuals(
     for column in np.unique(columns[~np.isnan(scores)]):
         rest[columns == column] -= np.nanmean(scores[columns == column])
     return rest
+
+
+def two_of(
+    params: Sequence[Mapping[str, Any]],
+    scores: Floats,
+    scales: Mapping[str, Scale],
+    x: str | None,
+    y: str | None,
+    most: int,
+) -> tuple[str, str]:
+    """Return two parameters to draw; the second is empty if one was varied.
+
+    Those that are not given are the ones that go with the score most; of words with
+    more than `most` values there is no column each.
+    """
+    for name in (x, y):
+        if name is not None and name not in scales:
+            raise ValueError(
+                f"SweepHeatmapDisplay: {name!r} is no parameter with several values. "
+                f"There are: {', '.join(scales) or 'none'}."
+            )
+    if x is not None and x == y:
+        raise ValueError(f"SweepHeatmapDisplay: x and y are both {x!r}.")
+    chosen = [name for name in (x, y) if name is not None]
+    while len(chosen) < 2:
+        # The second is the one that says most beside the first.
+        rest = scores
+        for name in chosen:
+            rest = residuals(params, rest, scales[name], name)
+        shares = influence(params, rest, scales)
+        fitting = [
+            name
+            for name, scale in scales.items()
+            if name not in chosen
+            and (scale.kind != "category" or scale.n_values <= most)
+        ]
+        if not fitting:
+            break
+        chosen.append(max(fitting, key=lambda name: shares[name]))
+    if not chosen:
+        raise ValueError(
+            "SweepHeatmapDisplay: no parameter has two values or more that fit on an "
+            "axis."
+        )
+    if x is None and y is not None:
+        chosen.reverse()
+    elif x is None and len(chosen) == 2:
+        # The one with more values lies along the longer side.
+        chosen.sort(key=lambda name: -scales[name].n_values)
+    return chosen[0], chosen[1] if len(chosen) > 1 else ""
 
 
 def trials_of(sweep: Sweep) -> tuple[list[Mapping[str, Any]], Floats]:

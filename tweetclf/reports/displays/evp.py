@@ -230,7 +230,8 @@ class ExpectedPerformanceDisplay:
                 f"unit. Got {len(self.curves)} of {units} instead."
             )
         style = style or Style()
-        ax = axes_for(ax, 6.4, 3.6 + key_height(len(self.curves)) / 72)
+        above = (key_height(len(self.curves)) + 8) / 72
+        ax = axes_for(ax, 6.4, 3.6 + above, (0.65, 0.65, 0.2, above))
         bare(ax, style)
         ax.grid(color=style.line, linewidth=1)
         below = "trials" if units == ["trials"] else "time of fitting, logarithmic"
@@ -314,12 +315,12 @@ class ExpectedPerformanceDisplay:
         ]
 
     def _draw(self, ax: Axes, style: Style, place: int, curve: BudgetCurve) -> None:
-        look = series(place)
+        look = _look(style, place)
         budgets = np.array(curve.budgets)
         values = np.array(curve.values)
         drawn = "steps-post" if curve.kind == "observed" else "default"
         if curve.band:
-            self._draw_band(ax, place, curve)
+            self._draw_band(ax, style, place, curve)
         (line,) = ax.plot(
             budgets,
             values,
@@ -334,9 +335,11 @@ class ExpectedPerformanceDisplay:
         )
         self.lines_.append(line)
 
-    def _draw_band(self, ax: Axes, place: int, curve: BudgetCurve) -> None:
+    def _draw_band(
+        self, ax: Axes, style: Style, place: int, curve: BudgetCurve
+    ) -> None:
         """Draw the edges, and shade what lies between those that say something."""
-        look = series(place)
+        look = _look(style, place)
         budgets, values = np.array(curve.budgets), np.array(curve.values)
         shaded = []
         for side in (0, 1):
@@ -364,8 +367,8 @@ class ExpectedPerformanceDisplay:
         from matplotlib.transforms import offset_copy
 
         up = 32.0 + _STEP * (len(self.curves) - 1 - place)
-        look = series(place)
-        self._sample(ax, place, up)
+        look = _look(style, place)
+        self._sample(ax, style, place, up)
         figure: Any = ax.figure
         ax.plot(
             [0.0],
@@ -390,11 +393,11 @@ class ExpectedPerformanceDisplay:
             color=style.ink,
         )
 
-    def _sample(self, ax: Axes, place: int, up: float) -> None:
+    def _sample(self, ax: Axes, style: Style, place: int, up: float) -> None:
         """Draw a piece of a curve's line, 27 points long."""
         from matplotlib.transforms import ScaledTranslation
 
-        look = series(place)
+        look = _look(style, place)
         figure: Any = ax.figure
         at_corner: Any = ScaledTranslation(0.0, 1.0, ax.transAxes)  # type: ignore[arg-type]
         ax.plot(
@@ -406,6 +409,12 @@ class ExpectedPerformanceDisplay:
             transform=figure.dpi_scale_trans + at_corner,
             clip_on=False,
         )
+
+
+def _look(style: Style, place: int) -> dict[str, Any]:
+    """Return the look of a curve; black is the page's ink, which may be white."""
+    look = series(place)
+    return look | {"color": style.ink} if look["color"] == "#000000" else look
 
 
 def _marked(ax: Axes, budgets: np.ndarray, values: np.ndarray, place: int) -> list[int]:

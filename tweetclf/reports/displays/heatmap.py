@@ -13,9 +13,8 @@ from tweetclf.reports.displays._parameters import (
     NOT_SET,
     Scale,
     checked,
-    influence,
-    residuals,
     trials_of,
+    two_of,
     varied,
 )
 from tweetclf.reports.displays._style import (
@@ -236,7 +235,7 @@ class SweepHeatmapDisplay:
         """
         values = checked(params, scores, "SweepHeatmapDisplay")
         found = varied(params, scales or {})
-        x, y = _axes_of(params, values, found, x, y)
+        x, y = two_of(params, values, found, x, y, MOST_CELLS)
         columns, x_values = _cells_of(params, found, x)
         rows, y_values = np.zeros(len(params), dtype=np.int64), [""]
         if y:
@@ -278,7 +277,7 @@ class SweepHeatmapDisplay:
         style = style or Style()
         scores = np.asarray(self.scores, dtype=np.float64)
         n_rows, n_columns = scores.shape
-        ax = axes_for(ax, max(3.6, 1.4 + 0.75 * n_columns), 1.5 + 0.42 * n_rows)
+        ax = axes_for(ax, *self._sizes(style))
         bare(ax, style)
         ax.set_xlim(0, n_columns)
         ax.set_ylim(0, n_rows)
@@ -293,6 +292,18 @@ class SweepHeatmapDisplay:
         self._names(ax, style)
         self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
         return self
+
+    def _sizes(
+        self, style: Style
+    ) -> tuple[float, float, tuple[float, float, float, float]]:
+        """Return width, height and margins in inches that hold cells and names."""
+        across = max(text_width(t, style.size, _LABEL) for t in self.x_values) / 72
+        left = 0.3 + max(text_width(t, style.size, _LABEL) for t in self.y_values) / 72
+        cells = max(2.6, 0.75 * len(self.x_values))
+        slanted = across > cells / len(self.x_values) - 0.06
+        margins = left, 0.55 + (0.65 * across if slanted else 0.1), 0.2, 0.6
+        height = 0.42 * len(self.y_values) + margins[1] + margins[3]
+        return left + cells + 0.2, height, margins
 
     def _shade(self, score: float) -> float:
         """Return the depth of a cell's colour, from 0 to 1."""
@@ -401,51 +412,6 @@ class SweepHeatmapDisplay:
             style.write(
                 ax, x, y, text, width=64, transform=where, ha=align, va=side, **how
             )
-
-
-def _axes_of(
-    params: Sequence[Mapping[str, Any]],
-    scores: Floats,
-    scales: Mapping[str, Scale],
-    x: str | None,
-    y: str | None,
-) -> tuple[str, str]:
-    """Return the two parameters to draw; the second is empty if one was varied."""
-    for name in (x, y):
-        if name is not None and name not in scales:
-            raise ValueError(
-                f"SweepHeatmapDisplay: {name!r} is no parameter with several values. "
-                f"There are: {', '.join(scales) or 'none'}."
-            )
-    if x is not None and x == y:
-        raise ValueError(f"SweepHeatmapDisplay: x and y are both {x!r}.")
-    chosen = [name for name in (x, y) if name is not None]
-    while len(chosen) < 2:
-        # The second is the one that says most beside the first.
-        rest = scores
-        for name in chosen:
-            rest = residuals(params, rest, scales[name], name)
-        shares = influence(params, rest, scales)
-        fitting = [
-            name
-            for name, scale in scales.items()
-            if name not in chosen
-            and (scale.kind != "category" or scale.n_values <= MOST_CELLS)
-        ]
-        if not fitting:
-            break
-        chosen.append(max(fitting, key=lambda name: shares[name]))
-    if not chosen:
-        raise ValueError(
-            "SweepHeatmapDisplay: no parameter has two values or more that fit on an "
-            "axis."
-        )
-    if x is None and y is not None:
-        chosen.reverse()
-    elif x is None and len(chosen) == 2:
-        # The one with more values lies along the longer side.
-        chosen.sort(key=lambda name: -scales[name].n_values)
-    return chosen[0], chosen[1] if len(chosen) > 1 else ""
 
 
 def _cells_of(

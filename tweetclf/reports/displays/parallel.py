@@ -206,7 +206,9 @@ class ParallelCoordinatesDisplay:
         scales = varied(self.params, self.scales or {})
         self.names_ = self.choose()
         n_axes = len(self.names_) + 1
-        ax = axes_for(ax, max(4.0, 1.35 * n_axes + 0.6), 4.0)
+        right = max(0.8, text_width(self.label, style.size) * 0.6 / 72)
+        width = max(4.0, 1.35 * n_axes + 0.6)
+        ax = axes_for(ax, width, 4.0, (0.25, 0.15, right, 0.65))
         bare(ax, style)
         ax.set_xticks([])
         ax.set_yticks([])
