@@ -447,8 +447,10 @@ class TestWithOptuna:
         )
         assert _facts(first) == _facts(second)
 
-    @pytest.mark.parametrize("address", ["study.log", "sqlite:///{}/study.db"])
-    @pytest.mark.parametrize("strategy", ["tpe", "halving"])
+    @pytest.mark.parametrize(
+        ("strategy", "address"),
+        [("halving", "study.log"), ("tpe", "sqlite:///{}/study.db")],
+    )
     def test_a_shared_study_of_one_process_is_the_search_alone(
         self,
         make_task: MakeTask,
