@@ -228,9 +228,20 @@ def _worker(trial: Any) -> Any:
 
 def _finished(trials: list[Any]) -> dict[int, Trial]:
     return {
-        trial.number: Trial.from_document(trial.user_attrs[TRIAL])
+        trial.number: Trial.from_document(
+            # A study is open to all of Optuna's tools, which may end trials, too.
+            trial.user_attrs.get(TRIAL)
+            or {
+                "params": {},
+                **trial.user_attrs.get(PROPOSAL, {}),
+                "number": trial.number,
+                "score": None,
+                "state": "failed",
+                "error": "it was ended by something else than tweetclf",
+            }
+        )
         for trial in trials
-        if trial.state.is_finished() and TRIAL in trial.user_attrs
+        if trial.state.is_finished()
     }
 
 
