@@ -69,6 +69,23 @@ def test_bayesian_search_in_a_shared_study(
     assert [t.params for t in alone.trials] == [t.params for t in shared.trials]
 
 
+@pytest.mark.slow
+def test_the_workers_of_a_dask_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    distributed = pytest.importorskip("distributed")
+    argv = [*SAMPLE, "tfidf-lr", "--json"]
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        there = ["--jobs", "2", "--backend", "dask", "--store", "remote"]
+        address = ["--scheduler", cluster.scheduler_address]
+        assert main([*argv, *there, *address]) == 0
+    remote = Sweep.from_json(capsys.readouterr().out)
+    assert main([*argv, "--store", "local"]) == 0
+    local = Sweep.from_json(capsys.readouterr().out)
+    assert [t.score for t in remote.trials] == [t.score for t in local.trials]
+    assert [t.records for t in remote.trials] == [t.records for t in local.trials]
+
+
 def test_your_own_file(capsys: pytest.CaptureFixture[str]) -> None:
     rows = ["tweet,class"]
     for i in range(30):

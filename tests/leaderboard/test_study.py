@@ -447,8 +447,10 @@ class TestWithOptuna:
         )
         assert _facts(first) == _facts(second)
 
-    @pytest.mark.parametrize("address", ["study.log", "sqlite:///{}/study.db"])
-    @pytest.mark.parametrize("strategy", ["tpe", "halving"])
+    @pytest.mark.parametrize(
+        ("strategy", "address"),
+        [("halving", "study.log"), ("tpe", "sqlite:///{}/study.db")],
+    )
     def test_a_shared_study_of_one_process_is_the_search_alone(
         self,
         make_task: MakeTask,
@@ -490,6 +492,31 @@ class TestWithOptuna:
         assert study.best_value == sweep.best.score
         assert study.best_trial.number == sweep.best.number
         assert study.trials[0].state == optuna.trial.TrialState.FAIL
+
+    def test_a_trial_that_another_tool_ended_has_failed(
+        self, make_task: MakeTask, system: System, tmp_path: Path
+    ) -> None:
+        import optuna
+
+        url = f"sqlite:///{tmp_path}/study.db"
+
+        def meddle(trial: Trial, done: int, total: int) -> None:
+            (name,) = optuna.get_all_study_names(url)
+            study = optuna.load_study(study_name=name, storage=url)
+            if done == 1:
+                # Takes the trial that waits.
+                study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
+
+        sweep = run_search(
+            make_task(),
+            system,
+            RunStore(tmp_path),
+            storage=url,
+            n_jobs=1,
+            on_trial=meddle,
+        )
+        assert [trial.state for trial in sweep.trials] == ["complete", "failed"]
+        assert "something else" in (sweep.failed[0].error or "")
 
     def test_a_storage_that_cannot_be_opened_is_named(
         self, make_task: MakeTask, system: System, tmp_path: Path

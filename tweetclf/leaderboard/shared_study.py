@@ -116,11 +116,7 @@ class SharedStudy:
 
     def finished(self) -> dict[int, Trial]:
         """Return the finished and failed trials by number."""
-        return {
-            trial.number: Trial.from_document(trial.user_attrs[TRIAL])
-            for trial in self._trials()
-            if trial.state.is_finished() and TRIAL in trial.user_attrs
-        }
+        return _finished(self._trials())
 
     def take(self, strategy: Strategy, limit: int) -> list[Proposal]:
         """Claim up to `limit` trials that no other process has.
@@ -134,17 +130,17 @@ class SharedStudy:
         if left:
             return left
         taken: dict[int, Proposal] = {}
-        for number in pending(self.finished(), strategy):
+        trials = self._trials()
+        for number in pending(_finished(trials), strategy):
             if len(taken) == limit:
                 break
-            trial = self._trials()[number]
-            if trial.state != waiting or not self._claim(trial):
-                continue
-            taken[number] = self._propose(trial, strategy)
+            if trials[number].state == waiting and self._claim(trials[number]):
+                taken[number] = self._propose(trials[number], strategy)
         return list(taken.values())
 
     def _propose(self, trial: Any, strategy: Strategy) -> Proposal:
-        proposal = strategy.propose(trial.number, self.finished(), self._running())
+        trials = self._trials()
+        proposal = strategy.propose(trial.number, _finished(trials), _running(trials))
         self._tell(trial, PROPOSAL, proposal.to_document())
         return proposal
 
@@ -185,31 +181,24 @@ class SharedStudy:
             self._tell(trial, WORKER, self._me)
         return bool(claimed)
 
-    def _running(self) -> dict[int, Proposal]:
-        return {
-            trial.number: Proposal.from_document(trial.user_attrs[PROPOSAL])
-            for trial in self._trials()
-            if not trial.state.is_finished() and PROPOSAL in trial.user_attrs
-        }
-
     def _tell(self, trial: Any, name: str, value: Any) -> None:
         self._storage.set_trial_user_attr(trial._trial_id, name, value)
 
     def finish(self, trial: Trial) -> None:
         """Keep a trial that has ended, unless another process did so first."""
         optuna = self._optuna
-        held = self._trials()[trial.number]
+        held = self._storage.get_trial_id_from_study_id_trial_number(
+            self._study, trial.number
+        )
         proposal = Proposal(trial.number, trial.params, trial.resource)
         with quiet(optuna):
             frozen = frozen_trial(self._space, proposal, trial, optuna)
         try:
             for name, distribution in frozen.distributions.items():
                 inner = distribution.to_internal_repr(frozen.params[name])
-                self._storage.set_trial_param(held._trial_id, name, inner, distribution)
-            self._tell(held, TRIAL, trial.to_document())
-            self._storage.set_trial_state_values(
-                held._trial_id, frozen.state, frozen.values
-            )
+                self._storage.set_trial_param(held, name, inner, distribution)
+            self._storage.set_trial_user_attr(held, TRIAL, trial.to_document())
+            self._storage.set_trial_state_values(held, frozen.state, frozen.values)
         except optuna.exceptions.UpdateFinishedTrialError:
             pass
 
@@ -235,3 +224,30 @@ class SharedStudy:
 
 def _worker(trial: Any) -> Any:
     return trial.user_attrs.get(WORKER)
+
+
+def _finished(trials: list[Any]) -> dict[int, Trial]:
+    return {
+        trial.number: Trial.from_document(
+            # A study is open to all of Optuna's tools, which may end trials, too.
+            trial.user_attrs.get(TRIAL)
+            or {
+                "params": {},
+                **trial.user_attrs.get(PROPOSAL, {}),
+                "number": trial.number,
+                "score": None,
+                "state": "failed",
+                "error": "it was ended by something else than tweetclf",
+            }
+        )
+        for trial in trials
+        if trial.state.is_finished()
+    }
+
+
+def _running(trials: list[Any]) -> dict[int, Proposal]:
+    return {
+        trial.number: Proposal.from_document(trial.user_attrs[PROPOSAL])
+        for trial in trials
+        if not trial.state.is_finished() and PROPOSAL in trial.user_attrs
+    }
