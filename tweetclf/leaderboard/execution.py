@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Task
 
-__all__ = ["execute_run"]
+__all__ = ["Final", "Outcome", "all_metrics", "execute_run", "fit_and_predict"]
 
 
 @dataclass
-class _Final:
+class Final:
     """The final model of a split, what it predicts, and what that costs."""
 
     model: GroupedModel
@@ -74,7 +74,7 @@ def _choose(
     return params, tried, time.perf_counter() - start
 
 
-def _fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> _Final:
+def fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> Final:
     """Fit the final model and predict with it.
 
     This is done without anything that selection or earlier systems have computed, so
@@ -89,11 +89,13 @@ def _fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> _Final
         y_pred = model.predict(test)
         predicted = time.perf_counter()
         memory = peak()
-    return _Final(model, y_pred, fitted - start, predicted - fitted, memory)
+    return Final(model, y_pred, fitted - start, predicted - fitted, memory)
 
 
 @dataclass
-class _Outcome:
+class Outcome:
+    """What a run came to: the evaluated rows, predictions, scores and costs."""
+
     rows: Rows
     y_pred: np.ndarray
     scores: dict[str, dict[str, float]]
@@ -108,14 +110,15 @@ class _Outcome:
     model_bytes: int | None
 
 
-def _all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, float]:
+def all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, float]:
+    """Return the official score and those of the other metrics by signature."""
     scores = {"official": score_of(task.metric, rows, predicted)}
     for metric in task.secondary_metrics:
         scores[metric.signature()] = score_of(metric, rows, predicted)
     return scores
 
 
-def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
+def _evaluate_test(system: System, task: Task, spec: RunSpec) -> Outcome:
     train = rows_of(task.train)
     dev = rows_of(task.splits["dev"]) if "dev" in task.splits else None
     params, tried, select_seconds = _choose(system, task, spec, train, dev)
@@ -123,12 +126,12 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> _Outcome:
         train = Rows.join(train, dev)
     test = rows_of(task.test)
     make = make_model(system, task, spec.seed, params)
-    final = _fit_and_predict(make, train, test)
-    scores = {"test": _all_metrics(task, test, final.y_pred)}
+    final = fit_and_predict(make, train, test)
+    scores = {"test": all_metrics(task, test, final.y_pred)}
     # A model that was trained on dev must not be scored on it.
     if dev is not None and not spec.protocol.refit_on_dev:
-        scores["dev"] = _all_metrics(task, dev, final.model.predict(dev))
-    return _Outcome(
+        scores["dev"] = all_metrics(task, dev, final.model.predict(dev))
+    return Outcome(
         test,
         final.y_pred,
         scores,
@@ -150,7 +153,7 @@ def _inner_dev(rows: Rows, together: np.ndarray) -> tuple[Rows, Rows]:
     return rows.take(train), rows.take(dev)
 
 
-def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
+def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
     splits = [task.splits[name] for name in ("train", "dev") if name in task.splits]
     rows = Rows.join(*map(rows_of, splits))
     together = rows_together(splits)
@@ -173,7 +176,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
             train = Rows.join(train, dev)
         held_out = rows.take(outside)
         make = make_model(system, task, spec.seed, params)
-        final = _fit_and_predict(make, train, held_out)
+        final = fit_and_predict(make, train, held_out)
         predicted = final.y_pred
         fit_seconds += final.fit_seconds
         select_seconds += seconds
@@ -188,10 +191,10 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> _Outcome:
     assert y_pred is not None
     y_pred = np.array(y_pred.tolist())
     measured = [size for size in sizes if size is not None]
-    return _Outcome(
+    return Outcome(
         rows,
         y_pred,
-        {"cv": _all_metrics(task, rows, y_pred)},
+        {"cv": all_metrics(task, rows, y_pred)},
         fold_scores,
         folds,
         None,
@@ -221,7 +224,7 @@ def _encode(labels: np.ndarray, task: Task) -> np.ndarray:
         ) from error
 
 
-def _remarks(task: Task, spec: RunSpec, outcome: _Outcome) -> list[str]:
+def _remarks(task: Task, spec: RunSpec, outcome: Outcome) -> list[str]:
     """Say what a reader of the score must know."""
     remarks = []
     score = outcome.scores[spec.protocol.evaluation]["official"]
@@ -254,7 +257,10 @@ def _where(error: BaseException) -> str:
 
 
 def execute_run(
-    task: Task, system: System, spec: RunSpec
+    task: Task,
+    system: System,
+    spec: RunSpec,
+    evaluate: Callable[[System, Task, RunSpec], Outcome] | None = None,
 ) -> tuple[RunRecord, dict[str, np.ndarray] | None]:
     """Run one system on one task.
 
@@ -269,6 +275,8 @@ def execute_run(
         The system.
     spec : RunSpec
         What is to be run; it names the record.
+    evaluate : callable, optional
+        Does the work in place of the usual way, to the same predictions.
 
     Returns
     -------
@@ -281,7 +289,9 @@ def execute_run(
     """
     from threadpoolctl import threadpool_limits
 
-    evaluate = {"test": _evaluate_test, "cv": _evaluate_cv}[spec.protocol.evaluation]
+    if evaluate is None:
+        ways = {"test": _evaluate_test, "cv": _evaluate_cv}
+        evaluate = ways[spec.protocol.evaluation]
     try:
         # Imports are not part of what a system costs.
         system.build(task, seed=spec.seed)
@@ -300,7 +310,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _predictions(task: Task, outcome: _Outcome) -> dict[str, np.ndarray]:
+def _predictions(task: Task, outcome: Outcome) -> dict[str, np.ndarray]:
     """Return what is stored beside the record."""
     predictions = {
         "y_true": _encode(outcome.rows.labels, task),
@@ -323,7 +333,7 @@ def _failed(spec: RunSpec, error: Exception) -> RunRecord:
     )
 
 
-def _finished(spec: RunSpec, outcome: _Outcome, remarks: tuple[str, ...]) -> RunRecord:
+def _finished(spec: RunSpec, outcome: Outcome, remarks: tuple[str, ...]) -> RunRecord:
     return RunRecord(
         spec,
         "finished",
