@@ -26,6 +26,7 @@ from tweetclf.reports.provenance import (
     sizes_sentence,
 )
 from tweetclf.reports.ranked import ranked_table
+from tweetclf.reports.ranks import rank_blocks
 from tweetclf.reports.remarks import (
     all_records,
     failure_note,
@@ -124,6 +125,7 @@ def _summary(
             key = "summary--intervals" if split == "test" else f"summary--{split}"
             figure = overall_figure(leaderboard, split, key) if figures else None
             blocks += [figure] if figure is not None else []
+            blocks += rank_blocks(leaderboard, split, figures=figures)
         elif why is not None:
             blocks.append(Paragraph(spans(why)))
     blocks.append(Heading("Task by task"))

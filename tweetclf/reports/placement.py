@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Placed", "place_labels"]
+__all__ = ["Box", "Placed", "place_labels"]
 
 Box = tuple[float, float, float, float]
 
@@ -69,6 +69,7 @@ def place_labels(
     points: Sequence[tuple[float, float]],
     sizes: Sequence[tuple[float, float]],
     frame: Box,
+    obstacles: Sequence[Box] = (),
 ) -> list[Placed]:
     """Place one label a point, greedily, so that they overlap least.
 
@@ -80,6 +81,8 @@ def place_labels(
         Sizes of the labels in pixels.
     frame : (left, bottom, right, top)
         Where labels may stand.
+    obstacles : sequence of (left, bottom, right, top), optional
+        What else labels should not hide.
 
     Returns
     -------
@@ -98,6 +101,7 @@ def place_labels(
     for index in order * 3:
         others = [box for i, box in enumerate(taken) if i != index]
         others += [box for i, box in boxes.items() if i != index]
+        others += obstacles
         rest = [point for i, point in enumerate(points) if i != index]
         costs = [
             (_cost(points[index], placed, box, others, rest, frame) + rank, rank)
