@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.leaderboard.advice import Advice
+    from tweetclf.leaderboard.advising import advise
     from tweetclf.leaderboard.boards import Entry, Leaderboard, Overall, TaskBoard
     from tweetclf.leaderboard.definitions import Definition, read_definition
     from tweetclf.leaderboard.execution import execute_run
     from tweetclf.leaderboard.fold_cache import FoldCache
+    from tweetclf.leaderboard.learning import (
+        Extrapolation,
+        FittedCurve,
+        LearningCurve,
+        fit_learning_curve,
+    )
     from tweetclf.leaderboard.noise import find_label_noise
     from tweetclf.leaderboard.ranking import build_leaderboard
     from tweetclf.leaderboard.records import (
@@ -33,10 +41,18 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
+    "advice": ("Advice",),
+    "advising": ("advise",),
     "boards": ("Entry", "Leaderboard", "Overall", "TaskBoard"),
     "definitions": ("Definition", "read_definition"),
     "execution": ("execute_run",),
     "fold_cache": ("FoldCache",),
+    "learning": (
+        "Extrapolation",
+        "FittedCurve",
+        "LearningCurve",
+        "fit_learning_curve",
+    ),
     "noise": ("find_label_noise",),
     "ranking": ("build_leaderboard",),
     "records": ("Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"),
@@ -59,13 +75,17 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "Advice",
     "CachedGridSearchCV",
     "Cost",
     "Definition",
     "Entry",
+    "Extrapolation",
+    "FittedCurve",
     "FoldCache",
     "Leaderboard",
     "LeaderboardRun",
+    "LearningCurve",
     "Overall",
     "Protocol",
     "RunRecord",
@@ -75,9 +95,11 @@ __all__ = [
     "System",
     "TaskBoard",
     "TaskFacts",
+    "advise",
     "build_leaderboard",
     "execute_run",
     "find_label_noise",
+    "fit_learning_curve",
     "get_system",
     "list_systems",
     "read_definition",

@@ -81,8 +81,6 @@ class Facts:
         Low end, middle and high end of what they are expected to bring.
     no_gain : str
         Why that is not known.
-    flat : bool
-        Whether it is not known because the curve does not rise.
     rival : str or None
         The transformer, if there is one to compare with.
     rival_difference : tuple of (float, float, float) or None
@@ -111,7 +109,6 @@ class Facts:
     labels: int
     gain: tuple[float, float, float] | None
     no_gain: str = ""
-    flat: bool = False
     rival: str | None = None
     rival_difference: tuple[float, float, float] | None = None
     rival_equivalent: bool = False

@@ -26,7 +26,7 @@ from tweetclf.reports.model import (
 from tweetclf.reports.remarks import all_records
 from tweetclf.reports.wording import join, join_names
 
-__all__ = ["provenance_section", "protocol_sentence"]
+__all__ = ["environment_table", "provenance_section", "protocol_sentence"]
 
 
 def _whose(board: TaskBoard, picked: Sequence[RunRecord], n_runs: int) -> Spans:
@@ -109,7 +109,8 @@ def _hardware_rows(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _environment_table(records: Sequence[RunRecord]) -> Table | None:
+def environment_table(records: Sequence[RunRecord]) -> Table | None:
+    """Return what the runs were measured on; None if that is not known."""
     rows = _hardware_rows(records)
     if not rows:
         return None
@@ -155,7 +156,7 @@ def provenance_section(leaderboard: Leaderboard, command: str | None) -> Section
             )
         )
     )
-    table = _environment_table(records)
+    table = environment_table(records)
     if table is not None:
         blocks.append(table)
         cpus = {str(r.environment.get("cpu")) for r in records if r.environment}

@@ -12,12 +12,14 @@ from tweetclf.utils.lazy import attach
 if TYPE_CHECKING:
     from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
     from tweetclf.reports.displays.forest import ForestDisplay
+    from tweetclf.reports.displays.learning import LearningCurveDisplay
     from tweetclf.reports.displays.pareto import ParetoDisplay
     from tweetclf.reports.displays.reliability import ReliabilityDisplay
 
 _MODULES = {
     "critical_difference": ("CriticalDifferenceDisplay",),
     "forest": ("ForestDisplay",),
+    "learning": ("LearningCurveDisplay",),
     "pareto": ("ParetoDisplay",),
     "reliability": ("ReliabilityDisplay",),
 }
@@ -34,6 +36,7 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "CriticalDifferenceDisplay",
     "ForestDisplay",
+    "LearningCurveDisplay",
     "ParetoDisplay",
     "ReliabilityDisplay",
 ]
