@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +31,9 @@ from tweetclf.tasks import Task, load_task
 from tweetclf.utils.random import stream
 
 RESULTS = Path(__file__).resolve().parent / "results"
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = os.environ.get("TWEETCLF_DATA") or (
+    Path(__file__).resolve().parents[3] / "shared" / "data"
+)
 
 SYSTEMS = ("tfidf-lr", "char-svm", "nbsvm")
 TASKS = (
