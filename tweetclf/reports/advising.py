@@ -23,6 +23,7 @@ from tweetclf.reports.model import (
     Cell,
     Code,
     Column,
+    Figure,
     Heading,
     Note,
     Paragraph,
@@ -382,6 +383,23 @@ def make_advice_report(advice: Advice, *, command: str | None = None) -> Report:
 
 
 def brief_report(report: Report) -> Report:
-    """Return the part of a report that a terminal shows."""
-    kept = tuple(s for s in report.sections if s.key in BRIEF)
-    return Report(report.title, report.subtitle, report.meta, kept)
+    """Return the part of a report that a terminal shows.
+
+    Parameters
+    ----------
+    report : Report
+        Of `make_advice_report`.
+    """
+    sections = []
+    for section in report.sections:
+        if section.key in BRIEF:
+            blocks = tuple(block for block in section.blocks if _is_brief(block))
+            sections.append(Section(section.key, section.title, blocks))
+    return Report(report.title, report.subtitle, report.meta, tuple(sections))
+
+
+def _is_brief(block: Block) -> bool:
+    """Leave out what says again what stands beside it."""
+    if isinstance(block, Figure):
+        return block.key == "learning"
+    return not (isinstance(block, Table) and block.folded)
