@@ -3,10 +3,10 @@
 ``python benchmarks/advise/extrapolation.py [TASK ...]`` trains three baselines on ever
 larger parts of each task, shows the fit the first quarter (and half) of the labels, and
 compares what it expects of the whole with what the whole gave. The error of such
-extrapolations is then set so that 95 % of the intervals hold the truth: for each task by
-the others alone, so that the coverage in the table is of tasks that were not looked at,
-and for ``tweetclf.leaderboard.learning.FLOOR`` by all. ``--again`` keeps the measured
-curves of the last run and computes the rest.
+extrapolations is then set so that 95 % of the intervals hold the truth: for each task
+by the others alone, so that the coverage in the table is of tasks that were not looked
+at, and for ``tweetclf.leaderboard.learning.FLOOR`` by all. ``--again`` keeps the
+measured curves of the last run and computes the rest.
 """
 
 from __future__ import annotations
@@ -207,9 +207,7 @@ def evaluate(curves: Sequence[dict[str, Any]]) -> dict[str, Any]:
     every = [item for found in curves for item in _items(found)]
     items = [item for item in every if not item.refused]
     tasks = sorted({item.task for item in items})
-    floors = {
-        task: calibrate([i for i in items if i.task != task]) for task in tasks
-    }
+    floors = {task: calibrate([i for i in items if i.task != task]) for task in tasks}
     kinds = {
         "a quarter to the whole": [i for i in items if i.part == 4],
         "half to the whole, a quarter to half": [i for i in items if i.part == 2],
@@ -256,9 +254,9 @@ def to_markdown(found: dict[str, Any]) -> str:
     lines = [
         "# Extrapolated learning curves",
         "",
-        "Written by `benchmarks/advise/extrapolation.py`. Errors are in points (hundredths "
-        "of the score; of RMSE in hundredths of the error). The floor of each task is "
-        "set on the other tasks.",
+        "Written by `benchmarks/advise/extrapolation.py`. Errors are in points "
+        "(hundredths of the score; of RMSE in hundredths of the error). The floor of "
+        "each task is set on the other tasks.",
         "",
         f"Floor a doubling, set on all tasks: {100 * found['floor']:.2f} points "
         f"(`FLOOR` is {100 * FLOOR:.2f}).",
@@ -333,6 +331,7 @@ def main() -> None:
     parser.add_argument("task", nargs="*", help="tasks (all)")
     parser.add_argument("--again", action="store_true", help="keep measured curves")
     args = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "extrapolation.json"
     curves: list[dict[str, Any]] = []
     if path.is_file():
@@ -341,14 +340,15 @@ def main() -> None:
         start = time.process_time()
         new = measure(name)
         curves = [c for c in curves if c["task"] != name] + new
-        print(f"{name}: {time.process_time() - start:.1f} s of processor time", flush=True)
-    curves.sort(key=lambda c: (c["task"], c["system"]))
-    found = evaluate(curves)
-    RESULTS.mkdir(exist_ok=True)
-    document = {**found, "curves": curves}
-    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    (RESULTS / "extrapolation.md").write_text(to_markdown(found), "utf-8")
-    print((RESULTS / "extrapolation.md").read_text("utf-8"))
+        curves.sort(key=lambda c: (c["task"], c["system"]))
+        path.write_text(json.dumps({"curves": curves}), "utf-8")
+        seconds = time.process_time() - start
+        print(f"{name}: {seconds:.1f} s of processor time", flush=True)
+    found = {**evaluate(curves), "curves": curves}
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    text = to_markdown(found)
+    (RESULTS / "extrapolation.md").write_text(text, "utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -97,9 +97,7 @@ def test_figures_are_those_of_the_advice(advice, report) -> None:
     tables = {table.key: table for table in report.tables}
     gains = [cell.value for cell in tables["forecasts"].column("gain")]
     assert gains == [found.gain for found in advice.forecasts]
-    scores = {
-        row.cells[1].value: row.cells[2].value for row in tables["ranking"].rows
-    }
+    scores = {row.cells[1].value: row.cells[2].value for row in tables["ranking"].rows}
     assert scores == {e.system: e.score for e in advice.board.entries}
     differences = [c.value for c in tables["comparisons"].column("difference")]
     assert differences == [c.difference for c in advice.comparisons]

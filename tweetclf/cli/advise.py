@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transformer",
         metavar="FILE|RECORD",
-        help="predictions to compare with, as for tweetclf submit; or a stored run: its "
-        "file, or its key with --store",
+        help="predictions to compare with, as for tweetclf submit; or a stored run: "
+        "its file, or its key with --store",
     )
     parser.add_argument(
         "--store",

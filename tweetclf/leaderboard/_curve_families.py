@@ -71,7 +71,8 @@ def solve(
     slope = -((y - mean_y) * share) @ centred / np.maximum(share @ centred**2, _TINY)
     slope = np.maximum(slope, 0.0)
     top = mean_y + slope * mean_g
-    capped = (bound * mean_g - (y * share) @ basis) / np.maximum(share @ basis**2, _TINY)
+    capped = bound * mean_g - (y * share) @ basis
+    capped /= np.maximum(share @ basis**2, _TINY)
     over = top > bound
     slope = np.where(over, np.maximum(capped, 0.0), slope)
     top = np.where(over, bound, top)

@@ -292,8 +292,8 @@ def choose_actions(facts: Facts) -> tuple[Action, ...]:
     found = [action for rule in _RULES if (action := rule(facts)) is not None]
     if facts.best is None or facts.n_labels < MIN_ROWS:
         # Nothing else that was measured can be relied on.
-        kept = {"label-more", "remove-duplicates", "clean-labels"}
-        return tuple(action for action in found if action.key in kept)
+        kept = {"remove-duplicates", "clean-labels"}
+        return found[0], *(action for action in found[1:] if action.key in kept)
     settled = {"use-transformer", "compare-longer", "stop-here", "label-more"}
     if not any(action.key in settled for action in found):
         found.append(_rest(facts))

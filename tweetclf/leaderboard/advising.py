@@ -57,8 +57,8 @@ _NOISE_SYSTEM = "tfidf-lr"
 _MIN_ROWS = 20
 _MIN_SECOND = 5
 _TOO_FEW = (
-    f"nothing was trained: that takes {_MIN_ROWS} different texts and {_MIN_SECOND} rows "
-    "of a second label"
+    f"nothing was trained: that takes {_MIN_ROWS} different texts and {_MIN_SECOND} "
+    "rows of a second label"
 )
 _N_RESAMPLES = 2000
 
@@ -303,7 +303,9 @@ def _followed(
 def _compared(advice: Advice, trials: Trials) -> tuple[Comparison, ...]:
     """Compare the rival with every baseline on its rows; the best comes first."""
     rival, board, best = advice.rival, advice.board, advice.best
-    assert rival is not None and board is not None and best is not None
+    assert rival is not None
+    assert board is not None
+    assert best is not None
     task, layout = trials.task, trials.layout
     place = np.full(len(layout.rows), -1)
     place[layout.scored] = np.arange(len(layout.scored))

@@ -110,7 +110,9 @@ def _advice_section(advice: Advice) -> Section:
         items = tuple(spans(strong(f"{a.title}."), f" {a.reason}") for a in others)
         blocks.append(Note("info", "Then", items))
     rows = (
-        Row((Cell(i, str(i)), *(Cell(v, v) for v in (a.key, a.title, a.reason))), "data")
+        Row(
+            (Cell(i, str(i)), *(Cell(v, v) for v in (a.key, a.title, a.reason))), "data"
+        )
         for i, a in enumerate(advice.actions, start=1)
     )
     columns = (
@@ -120,7 +122,13 @@ def _advice_section(advice: Advice) -> Section:
         Column("reason", "Why"),
     )
     blocks.append(
-        Table("actions", "What to do, first things first", columns, tuple(rows), folded=True)
+        Table(
+            "actions",
+            "What to do, first things first",
+            columns,
+            tuple(rows),
+            folded=True,
+        )
     )
     return Section("advice", "What to do next", tuple(blocks))
 
@@ -220,7 +228,9 @@ def _curve_section(advice: Advice) -> Section | None:
             Paragraph(spans(_how_followed(advice))),
         ]
     return Section(
-        "curve", "What more labels would bring", tuple(b for b in blocks if b is not None)
+        "curve",
+        "What more labels would bring",
+        tuple(b for b in blocks if b is not None),
     )
 
 
@@ -234,8 +244,8 @@ def _how_followed(advice: Advice) -> str:
     largest = format_count(int(advice.curve.sizes[-1]))
     text = (
         f"The curve is a weighted average of three families ({weights}), fitted to "
-        f"training sets of up to {largest} labels. Its interval holds the spread of the "
-        "measured scores, the disagreement of the families, and the error of such "
+        f"training sets of up to {largest} labels. Its interval holds the spread of "
+        "the measured scores, the disagreement of the families, and the error of such "
         f"extrapolations on tasks whose answer was known ({100 * FLOOR:.1f} points a "
         f"doubling). It supposes that further tweets are like these. Beyond "
         f"{MAX_RATIO:g} times the labels nothing is said."
@@ -378,7 +388,9 @@ def make_advice_report(advice: Advice, *, command: str | None = None) -> Report:
         f"Is BERT worth it? {advice.task}",
         f"{plural(advice.n_labels, 'label')} to train on; {scored}",
         tuple(meta),
-        tuple(section for section in sections if section is not None and section.blocks),
+        tuple(
+            section for section in sections if section is not None and section.blocks
+        ),
     )
 
 

@@ -75,7 +75,10 @@ def _data(advice: Advice, key: str) -> Table:
         return Row(tuple(cells), "data")
 
     sizes = curve.sizes.tolist()
-    rows = [row("mean", n, s, None, None) for n, s in zip(sizes, curve.mean.tolist(), strict=True)]
+    rows = [
+        row("mean", n, s, None, None)
+        for n, s in zip(sizes, curve.mean.tolist(), strict=True)
+    ]
     for number, scores in enumerate(curve.scores.tolist(), start=1):
         for n, score in zip(sizes, scores, strict=True):
             rows.append(row(f"order {number}", n, score, None, None))
@@ -84,10 +87,18 @@ def _data(advice: Advice, key: str) -> Table:
         every = [*sizes, *ahead]
         low, high = fitted.band(every)
         for n, *values in zip(
-            every, fitted.predict(every).tolist(), low.tolist(), high.tolist(), strict=True
+            every,
+            fitted.predict(every).tolist(),
+            low.tolist(),
+            high.tolist(),
+            strict=True,
         ):
             kind = "fitted" if n <= sizes[-1] else "expected"
             rows.append(row(kind, n, *values))
     return Table(
-        f"{key}-data", "Numbers of the figure", columns, tuple(rows), header_column="kind"
+        f"{key}-data",
+        "Numbers of the figure",
+        columns,
+        tuple(rows),
+        header_column="kind",
     )
