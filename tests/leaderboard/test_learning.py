@@ -66,7 +66,7 @@ def test_the_power_law_is_the_one_scipy_finds() -> None:
     "law",
     [
         lambda n: 0.8 - 3.0 * n**-0.45,
-        lambda n: 0.9 - 2.0 / np.log(n + 1),
+        lambda n: 0.3 + 0.04 * np.log(n),
         lambda n: 0.7 - 0.2 * np.exp(-n / 3000),
     ],
     ids=list(FAMILIES),

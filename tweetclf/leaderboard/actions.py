@@ -211,8 +211,8 @@ def _transformer(facts: Facts) -> Action | None:
     return Action(
         "compare-longer",
         f"Do not decide between {facts.best} and {facts.rival} yet",
-        f"They differ by {facts.amount(middle, True)} ({compared}), which may be "
-        f"chance. About {_round(needed):,} scored tweets would show a difference of "
+        f"{facts.rival} differs by {facts.amount(middle, True)} ({compared}), which "
+        f"may be chance. About {_round(needed):,} scored tweets would show a difference of "
         f"{facts.amount(facts.margin)}.",
     )
 

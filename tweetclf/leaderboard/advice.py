@@ -121,7 +121,10 @@ def count_labels(task: Task) -> list[tuple[str, int]] | None:
 def _metric_name(task: Task) -> str:
     words = task.metric.name.split("_")
     upper = {"f1", "rmse", "mae", "mcc"}
-    return " ".join(word.upper() if word in upper else word for word in words)
+    said = [word.upper() if word in upper else word for word in words]
+    if said[0] == "binary" and task.metric.pos is not None:
+        return f"{' '.join(said[1:])} of {task.metric.pos}"
+    return " ".join(said)
 
 
 def make_facts(advice: Advice, task: Task) -> Facts:

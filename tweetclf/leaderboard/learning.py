@@ -43,7 +43,7 @@ MAX_RATIO = 4.0
 """Extrapolations to more than this many times the labels seen were not measured."""
 
 # Error of a family's form itself: points are never fitted closer than this.
-_FORM_ERROR = 0.003
+_FORM_ERROR = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -345,8 +345,8 @@ def fit_learning_curve(
     Returns
     -------
     FittedCurve
-        The weighted average of an inverse power law ``a - b n^-c``, an inverse
-        logarithm ``a - b / log(n + 1)`` and an exponential ``a - b exp(-n / c)``.
+        The weighted average of an inverse power law ``a - b n^-c``, a logarithm
+        ``a + b log(n)`` and an exponential ``a - b exp(-n / c)``.
 
     Raises
     ------

@@ -56,6 +56,7 @@ _HALVINGS = 5
 # Fewest labels of a curve, and fewest for each class.
 _SMALLEST = 20
 _SMALLEST_CLASS = 4
+_WARM = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +225,7 @@ class Trials:
         rows, folds = self.layout.rows, self.layout.folds
         make = make_model(system, task, spec.seed, None)
         inside, outside = folds[0]
+        self._warm_up(make, inside)
         first = fit_and_predict(make, rows.take(inside), rows.take(outside))
         self._on_fit(system.name)
         if system.name == self.proba_of:
@@ -264,6 +266,16 @@ class Trials:
             first.peak_memory,
             model_bytes(list(first.model.models.values())),
         )
+
+    def _warm_up(self, make: Callable[[], Any], inside: np.ndarray) -> None:
+        """Have kernels compiled, which is no part of what a system costs."""
+        rows = self.layout.rows
+        few = nested_order(rows, inside, stream(self.seed, "warm-up"))[:_WARM]
+        try:
+            GroupedModel(make).fit(rows.take(few)).predict(rows.take(few))
+        except (ValueError, DataError):
+            # Of so few rows not every system can learn; the run itself will tell.
+            return
 
     def _note_proba(self, model: GroupedModel, asked: np.ndarray) -> None:
         if self.layout.evaluation != "cv" or self.layout.rows.groups is not None:
