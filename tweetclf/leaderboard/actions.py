@@ -212,8 +212,8 @@ def _transformer(facts: Facts) -> Action | None:
         "compare-longer",
         f"Do not decide between {facts.best} and {facts.rival} yet",
         f"{facts.rival} differs by {facts.amount(middle, True)} ({compared}), which "
-        f"may be chance. About {_round(needed):,} scored tweets would show a difference of "
-        f"{facts.amount(facts.margin)}.",
+        f"may be chance. About {_round(needed):,} scored tweets would show a "
+        f"difference of {facts.amount(facts.margin)}.",
     )
 
 

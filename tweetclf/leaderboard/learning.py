@@ -32,7 +32,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-FLOOR = 0.02
+FLOOR = 0.0065
 """Error of an extrapolation a doubling of the labels, beside what the curve shows.
 
 A standard deviation in units of the score (of error metrics: a share of the error).
