@@ -163,7 +163,9 @@ def make_facts(advice: Advice, task: Task) -> Facts:
         n_suspects=len(sure),
         n_believed=noise.n_of if noise else 0,
         labels=advice.labels,
-        gain=forecast and (forecast.gain_low, forecast.gain, forecast.gain_high),
+        gain=None
+        if forecast is None
+        else (forecast.gain_low, forecast.gain, forecast.gain_high),
         no_gain=advice.no_forecast,
     )
     return _with_rival(facts, advice.comparisons[0]) if advice.comparisons else facts

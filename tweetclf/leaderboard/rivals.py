@@ -160,9 +160,10 @@ def _record_in(path: Path) -> RunRecord | None:
 def _everything(layout: Layout) -> Split:
     """Return all rows as one split."""
     splits = layout.splits
+    texts: Any = tuple(text for s in splits for text in s.texts)
     return Split(
         "all",
-        tuple(text for s in splits for text in s.texts),
+        texts,
         layout.rows.labels,
         tuple(name for s in splits for name in s.ids),
         clusters=None

@@ -111,11 +111,11 @@ def lay_out(task: Task, n_folds: int = N_REPEATS) -> Layout:
         If there are fewer different texts or threads than folds.
     """
     if task.test is not None:
-        splits = (task.train, task.test)
-        rows = Rows.join(*map(rows_of, splits))
+        both = (task.train, task.test)
+        rows = Rows.join(*map(rows_of, both))
         n = len(task.train)
         fold = np.arange(n), np.arange(n, len(rows))
-        return Layout("test", splits, rows, (fold,))
+        return Layout("test", both, rows, (fold,))
     splits = tuple(task.splits[s] for s in ("train", "dev") if s in task.splits)
     rows = Rows.join(*map(rows_of, splits))
     with warnings.catch_warnings():
@@ -284,7 +284,7 @@ class Trials:
         if self.proba is None:
             self.proba = np.zeros((len(self.layout.rows), len(names)))
         fitted = model.models[None]
-        columns = [names.index(str(name)) for name in fitted.classes_]
+        columns = np.array([names.index(str(name)) for name in fitted.classes_])
         found = fitted.predict_proba([self.layout.rows.texts[i] for i in asked])
         self.proba[np.ix_(asked, columns)] = found
 
