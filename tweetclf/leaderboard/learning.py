@@ -180,30 +180,32 @@ class Extrapolation:
 class FittedCurve:
     """A learning curve with the families fitted to it; see `fit_learning_curve`.
 
-    Attributes
+    Parameters
     ----------
     curve : LearningCurve
         What was fitted.
     floor : float
         Error of an extrapolation a doubling of the labels.
+    families : tuple of FittedFamily
+        The families with their weights and fits.
     """
 
     curve: LearningCurve
     floor: float
-    _families: tuple[FittedFamily, ...] = field(repr=False)
+    families: tuple[FittedFamily, ...] = field(repr=False)
 
     @property
     def weights(self) -> dict[str, float]:
         """Weight of each family in the average."""
-        return {family.name: family.weight for family in self._families}
+        return {family.name: family.weight for family in self.families}
 
     def _moments(self, to: Floats, start: Floats | None) -> tuple[Floats, Floats]:
         """Return mean and variance of the curve, or of its rise from `start`."""
         largest = float(self.curve.sizes[-1])
         n = self.curve.n_repeats
-        weights = np.array([family.weight for family in self._families])
+        weights = np.array([family.weight for family in self.families])
         means, variances = [], []
-        for family in self._families:
+        for family in self.families:
             values = family.at(to, largest)
             if start is not None:
                 values = values - family.at(start, largest)
