@@ -23,14 +23,16 @@ EVIL = "<script>alert(1)</script>\u202e $x_1$ <img src=x onerror=alert(2)>"
 @pytest.fixture(scope="module")
 def advice(tmp_path_factory: pytest.TempPathFactory):
     rng = np.random.default_rng(0)
+    # So many words of each label that more texts teach more of them.
+    letters = list("aeioulmnrst")
     words = {
-        "<b>no</b>": ["feo", "triste", "malo", "peor"],
-        "s\u00ed & $x$": ["lindo", "feliz", "bueno", "mejor"],
+        label: ["".join(rng.choice(letters, 6)) for _ in range(250)]
+        for label in ("<b>no</b>", "s\u00ed & $x$")
     }
     rows, gold = [], []
     for i in range(700):
         label = list(words)[int(rng.integers(2))]
-        chosen = rng.choice(words[label], 1 + int(rng.integers(2)))
+        chosen = rng.choice(words[label], 2)
         noise = " ".join(f"w{rng.integers(2000)}" for _ in range(8))
         text = f"{' '.join(chosen)} {noise} {EVIL if i % 50 == 0 else ''}"
         if i % 9 == 0:
