@@ -26,7 +26,7 @@ import numpy as np
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard import get_system
 from tweetclf.leaderboard.learning import FLOOR, LearningCurve, fit_learning_curve
-from tweetclf.leaderboard.trials import Trials, lay_out
+from tweetclf.leaderboard.shared_runs import Trials, lay_out
 from tweetclf.tasks import Task, load_task
 from tweetclf.utils.random import stream
 

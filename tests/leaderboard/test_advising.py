@@ -22,7 +22,7 @@ from tweetclf.leaderboard.advising import BASELINES, advise_systems
 from tweetclf.leaderboard.records import Protocol
 from tweetclf.leaderboard.rivals import find_rival, read_rival
 from tweetclf.leaderboard.runner import make_spec
-from tweetclf.leaderboard.trials import lay_out
+from tweetclf.leaderboard.shared_runs import lay_out
 
 # -- rules --------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from tweetclf.tasks.holdout import cut_rows
 from tweetclf.tasks.userdata import DEV_FRACTION, TEST_FRACTION
 
 if TYPE_CHECKING:
-    from tweetclf.leaderboard.trials import Layout
+    from tweetclf.leaderboard.shared_runs import Layout
     from tweetclf.tasks import Task
 
 __all__ = ["Rival", "find_rival", "read_rival"]
