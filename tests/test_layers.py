@@ -85,6 +85,10 @@ HEAVY = ("torch", "transformers", "matplotlib", "gensim", "pandas")
         ("from tweetclf.cli import main; main(['systems'])", (*HEAVY, "sklearn")),
         ("from tweetclf.cli import main; main(['tasks'])", (*HEAVY, "sklearn")),
         (
+            "from tweetclf.cli import main; main(['search', '--spaces'])",
+            (*HEAVY, "sklearn", "optuna"),
+        ),
+        (
             "from tweetclf.cli import main; main(['published', 'coset'])",
             (*HEAVY, "sklearn"),
         ),

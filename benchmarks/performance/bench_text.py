@@ -20,6 +20,7 @@ from tweetclf.preprocessing import (
     get_profile,
     negation_cues,
     stop_words,
+    transform_parallel,
 )
 from tweetclf.preprocessing._cache import clear_caches
 
@@ -112,6 +113,21 @@ def _lemmas_cold(texts: list[str]) -> Tokens:
     return _ours().transform(texts)
 
 
+def _cold_processes(texts: list[str]) -> Tokens:
+    from joblib.externals.loky import get_reusable_executor
+
+    clear_caches()
+    try:
+        return transform_parallel(_ours(lemmatizer=None), texts, n_jobs=2)
+    finally:
+        # The next round starts its processes as well, with empty caches.
+        get_reusable_executor().shutdown(wait=True)
+
+
+def _equal(ours: Tokens, theirs: Tokens) -> None:
+    assert ours == theirs
+
+
 def overlap(ours: Tokens, theirs: Tokens) -> float:
     """Return the share of tokens that both sides give, over all tweets."""
     common = total = 0
@@ -186,5 +202,18 @@ BENCHMARKS = [
         bar=2,
         aim=4,
         growth=(5_000, 50_000, 500_000),
+    ),
+    Benchmark(
+        name="transform-parallel",
+        what="transform_parallel in two new processes, empty caches",
+        peer="the same transformer in one process",
+        prepare=tweets,
+        ours=_cold_processes,
+        theirs=_cold,
+        check=_equal,
+        sizes=(100_000, 400_000),
+        bar=1,
+        aim=1.6,
+        repeats=3,
     ),
 ]

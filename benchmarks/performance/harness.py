@@ -274,7 +274,8 @@ sys.path.insert(0, {here!r})
 import harness
 module = importlib.import_module({module!r})
 benchmark = {{b.name: b for b in module.BENCHMARKS}}[{name!r}]
-small = benchmark.prepare(min(200, {size}))
+# Enough that the kernels pay, so that Numba is loaded before.
+small = benchmark.prepare(min(5_000, {size} // 2))
 getattr(benchmark, {side!r})(small)
 data = benchmark.prepare({size})
 print(harness.peak_memory(lambda: getattr(benchmark, {side!r})(data)))

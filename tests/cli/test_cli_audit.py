@@ -72,8 +72,8 @@ def test_what_cannot_be_looked_at_is_a_note(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--near", "0"], "above 0 and up to 1"),
-        (["--near", "x"], "above 0 and up to 1"),
+        (["--near", "0.04"], "a number from 0.05 to 1"),
+        (["--near", "x"], "a number from 0.05 to 1"),
         (["--examples", "-1"], "whole number from 0 on"),
         (["--format", "html"], "--format needs --output"),
         (["--corpus-text", "x"], "--corpus-text needs --corpus"),

@@ -89,9 +89,22 @@ def test_intervals_and_ties() -> None:
     assert (best.low, best.high) == (1.0, 1.0)
     assert second.low < 7 / 8 <= second.high <= 1.0
     assert best.tied
-    # One tweet of eight decides nothing; four of eight do.
+    # Neither one nor four of eight tweets decide anything: an exchange test of four
+    # tweets cannot give less than 2 / 2**4, whatever resamples of eight say. Holm
+    # doubles it.
     assert second.tied
-    assert not third.tied
+    assert third.tied
+    assert third.p_best == 2 * 2 / 2**4
+
+
+def test_enough_tweets_decide() -> None:
+    facts = replace(_facts("toy"), sizes={"train": 10, "test": 80})
+    records = [_record(facts, s, v) for s, v in ACCURACY.items()]
+    board = build_leaderboard(
+        records,
+        lambda r: {k: np.tile(v, 10) for k, v in _predictions(r).items()},
+    ).boards[0]
+    assert [entry.tied for entry in board.entries] == [True, False, False]
 
 
 def test_smaller_is_better_for_errors() -> None:

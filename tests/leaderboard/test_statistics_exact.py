@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.statistics import FEW_DISCORDANT, flips, mcnemar
@@ -41,6 +41,23 @@ def test_mcnemar_equals_statsmodels() -> None:
         theirs = tables.mcnemar([[5, only_a], [only_b, 0]], exact=True)
         ours = mcnemar(*_discordant(only_a, only_b))
         assert ours.p_exact == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+def _level(n: int) -> float:
+    """Return how often equally good systems with n discordant tweets are told apart."""
+    p = [mcnemar(*_discordant(i, n - i, both=0)).p_value for i in range(n + 1)]
+    return float(binom.pmf(np.flatnonzero(np.array(p) < 0.05), n, 0.5).sum())
+
+
+def test_level_is_kept_over_samples_of_tweets_if_not_given_their_discordance() -> None:
+    levels = np.array([_level(n) if n else 0.0 for n in range(61)])
+    # Which share of 400 tweets is discordant is unknown; how many are is random.
+    shares = np.linspace(0.5, 30, 60)[:, None] / 400
+    over_samples = binom.pmf(np.arange(61), 400, shares) @ levels
+    assert over_samples.max() < 0.047
+    # Given their number, mid-p may err more often; the exact version never does.
+    assert levels.max() == levels[16] == pytest.approx(0.0768, abs=5e-5)
+    assert levels[FEW_DISCORDANT:].max() < 0.05
 
 
 def test_mid_p_equals_the_published_example() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
@@ -24,7 +25,10 @@ from tweetclf.leaderboard.statistics import (
     compare_systems,
     equivalence_p_value,
     minimal_detectable_difference,
+    percentile_interval,
 )
+from tweetclf.leaderboard.statistics.bootstrap import symmetric_interval
+from tweetclf.leaderboard.statistics.coding import paired_cells
 from tweetclf.tasks import get_metric, list_metrics
 
 LABELS = ("a", "b", "c")
@@ -224,6 +228,7 @@ codes = st.integers(0, 2)
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(codes, codes, codes), min_size=4, max_size=60), st.randoms())
+@example([(0, 0, 2), (0, 2, 0), (1, 1, 2), (1, 2, 1)], Random(0))
 def test_order_names_and_sides_change_nothing(
     rows: list[tuple[int, int, int]], random: Any
 ) -> None:
@@ -247,6 +252,44 @@ def test_order_names_and_sides_change_nothing(
     assert swapped.p_equivalence == plain.p_equivalence
     assert swapped.difference == -plain.difference
     assert_allclose(swapped.interval, [-x for x in plain.interval[::-1]], atol=1e-9)
+
+
+# Exchanging the systems leaves these tweets as they are.
+MIRROR = [(0, 0, 2), (0, 2, 0), (1, 1, 2), (1, 2, 1)] * 5
+
+
+def _mirrored_data(name: str) -> tuple[Any, Any, Any, Any]:
+    gold, a, b = (np.array(column) for column in zip(*MIRROR, strict=True))
+    if name == "macro_f1":
+        return get_metric(name, labels=LABELS), *(np.array(LABELS)[[gold, a, b]])
+    if name == "jaccard":
+        rows = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 1]])
+        return get_metric(name, labels=LABELS), rows[gold], rows[a], rows[b]
+    return get_metric(name), *(0.1 * y for y in (gold, a, b))
+
+
+@pytest.mark.parametrize("name", ["macro_f1", "jaccard", "rmse", "spearman"])
+def test_systems_that_mirror_each_other_get_a_symmetric_interval(name: str) -> None:
+    metric, gold, a, b = _mirrored_data(name)
+    for interval in ("bca", "percentile"):
+        options = {"n_resamples": 199, "margin": 0.1, "interval": interval}
+        one = compare_systems(metric, gold, a, b, rng=_rng(), **options)
+        low, high = one.interval
+        assert (one.difference, one.p_value) == (0.0, 1.0)
+        assert low == -high < 0
+        assert compare_systems(metric, gold, b, a, rng=_rng(), **options) == one
+        (pair,) = compare_pairs(metric, gold, {"A": a, "B": b}, rng=_rng(), **options)
+        assert pair.difference == 0.0
+        assert pair.interval[0] == -pair.interval[1] < 0
+    swaps = approximate_randomisation(metric, gold, a, b, n_resamples=99, rng=_rng())
+    assert swaps == (0.0, 1.0)
+
+
+def test_symmetric_interval_is_that_of_differences_and_their_mirror() -> None:
+    drawn = _rng(3).normal(size=5001)
+    both = percentile_interval(np.concatenate([drawn, -drawn]))
+    assert_allclose(symmetric_interval(drawn), both, atol=2e-3)
+    assert np.isnan(symmetric_interval(np.full(9, np.nan))).all()
 
 
 def test_permuted_codes_change_nothing() -> None:
@@ -275,6 +318,60 @@ def test_names_are_coded_as_the_metric_says() -> None:
     assert by_code == by_name
 
 
+def _reach_by_brute_force(gold: np.ndarray, found: np.ndarray) -> float:
+    """Return what a further tweet, right or wrong, can change in macro-F1."""
+    changes = [0.0]
+    for label, other in product(range(3), repeat=2):
+        scores = [
+            f1_score([*gold, label], [*found, y], average="macro", labels=[0, 1, 2])
+            for y in (label, other)
+        ]
+        changes.append(abs(scores[0] - scores[1]))
+    return max(1.0, (len(gold) + 1) * max(changes))
+
+
+@pytest.mark.parametrize("name", list_metrics())
+def test_reach_is_what_a_tweet_can_change(name: str) -> None:
+    metric, gold, a, b = _data_for(name)
+    cells = paired_cells(metric, gold, a, b).cells
+    reach = cells.reach()
+    assert (reach >= 1).all()
+    if name in {"accuracy", "micro_f1", "exact_match"}:
+        assert_allclose(reach, 1)
+    if name == "macro_f1":
+        codes = [np.searchsorted(LABELS, y) for y in (gold, a, b)]
+        expected = [_reach_by_brute_force(codes[0], y) for y in codes[1:]]
+        assert_allclose(np.sort(reach), np.sort(expected))
+
+
+def test_reach_sees_rare_labels_of_label_sets() -> None:
+    gold = np.zeros((200, 3), dtype=int)
+    gold[:, 0], gold[:100, 1], gold[:2, 2] = 1, 1, 1
+    metric = get_metric("multilabel_macro_f1", labels=LABELS)
+    found = gold.copy()
+    found[5, 0] = 0
+    reach = paired_cells(metric, gold, gold, found).cells.reach()
+    # Two tweets of 200 make up a third of the score.
+    assert (reach > 10).all()
+
+
+def test_one_tweet_of_a_rare_class_is_no_evidence_of_equivalence() -> None:
+    gold = np.array([0] * 6 + [1] * 394)
+    other = gold.copy()
+    other[10] = 0
+    result = compare_systems(
+        get_metric("macro_f1", labels=("rare", "rest")),
+        gold,
+        gold,
+        other,
+        label_names=("rare", "rest"),
+        margin=0.05,
+        rng=_rng(),
+    )
+    assert abs(result.difference) < 0.05
+    assert result.p_equivalence > 0.2
+
+
 def test_identical_systems_have_p_one() -> None:
     gold, a, _ = _sample(120)
     result = compare_systems(
@@ -282,7 +379,10 @@ def test_identical_systems_have_p_one() -> None:
     )
     assert result.p_value == 1.0
     assert result.interval == (0.0, 0.0)
-    assert result.p_equivalence == pytest.approx(0.99**120)
+    # The chance that 120 tweets hold none of those that make up the margin.
+    rare = _reach_by_brute_force(gold, a)
+    assert rare > 1.5
+    assert result.p_equivalence == pytest.approx((1 - 0.01 / rare) ** 120)
     assert result.verdict == "A and B predict the same on these 120 tweets."
     swaps = approximate_randomisation(
         MACRO, gold, a, a, label_names=LABELS, n_resamples=99, rng=_rng()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statistics_simulations import simulated_runs
 
 from tweetclf.leaderboard.statistics import (
     almost_stochastic_order,
@@ -50,8 +51,9 @@ def test_hierarchical_bootstrap_equals_a_plain_loop() -> None:
     naive = []
     for _ in range(4000):
         tweets = rng.integers(400, size=400)
-        drawn_a = right_a[rng.integers(5, size=5)][:, tweets]
-        drawn_b = right_b[rng.integers(6, size=6)][:, tweets]
+        # One run fewer than there are, see the notes.
+        drawn_a = right_a[rng.integers(5, size=4)][:, tweets]
+        drawn_b = right_b[rng.integers(6, size=5)][:, tweets]
         naive.append(drawn_a.mean() - drawn_b.mean())
     assert ours.difference == pytest.approx(right_a.mean() - right_b.mean(), abs=1e-12)
     assert ours.standard_error == pytest.approx(np.std(naive), rel=0.05)
@@ -63,7 +65,7 @@ def test_seeds_add_to_the_uncertainty_of_tweets() -> None:
     a, b = _runs(GOLD, SPREAD_A, 1), _runs(GOLD, SPREAD_B, 2)
     found = _compare(a, b)
     scores_a, scores_b = ([np.mean(r == GOLD) for r in runs] for runs in (a, b))
-    between = np.var(scores_a) / 5 + np.var(scores_b) / 6
+    between = np.var(scores_a, ddof=1) / 5 + np.var(scores_b, ddof=1) / 6
     expected = np.sqrt(found.tweets_error**2 + between)
     assert found.standard_error == pytest.approx(expected, rel=0.1)
     # Runs that agree leave the tweets alone.
@@ -89,6 +91,64 @@ def test_equal_runs_have_p_one_and_one_run_is_refused() -> None:
     assert _compare(a, a, same_seeds=True).p_value == 1.0
     with pytest.raises(ValueError, match="two runs or more of each system"):
         _compare(a[:1], a)
+
+
+@pytest.mark.parametrize("same_seeds", [False, True])
+def test_which_system_comes_first_changes_signs_alone(same_seeds: bool) -> None:
+    a, b = _runs(GOLD, SPREAD_A, 1), _runs(GOLD, SPREAD_B, 2)
+    for runs_b in (b[:5],) if same_seeds else (b[:5], b):
+        one = _compare(a, runs_b, same_seeds=same_seeds)
+        other = _compare(runs_b, a, same_seeds=same_seeds)
+        assert other.difference == -one.difference
+        assert other.interval == pytest.approx([-x for x in one.interval[::-1]])
+        assert other[2:] == one[2:]
+
+
+def test_runs_that_mirror_each_other_get_a_symmetric_interval() -> None:
+    gold = np.repeat([0, 1], 40)
+    a = [np.tile([0, 1], 40), np.tile([0, 0, 1, 1], 20)]
+    b = [1 - run for run in a]
+    one, other = (
+        hierarchical_bootstrap(
+            ACCURACY, gold, *runs, label_names=LABELS, n_resamples=500, rng=_rng()
+        )
+        for runs in ((a, b), (b, a))
+    )
+    assert one == other
+    assert (one.difference, one.p_value) == (0.0, 1.0)
+    assert one.interval[0] == -one.interval[1] < 0
+
+
+def test_runs_that_differ_on_few_tweets_are_little_evidence() -> None:
+    # All resamples agree that the first is right, and yet these are four tweets.
+    gold = np.zeros(60, dtype=int)
+    wrong = np.where(np.arange(60) < 4, 1, 0)
+    found = hierarchical_bootstrap(
+        ACCURACY, gold, [gold] * 2, [wrong] * 3, label_names=LABELS, rng=_rng()
+    )
+    assert found.n_different == 4
+    assert found.p_value >= 2 / 2**4
+    # Who errs on a tweet as often as the other does not speak against it.
+    half = [[gold, wrong], [wrong, gold]]
+    found = hierarchical_bootstrap(
+        ACCURACY, gold, *half, label_names=LABELS, n_resamples=99, rng=_rng()
+    )
+    assert (found.n_different, found.p_value) == (0, 1.0)
+
+
+def test_equally_good_systems_are_rarely_told_apart() -> None:
+    rng, n_simulations = _rng(5), 150
+    found = 0
+    for _ in range(n_simulations):
+        gold = rng.integers(2, size=200)
+        runs = simulated_runs(gold, 3, 0.02, rng)
+        found += (
+            hierarchical_bootstrap(
+                ACCURACY, gold, *runs, label_names=LABELS, n_resamples=199, rng=rng
+            ).p_value
+            < 0.05
+        )
+    assert found / n_simulations <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_simulations)
 
 
 def test_runs_of_numbers_are_compared_whatever_their_order() -> None:

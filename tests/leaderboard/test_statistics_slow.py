@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from statistics_simulations import simulated_runs
 
 from tweetclf.leaderboard.statistics import (
     almost_stochastic_order,
@@ -15,6 +17,7 @@ from tweetclf.leaderboard.statistics import (
     bootstrap_scores,
     compare_over_tasks,
     compare_systems,
+    hierarchical_bootstrap,
     mcnemar,
     percentile_interval,
 )
@@ -86,13 +89,12 @@ TESTS = {
 }
 
 
-@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize(("k", "n"), [(2, 400), (3, 400), (20, 400), (20, 2000)])
 @pytest.mark.parametrize("test", list(TESTS))
 def test_type_one_error(
-    test: str, k: int, record_property: Callable[[str, Any], None]
+    test: str, k: int, n: int, record_property: Callable[[str, Any], None]
 ) -> None:
     rng = np.random.default_rng(k)
-    n = 400
     p_values = np.array(
         [TESTS[test](k, _null(k, n, rng), rng) for _ in range(N_SIMULATIONS)]
     )
@@ -101,21 +103,102 @@ def test_type_one_error(
     assert rate <= LIMIT
 
 
-def test_type_one_error_with_few_discordant_tweets() -> None:
-    rng = np.random.default_rng(5)
-    rates = []
-    for discordant in (8, 15, 24):
-        only_a = rng.binomial(discordant, 0.5, size=N_SIMULATIONS)
-        p = {
-            i: mcnemar(
-                [1] * discordant,
-                [1] * i + [0] * (discordant - i),
-                [0] * i + [1] * (discordant - i),
+@pytest.mark.parametrize("spread", [0.0, 0.01, 0.03])
+@pytest.mark.parametrize("n_runs", [2, 3, 5])
+def test_type_one_error_over_seeds_and_tweets(
+    n_runs: int, spread: float, record_property: Callable[[str, Any], None]
+) -> None:
+    rng = np.random.default_rng(n_runs)
+    metric, labels = _metric("macro_f1", 2)
+    found = 0
+    for _ in range(N_SIMULATIONS):
+        gold = (rng.random(400) < 0.4).astype(int)
+        found += (
+            hierarchical_bootstrap(
+                metric,
+                gold,
+                *simulated_runs(gold, n_runs, spread, rng),
+                label_names=labels,
+                n_resamples=N_RESAMPLES,
+                rng=rng,
             ).p_value
-            for i in range(discordant + 1)
-        }
-        rates.append(float(np.mean([p[i] < 0.05 for i in only_a.tolist()])))
-    assert max(rates) <= LIMIT
+            < 0.05
+        )
+    record_property("type_one_error", found / N_SIMULATIONS)
+    assert found / N_SIMULATIONS <= LIMIT
+
+
+RARE = ("rare", "rest")
+
+
+def _shares(rare: float, missed: float, false: float) -> np.ndarray:
+    """Return the confusion matrix of a system that errs so often on either class."""
+    rest = 1 - rare
+    return np.array(
+        [
+            [rare * (1 - missed), rare * missed],
+            [rest * false, rest * (1 - false)],
+        ]
+    )
+
+
+def _missed_at_margin(
+    metric: Metric, rare: float, missed: float, false: float, margin: float
+) -> float:
+    """Return how much of the rare class one misses whose score is lower by a margin."""
+    score = float(metric.from_confusion(_shares(rare, missed, false)))
+
+    def excess(more: float) -> float:
+        return score - float(metric.from_confusion(_shares(rare, more, false))) - margin
+
+    return float(brentq(excess, missed, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("n", "rare", "missed", "margin"),
+    [
+        (400, 0.03, 0.0, 0.05),
+        (400, 0.05, 0.0, 0.05),
+        (400, 0.05, 0.2, 0.05),
+        (1000, 0.02, 0.2, 0.05),
+        (1000, 0.1, 0.2, 0.02),
+        (1000, 0.3, 0.2, 0.02),
+    ],
+)
+def test_equivalence_is_rarely_claimed_at_the_margin_with_a_rare_class(
+    n: int,
+    rare: float,
+    missed: float,
+    margin: float,
+    record_property: Callable[[str, Any], None],
+) -> None:
+    metric = get_metric("macro_f1", labels=RARE)
+    false = missed / 10
+    at_margin = _missed_at_margin(metric, rare, missed, false, margin)
+    rng = np.random.default_rng(1)
+    claims = 0
+    for _ in range(N_SIMULATIONS):
+        gold = (rng.random(n) > rare).astype(int)
+        wrong = rng.random(n) < np.where(gold == 0, missed, false)
+        first = np.where(wrong, 1 - gold, gold)
+        lost = rng.random(n) < (at_margin - missed) / (1 - missed)
+        second = np.where((gold == 0) & (first == 0) & lost, 1, first)
+        claims += (
+            compare_systems(
+                metric,
+                gold,
+                first,
+                second,
+                label_names=RARE,
+                margin=margin,
+                n_resamples=N_RESAMPLES,
+                interval="percentile",
+                rng=rng,
+            ).p_equivalence
+            < 0.05
+        )
+    record_property("size", claims / N_SIMULATIONS)
+    assert claims / N_SIMULATIONS <= LIMIT
 
 
 def _truth(k: int, rate: float) -> np.ndarray:

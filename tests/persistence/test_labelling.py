@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -245,8 +244,22 @@ def test_broken_utf8_names_the_line(content: bytes, format: str, place: str) -> 
 @given(st.binary(max_size=60), st.sampled_from(["csv", "tsv", "jsonl", "lines"]))
 def test_any_bytes_are_labelled_or_a_data_error(content: bytes, format: str) -> None:
     start = b"text\n" if format in {"csv", "tsv"} else b""
-    with contextlib.suppress(DataError):
-        _label_bytes(start + content, format).encode("utf-8")
+    try:
+        written = _label_bytes(start + content, format)
+    except DataError:
+        return
+    assert written.encode("utf-8").decode("utf-8") == written
+    if format in {"csv", "tsv"}:
+        delimiter = {"csv": ",", "tsv": "\t"}[format]
+        rows = csv.reader(io.StringIO(written, newline=""), delimiter=delimiter)
+        found = [row[-1] for row in rows if row]
+        assert found.pop(0) == "prediction"
+    elif format == "jsonl":
+        found = [json.loads(line)["prediction"] for line in written.split("\n")[:-1]]
+    else:
+        found = written.split("\n")[:-1]
+    # Whatever else is in the file, each row that is written ends in a label.
+    assert set(found) <= {"short", "long"}
 
 
 FILES = st.one_of(

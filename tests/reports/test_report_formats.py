@@ -21,6 +21,7 @@ from tweetclf.reports import (
     Cell,
     Code,
     Column,
+    Listing,
     Note,
     Paragraph,
     Report,
@@ -61,6 +62,8 @@ def small(texts: list[str]) -> Report:
     blocks = (
         Paragraph((Span(a, "strong"), Span(b, "name"), Span(c, "code")), lead=True),
         Note("warning", a, ((Span(b),), (Span(c, "code"),))),
+        Listing(b, ((Span(c),), (Span(a, "strong"), Span(b, "name"))), folded=True),
+        Listing(c, ((Span(a),),)),
         Code(c),
         table,
     )

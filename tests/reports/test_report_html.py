@@ -30,6 +30,7 @@ from tweetclf.reports import (
     Cell,
     Code,
     Column,
+    Listing,
     Note,
     Paragraph,
     Report,
@@ -221,6 +222,8 @@ def test_any_text_anywhere_stays_text(texts):
     blocks = (
         Paragraph((Span(a, "strong"), Span(b, "name"), Span(c, "code"))),
         Note("error", d, ((Span(e),),)),
+        Listing(c, ((Span(d), Span(e, "strong")),)),
+        Listing(d, ((Span(f, "name"),),), folded=True),
         Code(f),
         table,
     )

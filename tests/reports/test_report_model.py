@@ -551,8 +551,8 @@ def test_a_leaderboard_from_records_makes_a_report():
         runs, lambda record: stored[record.key], n_resamples=200
     )
     report = make_report(leaderboard)
-    assert len(report.figures) == 3
-    data = report.figures[2].data
+    assert len(report.figures) == 4
+    data = report.figures[3].data
     counts = [[cell.value for cell in row.cells[1:]] for row in data.rows]
     assert np.array_equal(counts, leaderboard.boards[0].confusion)
 

@@ -120,6 +120,11 @@ def test_a_large_bucket_is_cut_and_each_text_keeps_neighbours(monkeypatch):
 def test_little_or_nothing_to_compare():
     for texts in ([], ["a"], ["a", "b"]):
         assert len(near_pairs(texts)) == 0
-    for threshold in (0, -1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="above 0 and up to 1"):
+    for threshold in (0, 0.049, -1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="between 0.05 and 1"):
             near_pairs(["a", "b"], threshold=threshold)
+
+
+@given(st.floats(near.LEAST_SIMILARITY, 1))
+def test_the_stated_recall_holds_for_every_threshold_that_is_taken(threshold):
+    assert banding(threshold)[2] >= near.RECALL

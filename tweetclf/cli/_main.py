@@ -20,6 +20,9 @@ __all__ = ["main"]
 COMMANDS = {
     "leaderboard": "run systems on tasks and write a report",
     "report": "write a report of the runs in a store",
+    "search": "search the hyper-parameters of a system on a task",
+    "export": "write runs as model cards and results for MTEB and the Hugging Face Hub",
+    "rerun": "make a stored run again and compare every number",
     "fit": "train one system and save the model",
     "predict": "label a file or standard input with a saved model",
     "audit": "look for leaks, contradicting labels and damage in a task or file",
@@ -36,6 +39,7 @@ COMMANDS = {
 # What an interrupt leaves behind, where there is something to say.
 KEPT = {
     "leaderboard": "finished runs are stored; the same command goes on from there",
+    "search": "finished trials are stored; the same command goes on from there",
 }
 
 _OVERVIEW = """\

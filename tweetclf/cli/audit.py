@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 
-def _share(text: str) -> float:
+def _similarity(text: str) -> float:
+    from tweetclf.tasks.near import LEAST_SIMILARITY
+
     try:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 < number <= 1:
+    if not LEAST_SIMILARITY <= number <= 1:
         raise argparse.ArgumentTypeError(
-            f"must be a number above 0 and up to 1, got {text!r}"
+            f"must be a number from {LEAST_SIMILARITY} to 1, got {text!r}"
         )
     return number
 
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--near",
-        type=_share,
+        type=_similarity,
         default=0.7,
         metavar="SHARE",
         help="similarity from which on texts are near duplicates (0.7)",

@@ -36,6 +36,7 @@ EXTRAS = {
     "treetagger": ("treetaggerwrapper", "lemmas by TreeTagger"),
     "tables": ("pyarrow", "Parquet files and Hugging Face datasets on disk"),
     "resampling": ("imblearn", "over- and under-sampling in pipelines"),
+    "search": ("optuna", "Bayesian search, and searches that processes share"),
     "dask": ("distributed", "leaderboards on several machines"),
 }
 

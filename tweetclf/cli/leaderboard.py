@@ -14,55 +14,34 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._output import UsageError, note
+from tweetclf.cli._running import (
+    add_where_arguments,
+    connect_backend,
+    folds,
+    integer,
+    positive,
+    progress_bar,
+)
 from tweetclf.cli._tables import check_folder, command_line, write_tables
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard import Definition, LeaderboardRun, RunRecord, RunStore
     from tweetclf.tasks import Task
 
-__all__ = ["add_arguments", "add_report_arguments", "run"]
+__all__ = ["add_arguments", "add_report_arguments", "resample_count", "run"]
 
 
-BACKENDS = ("loky", "multiprocessing", "threading", "sequential", "dask")
-
-
-def _integer(text: str, least: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
-    if number < least:
-        raise argparse.ArgumentTypeError(f"must be at least {least}, got {number}")
-    return number
-
-
-def _positive(text: str) -> int:
-    return _integer(text, 1)
-
-
-def _folds(text: str) -> int:
-    return _integer(text, 2)
-
-
-def _resamples(text: str) -> int:
+def resample_count(text: str) -> int:
+    """Parse a number of bootstrap resamples."""
     from tweetclf.leaderboard.definitions import MIN_RESAMPLES
 
-    return _integer(text, MIN_RESAMPLES)
-
-
-def _jobs(text: str) -> int:
-    number = _integer(text, -10_000)
-    if not number:
-        raise argparse.ArgumentTypeError(
-            "must be at least 1, or -1 for all cores, got 0"
-        )
-    return number
+    return integer(text, MIN_RESAMPLES)
 
 
 def add_report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +64,7 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="title of the report")
     parser.add_argument(
         "--resamples",
-        type=_resamples,
+        type=resample_count,
         metavar="N",
         help="bootstrap resamples behind the intervals, at least 100 (2000)",
     )
@@ -124,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='a system (see "tweetclf systems"); may be repeated',
     )
     what.add_argument(
-        "--seeds", type=_positive, metavar="N", help="number of seeds, from 0 (1)"
+        "--seeds", type=positive, metavar="N", help="number of seeds, from 0 (1)"
     )
     what.add_argument(
         "--grid",
@@ -138,7 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--folds",
-        type=_folds,
+        type=folds,
         metavar="K",
         help="cross-validate on train and dev, and leave test alone",
     )
@@ -146,32 +125,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--text", metavar="COLUMN", help="column of the texts")
     own.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
     own.add_argument("--label", metavar="COLUMN", help="column of the labels")
-    _add_where_arguments(parser)
+    add_where_arguments(parser)
     add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
-
-
-def _add_where_arguments(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where to run")
-    where.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder of the public datasets (TWEETCLF_DATA, else the user's cache)",
-    )
-    where.add_argument(
-        "--jobs",
-        type=_jobs,
-        default=1,
-        metavar="N",
-        help="runs at the same time, -1: as many as cores (1)",
-    )
-    where.add_argument(
-        "--backend", choices=BACKENDS, help="joblib backend (loky for several jobs)"
-    )
-    where.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="address of the Dask scheduler, with --backend dask",
-    )
 
 
 def _definition(args: argparse.Namespace) -> Definition:
@@ -250,58 +205,10 @@ def _load_tasks(
     return tasks, skipped
 
 
-@contextlib.contextmanager
-def _backend(args: argparse.Namespace) -> Iterator[str | None]:
-    """Connect to a Dask cluster for the time of the runs."""
-    if args.backend != "dask":
-        yield args.backend
-        return
-    from tweetclf.utils.optional import import_optional
-
-    distributed = import_optional(
-        "distributed", extra="dask", caller="tweetclf leaderboard --backend dask"
-    )
-    with distributed.Client(args.scheduler) as client:
-        note(f"running on {client.dashboard_link or args.scheduler or 'local cluster'}")
-        yield "dask"
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Any]:
-    """Yield a callback that draws a bar on a terminal and nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task("starting", total=None)
-
-        def show(record: RunRecord, done: int, total: int) -> None:
-            state = "failed" if record.status == "failed" else f"{record.score:.3f}"
-            bar.update(
-                row,
-                description=f"{record.spec.task.name} {record.spec.system} {state}",
-                completed=done,
-                total=total,
-            )
-
-        yield show
+def _show(bar: Any, record: RunRecord, done: int, total: int) -> None:
+    """Move the progress bar."""
+    state = "failed" if record.status == "failed" else f"{record.score:.3f}"
+    bar(f"{record.spec.task.name} {record.spec.system} {state}", done, total)
 
 
 def _report_failures(outcome: LeaderboardRun) -> None:
@@ -328,7 +235,7 @@ def run(args: argparse.Namespace) -> int:
         note("no task can be run: the data of none are at hand.")
         return 1
     store = RunStore(args.store)
-    with _backend(args) as backend, _progress() as show:
+    with connect_backend(args, "leaderboard") as backend, progress_bar() as bar:
         outcome = run_leaderboard(
             tasks,
             systems,
@@ -337,7 +244,7 @@ def run(args: argparse.Namespace) -> int:
             protocol=definition.protocol,
             n_jobs=args.jobs,
             backend=backend,
-            on_record=show,
+            on_record=bar and functools.partial(_show, bar),
         )
     skipped += [(item.task, item.system, item.reason) for item in outcome.skipped]
     return _conclude(args, definition, outcome, store, skipped)

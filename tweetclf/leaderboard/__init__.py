@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         LearningCurve,
         fit_learning_curve,
     )
+    from tweetclf.leaderboard.named_spaces import register_space
     from tweetclf.leaderboard.noise import find_label_noise
     from tweetclf.leaderboard.ranking import build_leaderboard
     from tweetclf.leaderboard.records import (
@@ -32,13 +33,23 @@ if TYPE_CHECKING:
         run_leaderboard,
     )
     from tweetclf.leaderboard.search import CachedGridSearchCV
+    from tweetclf.leaderboard.search_protocol import SearchProtocol
+    from tweetclf.leaderboard.spaces import (
+        Choice,
+        Integer,
+        LogUniform,
+        Space,
+        Uniform,
+    )
     from tweetclf.leaderboard.store import RunStore
+    from tweetclf.leaderboard.study import run_search
     from tweetclf.leaderboard.systems import (
         System,
         get_system,
         list_systems,
         register_system,
     )
+    from tweetclf.leaderboard.trials import Sweep, Trial
 
 _MODULES = {
     "advice": ("Advice",),
@@ -53,13 +64,18 @@ _MODULES = {
         "LearningCurve",
         "fit_learning_curve",
     ),
+    "named_spaces": ("register_space",),
     "noise": ("find_label_noise",),
     "ranking": ("build_leaderboard",),
     "records": ("Cost", "Protocol", "RunRecord", "RunSpec", "TaskFacts"),
     "runner": ("LeaderboardRun", "Skipped", "run_leaderboard"),
     "search": ("CachedGridSearchCV",),
+    "search_protocol": ("SearchProtocol",),
+    "spaces": ("Choice", "Integer", "LogUniform", "Space", "Uniform"),
+    "study": ("run_search",),
     "store": ("RunStore",),
     "systems": ("System", "get_system", "list_systems", "register_system"),
+    "trials": ("Sweep", "Trial"),
 }
 
 __getattr__, __dir__, _names = attach(
@@ -77,25 +93,33 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "Advice",
     "CachedGridSearchCV",
+    "Choice",
     "Cost",
     "Definition",
     "Entry",
     "Extrapolation",
     "FittedCurve",
     "FoldCache",
+    "Integer",
     "Leaderboard",
     "LeaderboardRun",
     "LearningCurve",
+    "LogUniform",
     "Overall",
     "Protocol",
     "RunRecord",
     "RunSpec",
     "RunStore",
+    "SearchProtocol",
     "Skipped",
+    "Space",
+    "Sweep",
     "System",
     "TaskBoard",
     "TaskFacts",
     "advise",
+    "Trial",
+    "Uniform",
     "build_leaderboard",
     "execute_run",
     "find_label_noise",
@@ -103,6 +127,8 @@ __all__ = [
     "get_system",
     "list_systems",
     "read_definition",
+    "register_space",
     "register_system",
     "run_leaderboard",
+    "run_search",
 ]

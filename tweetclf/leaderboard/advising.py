@@ -26,9 +26,9 @@ from tweetclf.leaderboard.ranking import build_leaderboard
 from tweetclf.leaderboard.records import RunRecord
 from tweetclf.leaderboard.rivals import Rival, find_rival, read_rival
 from tweetclf.leaderboard.runner import check_runs
+from tweetclf.leaderboard.shared_runs import N_REPEATS, Layout, Trials, lay_out
 from tweetclf.leaderboard.statistics import Comparison, compare_pairs
 from tweetclf.leaderboard.systems import System, get_system
-from tweetclf.leaderboard.shared_runs import N_REPEATS, Layout, Trials, lay_out
 from tweetclf.tasks.audit import audit_task
 from tweetclf.utils.random import stream
 

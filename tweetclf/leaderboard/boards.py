@@ -11,12 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.leaderboard.records import RunRecord, TaskFacts
-from tweetclf.leaderboard.statistics import ALPHA
+from tweetclf.leaderboard.statistics import ALPHA, Comparison
 
 if TYPE_CHECKING:
     from tweetclf.tasks import PublishedResult
 
-__all__ = ["Entry", "Leaderboard", "Overall", "TaskBoard"]
+__all__ = [
+    "Contrast",
+    "Entry",
+    "Leaderboard",
+    "Overall",
+    "Shared",
+    "TaskBoard",
+    "Without",
+]
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,71 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """Two ranked systems on the same tweets, the better placed one first.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Difference, interval, p-values; from the resamples of the scores' intervals.
+    n_fixed : float or None
+        Tweets that the second system gets wrong and the first right, mean over pairs
+        of runs; None where predictions are numbers.
+    n_broken : float or None
+        Tweets that the second system gets right and the first wrong.
+    """
+
+    comparison: Comparison
+    n_fixed: float | None
+    n_broken: float | None
+
+
+@dataclass(frozen=True)
+class Without:
+    """Scores without the tweets whose texts were trained on.
+
+    Parameters
+    ----------
+    level : {"verbatim", "normalised"}
+        What counts as the same text.
+    n_left : int
+        Tweets that are left.
+    scores : mapping of str to (float, float, float)
+        System -> score, mean over seeds, and its 95 % interval.
+    n_resamples : int
+        Bootstrap resamples behind the intervals.
+    """
+
+    level: str
+    n_left: int
+    scores: Mapping[str, tuple[float, float, float]]
+    n_resamples: int
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the evaluated tweets share with what the systems were trained on.
+
+    Parameters
+    ----------
+    counts : mapping of str to (int, int)
+        Level -> tweets whose text was trained on, and how many of them with another
+        label than their own. "normalised" includes "verbatim".
+    joined : bool, default=False
+        Whether dev was trained on as well, by some system at least.
+    without : tuple of Without, default=()
+        Scores without those tweets, a level each at which there are some.
+    n_unknown : int, default=0
+        Runs that were trained on other tweets and for which it is not known.
+    """
+
+    counts: Mapping[str, tuple[int, int]]
+    joined: bool = False
+    without: tuple[Without, ...] = ()
+    n_unknown: int = 0
+
+
+@dataclass(frozen=True)
 class TaskBoard:
     """The ranked systems of one task.
 
@@ -97,6 +170,12 @@ class TaskBoard:
         How many runs that score the test split were started in the store.
     labels : mapping of str to str, default={}
         Key of a run -> name of its system and variant.
+    contrasts : tuple of Contrast, default=()
+        The first entry against each other one, as one family of tests.
+    neighbours : tuple of Contrast, default=()
+        Each entry below the first against the next one, as another family.
+    shared : Shared or None
+        What the scored tweets share with the training set; None where not recorded.
     """
 
     facts: TaskFacts
@@ -108,6 +187,9 @@ class TaskBoard:
     confusion: NDArray[np.int64] | None = None
     n_test_scorings: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    contrasts: tuple[Contrast, ...] = ()
+    neighbours: tuple[Contrast, ...] = ()
+    shared: Shared | None = None
 
     def label(self, run: RunRecord) -> str:
         """Return the name of the system and variant that a run is of."""

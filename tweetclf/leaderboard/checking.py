@@ -46,6 +46,14 @@ def _flaw(record: RunRecord, arrays: Predictions) -> str | None:
     for name in ("groups", "folds"):
         if name in arrays and arrays[name].shape != shape[:1]:
             return f"{name} has shape {arrays[name].shape}, not {shape[:1]}"
+    for name in ("seen", "contradicted"):
+        if name not in arrays:
+            continue
+        codes = arrays[name]
+        if codes.shape != shape[:1]:
+            return f"{name} has shape {codes.shape}, not {shape[:1]}"
+        if codes.dtype != np.uint8 or (codes.size and codes.max() > 2):
+            return f"{name} holds something else than the levels 0, 1 and 2"
     expected = facts.sizes.get(record.split, shape[0])
     if shape[0] != expected or not shape[0]:
         return f"there are {shape[0]} predictions for {expected} tweets"

@@ -5,26 +5,26 @@ Nothing here writes a file or draws a bar; a failure becomes a failed record.
 
 from __future__ import annotations
 
-import math
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tweetclf.exceptions import DataError
-from tweetclf.leaderboard.environment import (
-    describe_environment,
-    model_bytes,
-    peak_memory,
-)
+from tweetclf.leaderboard.environment import model_bytes, peak_memory
 from tweetclf.leaderboard.folds import make_folds, rows_together
-from tweetclf.leaderboard.records import Cost, RunRecord, RunSpec
+from tweetclf.leaderboard.outcomes import (
+    Outcome,
+    all_metrics,
+    failed_record,
+    finished_record,
+    predictions_of,
+    remarks_on,
+)
+from tweetclf.leaderboard.records import RunRecord, RunSpec
 from tweetclf.leaderboard.selection import (
     GroupedModel,
     Rows,
@@ -33,13 +33,14 @@ from tweetclf.leaderboard.selection import (
     score_of,
     select,
 )
+from tweetclf.leaderboard.shared import seen_arrays
 from tweetclf.preprocessing._cache import clear_caches
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Task
 
-__all__ = ["Final", "Outcome", "all_metrics", "execute_run", "fit_and_predict"]
+__all__ = ["Final", "execute_run", "fit_and_predict"]
 
 
 @dataclass
@@ -90,32 +91,6 @@ def fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> Final:
         predicted = time.perf_counter()
         memory = peak()
     return Final(model, y_pred, fitted - start, predicted - fitted, memory)
-
-
-@dataclass
-class Outcome:
-    """What a run came to: the evaluated rows, predictions, scores and costs."""
-
-    rows: Rows
-    y_pred: np.ndarray
-    scores: dict[str, dict[str, float]]
-    fold_scores: list[float]
-    folds: np.ndarray | None
-    selected: dict[str, Any] | None
-    tried: list[dict[str, Any]]
-    fit_seconds: float
-    select_seconds: float
-    predict_seconds: float
-    peak_memory: int
-    model_bytes: int | None
-
-
-def all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, float]:
-    """Return the official score and those of the other metrics by signature."""
-    scores = {"official": score_of(task.metric, rows, predicted)}
-    for metric in task.secondary_metrics:
-        scores[metric.signature()] = score_of(metric, rows, predicted)
-    return scores
 
 
 def _evaluate_test(system: System, task: Task, spec: RunSpec) -> Outcome:
@@ -207,55 +182,6 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
     )
 
 
-def _encode(labels: np.ndarray, task: Task) -> np.ndarray:
-    """Turn labels into what is stored: codes, indicator rows or numbers."""
-    label_names = task.label_names
-    if task.target_kind == "multilabel":
-        return np.asarray(labels).astype(np.int8)
-    if task.target_kind == "regression":
-        return np.asarray(labels, dtype=np.float64)
-    order = {name: code for code, name in enumerate(label_names)}
-    try:
-        return np.array([order[str(label)] for label in labels], dtype=np.int16)
-    except KeyError as error:
-        raise DataError(
-            f"a predicted label is none of the task's: {error.args[0]!r}; the labels "
-            f"are {', '.join(label_names)}."
-        ) from error
-
-
-def _remarks(task: Task, spec: RunSpec, outcome: Outcome) -> list[str]:
-    """Say what a reader of the score must know."""
-    remarks = []
-    score = outcome.scores[spec.protocol.evaluation]["official"]
-    if not math.isfinite(score):
-        remarks.append(
-            f"the official metric is {score}: it is not defined for these predictions"
-        )
-    predicted = np.unique(outcome.y_pred, axis=0)
-    if len(predicted) == 1 and len(outcome.y_pred) > 1:
-        remarks.append(f"constant predictions: {predicted[0]!s} for every tweet")
-    elif task.target_kind in {"binary", "multiclass"}:
-        gold = {str(label) for label in np.unique(outcome.rows.labels)}
-        never = sorted(gold - {str(label) for label in predicted})
-        if never:
-            remarks.append(f"never predicted: {', '.join(never)}")
-    if spec.task.n_shared:
-        n = spec.task.sizes[spec.protocol.evaluation]
-        remarks.append(
-            f"{spec.task.n_shared} of {n} evaluated tweets stand verbatim in train"
-        )
-    return remarks
-
-
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    last = frames[-1]
-    return f" ({Path(last.filename).name}:{last.lineno} in {last.name})"
-
-
 def execute_run(
     task: Task,
     system: System,
@@ -284,8 +210,9 @@ def execute_run(
         Finished, or failed with the error.
     predictions : dict of str to ndarray or None
         ``y_true`` and ``y_pred`` as codes of ``task.label_names`` (int16), indicator
-        rows (int8) or numbers (float64), and ``folds`` (int16) under
-        cross-validation; None where the run failed.
+        rows (int8) or numbers (float64); ``seen`` and ``contradicted`` (uint8), which
+        of the tweets were trained on (see :mod:`tweetclf.leaderboard.shared`); and
+        ``folds`` (int16) under cross-validation. None where the run failed.
     """
     from threadpoolctl import threadpool_limits
 
@@ -298,58 +225,11 @@ def execute_run(
         with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
             warnings.simplefilter("always")
             outcome = evaluate(system, task, spec)
-        predictions = _predictions(task, outcome)
+        predictions = predictions_of(task, outcome)
+        # Reports are made without the texts: nobody could tell later.
+        predictions |= seen_arrays(task, spec.protocol, outcome.folds)
     except Exception as error:
-        return _failed(spec, error), None
+        return failed_record(spec, error), None
     messages = [f"{w.category.__name__}: {w.message}".split("\n")[0] for w in caught]
-    remarks = (*_remarks(task, spec, outcome), *dict.fromkeys(messages))
-    return _finished(spec, outcome, remarks), predictions
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _predictions(task: Task, outcome: Outcome) -> dict[str, np.ndarray]:
-    """Return what is stored beside the record."""
-    predictions = {
-        "y_true": _encode(outcome.rows.labels, task),
-        "y_pred": _encode(outcome.y_pred, task),
-    }
-    if outcome.folds is not None:
-        predictions["folds"] = outcome.folds
-    if outcome.rows.groups is not None:
-        predictions["groups"] = outcome.rows.groups
-    return predictions
-
-
-def _failed(spec: RunSpec, error: Exception) -> RunRecord:
-    return RunRecord(
-        spec,
-        "failed",
-        environment=describe_environment(),
-        error=f"{type(error).__name__}: {error}{_where(error)}",
-        created=_now(),
-    )
-
-
-def _finished(spec: RunSpec, outcome: Outcome, remarks: tuple[str, ...]) -> RunRecord:
-    return RunRecord(
-        spec,
-        "finished",
-        scores=outcome.scores,
-        fold_scores=tuple(outcome.fold_scores),
-        selected=outcome.selected,
-        candidates=tuple(outcome.tried),
-        cost=Cost(
-            outcome.fit_seconds,
-            outcome.select_seconds,
-            outcome.predict_seconds,
-            len(outcome.rows),
-            outcome.peak_memory,
-            outcome.model_bytes,
-        ),
-        environment=describe_environment(),
-        warnings=remarks,
-        created=_now(),
-    )
+    remarks = (*remarks_on(task, spec, outcome), *dict.fromkeys(messages))
+    return finished_record(spec, outcome, remarks), predictions

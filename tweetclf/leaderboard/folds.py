@@ -28,7 +28,7 @@ The value is that of Farzin, Czapla & Howard, IberLEF 2019.
 Fold = tuple[np.ndarray, np.ndarray]
 
 
-def _splitter(n_folds: int, stratified: bool, grouped: bool) -> Any:
+def _splitter(n_folds: int, stratified: bool, grouped: bool, seed: int) -> Any:
     from sklearn import model_selection as ms
 
     kind = {
@@ -37,7 +37,7 @@ def _splitter(n_folds: int, stratified: bool, grouped: bool) -> Any:
         (False, True): ms.GroupKFold,
         (False, False): ms.KFold,
     }[stratified, grouped]
-    return kind(n_folds, shuffle=True, random_state=FOLD_SEED)
+    return kind(n_folds, shuffle=True, random_state=seed)
 
 
 def rows_together(splits: Sequence[Split]) -> np.ndarray:
@@ -90,6 +90,7 @@ def make_folds(
     n_folds: int,
     *,
     groups: np.ndarray | None = None,
+    seed: int = FOLD_SEED,
 ) -> list[Fold]:
     """Return the rows inside and outside of each fold.
 
@@ -103,6 +104,8 @@ def make_folds(
         Number of folds.
     groups : ndarray of shape (n_rows,), optional
         Groups that train one model each: labels are stratified within them.
+    seed : int, default=FOLD_SEED
+        Seed of the cut; another one cuts other folds.
 
     Returns
     -------
@@ -129,5 +132,5 @@ def make_folds(
             strata = np.char.add(np.char.add(strata, "\x1f"), groups.astype(str))
     elif labels.ndim > 1:
         strata = np.zeros(len(labels))
-    splitter = _splitter(n_folds, stratified, grouped)
+    splitter = _splitter(n_folds, stratified, grouped, seed)
     return list(splitter.split(strata, strata, together if grouped else None))

@@ -16,15 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import RecordError
-from tweetclf.leaderboard.boards import Entry, Leaderboard, Overall, TaskBoard
+from tweetclf.leaderboard.boards import (
+    Contrast,
+    Entry,
+    Leaderboard,
+    Overall,
+    TaskBoard,
+)
 from tweetclf.leaderboard.checking import check_arrays, check_score
+from tweetclf.leaderboard.contrasts import Contestants
 from tweetclf.leaderboard.definitions import MIN_RESAMPLES
 from tweetclf.leaderboard.records import RunRecord, TaskFacts
+from tweetclf.leaderboard.shared import FindSeen, share_with_training
 from tweetclf.leaderboard.statistics import (
     bootstrap_scores,
     enough_resamples,
-    holm,
-    paired_p_values,
     percentile_interval,
 )
 from tweetclf.leaderboard.variants import label_variants
@@ -93,17 +99,24 @@ def _resample(
     return scored
 
 
-def _entries(scored: _Scored, greater_is_better: bool) -> tuple[Entry, ...]:
+def _order(scored: _Scored, greater_is_better: bool) -> tuple[list[int], list[float]]:
+    """Return the systems best first, and the scores that they are ranked by.
+
+    Undefined scores come last; equal ones by name.
+    """
     sign = 1.0 if greater_is_better else -1.0
     keyed = np.where(np.isfinite(scored.observed), sign * scored.observed, -np.inf)
     order = sorted(range(len(keyed)), key=lambda i: (-keyed[i], scored.systems[i]))
-    best = order[0]
-    p_values = paired_p_values(scored.resampled, scored.observed, best)
-    others = [i for i in order if i != best]
-    adjusted = np.ones(len(keyed))
-    if others:
-        adjusted[others] = holm(p_values[others])
-    ranks = _competition_ranks([float(keyed[i]) for i in order])
+    return order, [float(keyed[i]) for i in order]
+
+
+def _entries(
+    scored: _Scored,
+    order: Sequence[int],
+    keyed: Sequence[float],
+    contrasts: Sequence[Contrast],
+) -> tuple[Entry, ...]:
+    p_best = [1.0, *(float(c.comparison.p_adjusted or 0.0) for c in contrasts)]
     return tuple(
         Entry(
             scored.systems[i],
@@ -112,11 +125,52 @@ def _entries(scored: _Scored, greater_is_better: bool) -> tuple[Entry, ...]:
             tuple(run.score for run in scored.runs[i]),
             scored.runs[i][0].fold_scores,
             rank,
-            float(adjusted[i]),
+            p,
             tuple(scored.runs[i]),
         )
-        for i, rank in zip(order, ranks, strict=True)
+        for i, rank, p in zip(order, _competition_ranks(keyed), p_best, strict=True)
     )
+
+
+def _ranked(
+    board: TaskBoard,
+    by_system: Mapping[str, Sequence[RunRecord]],
+    arrays: Mapping[str, Predictions],
+    seen: FindSeen | None,
+    n_resamples: int,
+    seed: int,
+) -> tuple[TaskBoard, _Scored]:
+    """Rank the systems of a board, compare them, and look at what they had seen."""
+    metric = Metric(**board.facts.metric_options)
+    scored = _resample(by_system, arrays, metric, n_resamples, seed)
+    order, keyed = _order(scored, metric.greater_is_better)
+    gold = arrays[scored.runs[0][0].key]["y_true"]
+    contestants = Contestants(
+        metric,
+        scored.systems,
+        scored.observed,
+        scored.resampled,
+        gold,
+        [[arrays[run.key]["y_pred"] for run in runs] for runs in scored.runs],
+        bool(board.facts.label_names),
+    )
+    contrasts = contestants.against(order[0], order[1:])
+    entries = _entries(scored, order, keyed, contrasts)
+    # The leader is the first entry, for the matrix as for the tables.
+    best = arrays[entries[0].records[0].key]
+    defined = [i for i, key in zip(order, keyed, strict=True) if math.isfinite(key)]
+    board = replace(
+        board,
+        entries=entries,
+        confusion=_confusion(best, len(board.facts.label_names)),
+        n_scored=len(gold),
+        contrasts=contrasts,
+        neighbours=contestants.neighbours(defined),
+        shared=share_with_training(
+            by_system, arrays, metric, find=seen, n_resamples=n_resamples, seed=seed
+        ),
+    )
+    return board, scored
 
 
 def _confusion(arrays: Predictions, n_labels: int) -> NDArray[np.int64] | None:
@@ -245,6 +299,7 @@ def build_leaderboard(
     n_resamples: int = 2000,
     seed: int = 0,
     on_damage: Callable[[RecordError], None] | None = None,
+    seen: FindSeen | None = None,
 ) -> Leaderboard:
     """Rank the systems of every task, and over the tasks.
 
@@ -276,6 +331,10 @@ def build_leaderboard(
     on_damage : callable, optional
         Called with the error of each damaged run, which is left out; without it the
         error is raised.
+    seen : callable, optional
+        Record and its predictions -> which of its tweets were trained on, or None, for
+        records of old that do not hold it; e.g.
+        :class:`tweetclf.leaderboard.shared.SeenAtHand`.
 
     Returns
     -------
@@ -311,16 +370,8 @@ def build_leaderboard(
     for place, runs in by_task.items():
         board = _empty_board(runs, labels, published, n_test_scorings)
         if systems[place]:
-            metric = Metric(**board.facts.metric_options)
-            scored = _resample(systems[place], arrays, metric, n_resamples, seed)
-            entries = _entries(scored, metric.greater_is_better)
-            # The leader is the first entry, for the matrix as for the tables.
-            best = arrays[entries[0].records[0].key]
-            board = replace(
-                board,
-                entries=entries,
-                confusion=_confusion(best, len(board.facts.label_names)),
-                n_scored=len(best["y_true"]),
+            board, scored = _ranked(
+                board, systems[place], arrays, seen, n_resamples, seed
             )
             all_scored.append((board, scored))
         boards.append(board)

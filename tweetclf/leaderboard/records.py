@@ -31,9 +31,10 @@ class Protocol:
 
     Parameters
     ----------
-    evaluation : {"test", "cv"}, default="test"
+    evaluation : {"test", "cv", "dev"}, default="test"
         ``"test"``: train on train, score test once. ``"cv"``: out-of-fold predictions
         over train and dev together, for tasks whose test labels are withheld.
+        ``"dev"``: train on train, score dev; for trials of a search alone.
     n_folds : int, default=5
         Number of stratified folds where `evaluation` is ``"cv"``.
     grid : bool, default=False
@@ -87,7 +88,8 @@ class TaskFacts:
     sizes : mapping of str to int
         Split -> number of tweets.
     n_shared : int
-        Tweets of the evaluated split that stand verbatim in train.
+        Tweets of the evaluated split that stand verbatim in train, white space at the
+        ends aside (in records of old, with it).
     """
 
     name: str
@@ -125,6 +127,10 @@ class RunSpec:
         How the system is trained and scored.
     version : str
         Version of tweetclf.
+    trial : mapping, optional
+        Where the run is a trial of a search: its ``"params"``, the ``"fold_seed"``
+        under cross-validation, and the ``"resource"`` (a number of training tweets)
+        where it is given fewer than all. None for runs of leaderboards.
     """
 
     task: TaskFacts
@@ -135,21 +141,30 @@ class RunSpec:
     seed: int
     protocol: Protocol
     version: str
+    trial: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
         """Sixteen hexadecimal digits of the sha256 of the canonical JSON."""
-        facts = _finite(asdict(self), "text")
+        facts = self.to_document()
         # Derived from the data, which the hashes name already.
         for derived in ("n_shared", "sizes"):
             facts["task"].pop(derived)
         text = json.dumps(facts, sort_keys=True, default=_plain, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def to_document(self) -> dict[str, Any]:
+        """Return the spec as what JSON knows; runs of leaderboards have no trial."""
+        document: dict[str, Any] = _finite(asdict(self), "text")
+        if self.trial is None:
+            del document["trial"]
+        return document
+
     @property
     def path(self) -> str:
         """Where a store keeps the record, seen from the folder of the store."""
-        return f"runs/{_slug(self.task.name)}/{_slug(self.system)}/{self.key}.json"
+        room = "runs" if self.trial is None else "trials"
+        return f"{room}/{_slug(self.task.name)}/{_slug(self.system)}/{self.key}.json"
 
     @property
     def way(self) -> Protocol:
@@ -250,7 +265,7 @@ class RunRecord:
 
     @property
     def split(self) -> str:
-        """Split of the official score: ``"test"`` or ``"cv"``."""
+        """Split of the official score: ``"test"``, ``"cv"`` or ``"dev"``."""
         return self.spec.protocol.evaluation
 
     @property
@@ -262,7 +277,7 @@ class RunRecord:
     def to_json(self) -> str:
         """Return the record as indented JSON, with its key and format."""
         document = {"format": FORMAT, "key": self.key, **_finite(asdict(self), None)}
-        document["spec"] = _finite(asdict(self.spec), "text")
+        document["spec"] = self.spec.to_document()
         # The digest is of what a reader will see, so that it can be checked.
         plain = json.loads(json.dumps(document, default=_plain, allow_nan=False))
         document["digest"] = _digest(plain)

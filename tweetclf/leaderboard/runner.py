@@ -13,6 +13,7 @@ from tweetclf.leaderboard.execution import execute_run
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
 from tweetclf.leaderboard.selection import forget_features
 from tweetclf.leaderboard.systems import System
+from tweetclf.tasks.duplicates import text_key
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.store import RunStore
@@ -89,8 +90,8 @@ def describe_task(task: Task, evaluation: str) -> TaskFacts:
     sizes = {name: len(split) for name, split in used.items()}
     n_shared = 0
     if evaluation == "test":
-        seen = set(used["train"].texts)
-        n_shared = sum(text in seen for text in used["test"].texts)
+        seen = {text_key(text, str.strip) for text in used["train"].texts} - {""}
+        n_shared = sum(text_key(t, str.strip) in seen for t in used["test"].texts)
     else:
         sizes["cv"] = sizes["train"] + sizes.get("dev", 0)
     return TaskFacts(

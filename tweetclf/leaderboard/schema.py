@@ -64,7 +64,7 @@ _TASK: Mapping[str, Test] = {
     "n_shared": _count,
 }
 _PROTOCOL: Mapping[str, Test] = {
-    "evaluation": _one_of("test", "cv"),
+    "evaluation": _one_of("test", "cv", "dev"),
     "n_folds": _count,
     "grid": _flag,
     "refit_on_dev": _flag,
@@ -79,6 +79,8 @@ _SPEC: Mapping[str, Test] = {
     "protocol": _mapping,
     "version": _text,
 }
+# Only trials of a search have one.
+_TRIAL: Mapping[str, Test] = {"trial": _optional(_mapping)}
 _RECORD: Mapping[str, Test] = {
     "status": _one_of("finished", "failed"),
     "scores": _mapping_of(_mapping_of(_SCORE)),
@@ -151,6 +153,7 @@ def check_document(document: Mapping[str, Any], place: str) -> None:
     _check(document, _RECORD, "", place)
     spec = document["spec"]
     _check(spec, _SPEC, "spec.", place)
+    _check(spec, _TRIAL, "spec.", place, optional=True)
     _check(spec["task"], _TASK, "spec.task.", place)
     _check(spec["protocol"], _PROTOCOL, "spec.protocol.", place)
     _check(document["environment"], _ENVIRONMENT, "environment.", place, optional=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GroupedModel",
     "Rows",
+    "features_of",
     "forget_features",
     "make_model",
     "rows_of",
@@ -137,7 +138,7 @@ def _better(score: float, best: float, metric: Metric) -> bool:
 _CACHES: list[FoldCache] = []
 
 
-def _features_of(corpus: list[Any]) -> FoldCache:
+def features_of(corpus: list[Any]) -> FoldCache:
     """Return the features of a task; the process keeps those of the last one."""
     from tweetclf.leaderboard.fold_cache import FoldCache
 
@@ -161,7 +162,7 @@ def select(
     """
     from tweetclf.leaderboard.search import prepared, runs_in_threads
 
-    cache = _features_of(corpus)
+    cache = features_of(corpus)
 
     def attempt(params: dict[str, Any]) -> dict[str, Any]:
         make = make_model(system, task, seed, params)

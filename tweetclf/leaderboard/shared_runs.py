@@ -18,15 +18,11 @@ import numpy as np
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.environment import model_bytes
-from tweetclf.leaderboard.execution import (
-    Outcome,
-    all_metrics,
-    execute_run,
-    fit_and_predict,
-)
+from tweetclf.leaderboard.execution import execute_run, fit_and_predict
 from tweetclf.leaderboard.fold_cache import FoldCache
 from tweetclf.leaderboard.folds import Fold, make_folds, rows_together
 from tweetclf.leaderboard.learning import LearningCurve
+from tweetclf.leaderboard.outcomes import Outcome, all_metrics
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec
 from tweetclf.leaderboard.runner import describe_task, make_spec
 from tweetclf.leaderboard.search import prepared, runs_in_threads

@@ -5,6 +5,8 @@ Layout::
     STORE/runs/TASK/SYSTEM/KEY.json         record, written once, last
     STORE/runs/TASK/SYSTEM/KEY.npz          gold labels and predictions of the run
     STORE/runs/TASK/SYSTEM/KEY.failed.json  last failure of a run not yet finished
+    STORE/trials/TASK/SYSTEM/KEY.*          the same of the trials of searches
+    STORE/searches/TASK/SYSTEM/KEY.jsonl    journal of a search
     STORE/test_scorings.jsonl               one line for each run started that scores
                                             a test split
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,7 +37,9 @@ from tweetclf.utils.files import (
     write_text_once,
 )
 
-__all__ = ["RunStore"]
+__all__ = ["RunStore", "find_run", "read_predictions"]
+
+_KEY = re.compile("[0-9a-f]{4,16}")
 
 
 class RunStore:
@@ -110,38 +115,46 @@ class RunStore:
         RecordError
             If they are missing or damaged, or do not fit the record.
         """
-        path = self._base(record.spec).with_suffix(".npz")
-        remedy = f"Delete {path.with_suffix('.json')} to run it again."
-        try:
-            data = path.read_bytes()
-        except OSError as error:
+        return read_predictions(record, self._base(record.spec).with_suffix(".npz"))
+
+    def find(self, key: str) -> RunRecord:
+        """Return the finished record whose key begins with `key`.
+
+        Parameters
+        ----------
+        key : str
+            Sixteen hexadecimal digits, or the first four or more of them.
+
+        Raises
+        ------
+        RecordError
+            If there is no such record, or more than one.
+        """
+        if not _KEY.fullmatch(key):
             raise RecordError(
-                f"the predictions of run {record.key} cannot be read from {path}: "
-                f"{error}. {remedy}"
-            ) from error
-        expected = record.predictions_sha256
-        if expected is not None and sha256_bytes(data) != expected:
-            raise RecordError(
-                f"the predictions of run {record.key} in {path} were changed after "
-                f"they were written. {remedy}"
+                f"{key!r} is neither a file nor the key of a run: 4 to 16 hexadecimal "
+                "digits."
             )
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        # Damaged archives raise whatever their parts raise.
-        except Exception as error:
+        paths = [
+            path
+            for path in sorted((self.path / "runs").glob(f"*/*/{key}*.json"))
+            if not path.name.endswith(".failed.json")
+        ]
+        if len(paths) != 1:
+            found = ", ".join(path.stem for path in paths[:5])
+            reason = f"several do: {found}" if paths else "none does"
             raise RecordError(
-                f"the predictions of run {record.key} cannot be read from {path}: "
-                f"{error}. {remedy}"
-            ) from error
-        check_arrays(record, arrays, str(path))
-        return arrays
+                f"one finished run in {self.path} must have a key that begins with "
+                f"{key}; {reason}. Name the record's file, or its store with --store."
+            )
+        return RunRecord.from_json(paths[0].read_bytes(), place=str(paths[0]))
 
     def records(
         self,
         *,
         failed: bool = False,
         on_damage: Callable[[RecordError], None] | None = None,
+        trials: bool = False,
     ) -> Iterator[RunRecord]:
         """Yield all finished records, and the failed ones if asked, in path order.
 
@@ -152,8 +165,11 @@ class RunStore:
         on_damage : callable, optional
             Called with the error of each damaged record, which is left out; without
             it the error is raised.
+        trials : bool, default=False
+            Yield the trials of searches instead of the runs of leaderboards.
         """
-        for path in sorted((self.path / "runs").glob("*/*/*.json")):
+        room = "trials" if trials else "runs"
+        for path in sorted((self.path / room).glob("*/*/*.json")):
             if path.name.endswith(".failed.json"):
                 finished = path.with_name(path.name.replace(".failed.json", ".json"))
                 if not failed or finished.is_file():
@@ -211,3 +227,73 @@ class RunStore:
                     continue
                 count += data is None or line.get("data") == data
         return count
+
+
+def read_predictions(record: RunRecord, path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a run from their file, checked against the record.
+
+    Raises
+    ------
+    RecordError
+        If they are missing or damaged, or do not fit the record.
+    """
+    remedy = f"Delete {path.with_suffix('.json')} to run it again."
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(
+            f"the predictions of run {record.key} cannot be read from {path}: "
+            f"{error}. {remedy}"
+        ) from error
+    expected = record.predictions_sha256
+    if expected is not None and sha256_bytes(data) != expected:
+        raise RecordError(
+            f"the predictions of run {record.key} in {path} were changed after "
+            f"they were written. {remedy}"
+        )
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    # Damaged archives raise whatever their parts raise.
+    except Exception as error:
+        raise RecordError(
+            f"the predictions of run {record.key} cannot be read from {path}: "
+            f"{error}. {remedy}"
+        ) from error
+    check_arrays(record, arrays, str(path))
+    return arrays
+
+
+def find_run(name: str, store: RunStore) -> tuple[RunRecord, dict[str, np.ndarray]]:
+    """Return a finished run by the file of its record, or by its key in a store.
+
+    Parameters
+    ----------
+    name : str
+        Path of a record, with the predictions beside it; or the key of a run in
+        `store`, or the first digits of it.
+    store : RunStore
+        The store.
+
+    Returns
+    -------
+    record, predictions : RunRecord, dict of str to ndarray
+        The run.
+
+    Raises
+    ------
+    RecordError
+        If there is no such run, it failed, or its files are damaged.
+    """
+    path = Path(name)
+    if path.is_dir():
+        raise RecordError(
+            f"{name} is a folder; name the file of one record, or a key and the store."
+        )
+    if not path.is_file():
+        record = store.find(name)
+        return record, store.predictions(record)
+    record = RunRecord.from_json(path.read_bytes(), place=str(path))
+    if record.status != "finished":
+        raise RecordError(f"{name} is the record of a failed run: {record.error}")
+    return record, read_predictions(record, path.with_suffix(".npz"))

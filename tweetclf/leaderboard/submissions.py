@@ -81,26 +81,15 @@ def task_for(
         Whether absent data are an error; they are not where test rows or gold labels
         are given as files.
     """
-    from tweetclf.tasks import Task, load_task, task_info
+    from tweetclf.tasks import load_task, task_info
+    from tweetclf.tasks.registered import described_task
 
     try:
         return load_task(name, data_dir=data_dir)
     except DataError:
         if needs_data:
             raise
-    info = task_info(name)
-    return Task(
-        name=info.name,
-        version=info.version,
-        language=info.language,
-        kind=info.kind,
-        target_kind=info.target_kind,
-        label_names=info.label_names,
-        metric=info.metric,
-        secondary_metrics=info.secondary_metrics,
-        test_source=info.test_source,
-        splits={},
-    )
+    return described_task(task_info(name), {})
 
 
 def submission_rows(task: Task) -> Split:

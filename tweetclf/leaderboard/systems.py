@@ -6,11 +6,20 @@ Listing systems imports no estimator: a target is resolved when the system is bu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tweetclf.exceptions import DataError
+from tweetclf.leaderboard.spaces import (
+    Choice,
+    Dimension,
+    Integer,
+    LogUniform,
+    Space,
+    Uniform,
+)
 from tweetclf.utils.registry import Registry, resolve
 
 if TYPE_CHECKING:
@@ -49,6 +58,8 @@ class System:
         Extra of tweetclf that the system needs, e.g. ``"embeddings"``.
     module : str, optional
         Module of that extra, tested for before a run.
+    space : Space, optional
+        Wider search space, with distributions; searched by "tweetclf search".
     """
 
     name: str
@@ -61,6 +72,7 @@ class System:
     task_params: Mapping[str, str] = field(default_factory=dict)
     extra: str | None = None
     module: str | None = None
+    space: Space | None = None
 
     def __post_init__(self) -> None:
         for name in ("params", "grid", "task_params"):
@@ -81,6 +93,7 @@ class System:
                 dict(self.task_params),
                 self.extra,
                 self.module,
+                self.space,
             ),
         )
 
@@ -114,18 +127,58 @@ class System:
     def candidates(self, task: Task) -> Iterator[dict[str, Any]]:
         """Yield the parameter settings of the grid for `task`, in order.
 
-        Where the learner is wrapped for the task (one classifier a label, say), the
-        parameters are those of the wrapped one: ``lr__C`` becomes
-        ``lr__estimator__C``.
+        Their names are those of :meth:`parameter_names`.
         """
-        known = self.build(task).get_params(deep=True)
-        names = []
-        for name in self.grid:
-            step, _, rest = name.partition("__")
-            wrapped = f"{step}__estimator__{rest}"
-            names.append(wrapped if name not in known and wrapped in known else name)
+        names = self.parameter_names(task, self.grid).values()
         for values in itertools.product(*self.grid.values()):
             yield dict(zip(names, values, strict=True))
+
+    def parameter_names(self, task: Task, names: Iterable[str]) -> dict[str, str]:
+        """Return what parameters of a search space are called for `task`.
+
+        Where a step is wrapped for the task (one classifier a label, or both sides of
+        a pair), the parameters are those of the wrapped one: ``lr__C`` becomes
+        ``lr__estimator__C``. Names that the estimator does not have stay as they are.
+        """
+        known = self.build(task).get_params(deep=True)
+        found = {}
+        for name in names:
+            step, _, rest = name.partition("__")
+            wrapped = (
+                f"{step}__{part}__{rest}" for part in ("estimator", "vectorizer")
+            )
+            inside = next((other for other in wrapped if other in known), name)
+            found[name] = name if name in known else inside
+        return found
+
+    def check_parameters(
+        self, task: Task, names: Iterable[str], searched_by: str
+    ) -> None:
+        """Refuse parameters that the estimator for `task` does not have.
+
+        Parameters
+        ----------
+        task : Task
+            The task.
+        names : iterable of str
+            Names of a search space.
+        searched_by : str
+            What names them, for the message.
+
+        Raises
+        ------
+        DataError
+            Naming them and those it has.
+        """
+        known = self.build(task).get_params(deep=True)
+        found = self.parameter_names(task, names)
+        missing = [name for name, inside in found.items() if inside not in known]
+        if missing:
+            plain = (n for n, v in known.items() if not hasattr(v, "get_params"))
+            raise DataError(
+                f"{searched_by} does not fit system {self.name!r}: it has no parameter "
+                f"{', '.join(missing)}. It has {', '.join(sorted(plain))}."
+            )
 
 
 SYSTEMS: Registry[System] = Registry("system", 'Run "tweetclf systems": it')
@@ -172,6 +225,12 @@ _ESTIMATORS = "tweetclf.estimators"
 _LANGUAGE = {"language": "language"}
 _EMBEDDINGS: dict[str, Any] = {"extra": "embeddings", "module": "gensim"}
 _C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_TERMS: dict[str, Dimension] = {
+    "tfidf__ngram_range": Choice(((1, 1), (1, 2), (1, 3))),
+    "tfidf__min_df": Integer(1, 5),
+}
+_WEIGHTS = Choice((None, "balanced"))
+_ATALAYA_SVM = Space({"svm__C": LogUniform(0.003, 10.0), "svm__class_weight": _WEIGHTS})
 _ATALAYA = "Perez & Luque, SemEval-2019 Task 5 (Atalaya)"
 
 for _system in (
@@ -196,6 +255,13 @@ for _system in (
         "the usual first baseline",
         kinds=("binary", "multiclass", "multilabel", "pair"),
         grid={"lr__C": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)},
+        space=Space(
+            {
+                "lr__C": LogUniform(0.03, 100.0),
+                "lr__class_weight": _WEIGHTS,
+                **_TERMS,
+            }
+        ),
     ),
     System(
         "char-svm",
@@ -204,6 +270,14 @@ for _system in (
         "the usual strong baseline of shared tasks",
         kinds=("binary", "multiclass", "multilabel", "pair"),
         grid={"svm__C": _C},
+        space=Space(
+            {
+                "svm__C": LogUniform(0.003, 10.0),
+                "svm__class_weight": _WEIGHTS,
+                "tfidf__ngram_range": Choice(((1, 4), (2, 4), (2, 5), (2, 6), (3, 6))),
+                "tfidf__min_df": Integer(1, 5),
+            }
+        ),
     ),
     System(
         "char-svm-balanced",
@@ -221,6 +295,15 @@ for _system in (
         "Wang & Manning, ACL 2012",
         kinds=("binary", "multiclass", "multilabel", "pair"),
         grid={"nbsvm__C": (0.01, 0.1, 1.0), "nbsvm__beta": (0.25, 1.0)},
+        space=Space(
+            {
+                "nbsvm__C": LogUniform(0.003, 10.0),
+                "nbsvm__alpha": LogUniform(0.1, 10.0),
+                "nbsvm__intercept": Choice(("none", "interpolated", "learner")),
+                "nbsvm__beta": Uniform(0.0, 1.0),
+                "counts__ngram_range": Choice(((1, 1), (1, 2), (1, 3))),
+            }
+        ),
     ),
     System(
         "haha-nbsvm",
@@ -228,6 +311,7 @@ for _system in (
         "NB-scaled TF-IDF, logistic regression",
         "Farzin, Czapla & Howard, IberLEF 2019, baseline of Table 3",
         kinds=("binary", "multiclass", "multilabel"),
+        space=Space({"nbsvm__C": LogUniform(0.1, 100.0), **_TERMS}),
     ),
     System(
         "atalaya-svm",
@@ -237,6 +321,7 @@ for _system in (
         kinds=("binary", "multiclass", "multilabel"),
         task_params=_LANGUAGE,
         grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        space=_ATALAYA_SVM,
         **_EMBEDDINGS,
     ),
     System(
@@ -247,6 +332,7 @@ for _system in (
         kinds=("binary", "multiclass", "multilabel"),
         task_params=_LANGUAGE,
         grid={"lr__C": (0.1, 0.3, 1.0, 3.0, 10.0)},
+        space=Space({"lr__C": LogUniform(0.03, 30.0), "lr__class_weight": _WEIGHTS}),
         **_EMBEDDINGS,
     ),
     System(
@@ -257,6 +343,7 @@ for _system in (
         params={"without": "bow"},
         task_params=_LANGUAGE,
         grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        space=_ATALAYA_SVM,
         **_EMBEDDINGS,
     ),
     System(
@@ -267,6 +354,7 @@ for _system in (
         params={"without": "boc"},
         task_params=_LANGUAGE,
         grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        space=_ATALAYA_SVM,
         **_EMBEDDINGS,
     ),
     System(
@@ -277,6 +365,7 @@ for _system in (
         params={"without": "emb"},
         task_params=_LANGUAGE,
         grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        space=_ATALAYA_SVM,
     ),
     System(
         "ngram-ensemble",
@@ -309,6 +398,7 @@ for _system in (
         "the usual first baseline",
         kinds=("regression", "pair-regression"),
         grid={"ridge__alpha": (0.3, 1.0, 3.0, 10.0)},
+        space=Space({"ridge__alpha": LogUniform(0.03, 100.0), **_TERMS}),
     ),
 ):
     register_system(_system)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Column,
         Figure,
         Heading,
+        Listing,
         Note,
         Paragraph,
         Report,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Table,
     )
     from tweetclf.reports.rendering import FORMATS, render, write_report
+    from tweetclf.reports.sweeping import make_sweep_report, write_sweep_report
     from tweetclf.reports.to_json import read_json
 
 _MODULES = {
@@ -35,6 +37,7 @@ _MODULES = {
         "Column",
         "Figure",
         "Heading",
+        "Listing",
         "Note",
         "Paragraph",
         "Report",
@@ -44,6 +47,7 @@ _MODULES = {
         "Table",
     ),
     "rendering": ("FORMATS", "render", "write_report"),
+    "sweeping": ("make_sweep_report", "write_sweep_report"),
     "to_json": ("read_json",),
 }
 
@@ -63,6 +67,7 @@ __all__ = [
     "Column",
     "Figure",
     "Heading",
+    "Listing",
     "Note",
     "Paragraph",
     "Report",
@@ -73,7 +78,9 @@ __all__ = [
     "make_advice_report",
     "make_audit_report",
     "make_report",
+    "make_sweep_report",
     "read_json",
     "render",
     "write_report",
+    "write_sweep_report",
 ]

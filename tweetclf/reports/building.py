@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tweetclf.leaderboard.ranking import Entry, Leaderboard, TaskBoard
 from tweetclf.reports.confusion import confusion_figure
+from tweetclf.reports.contrasted import contrast_blocks
 from tweetclf.reports.cost import cost_figure
+from tweetclf.reports.forests import forest_figure
 from tweetclf.reports.formatting import plural, unique_slugs
 from tweetclf.reports.intervals import interval_figure, overall_figure
 from tweetclf.reports.model import (
@@ -36,6 +38,7 @@ from tweetclf.reports.remarks import (
     warning_note,
 )
 from tweetclf.reports.runs import published_apart, run_table
+from tweetclf.reports.sharing import sharing_blocks
 from tweetclf.reports.wording import metric_words, published_sentence, verdict
 
 __all__ = ["make_report"]
@@ -94,10 +97,18 @@ def _task_section(
         reference_note(board, n_resamples),
         scorings_note(board),
         warning_note(board),
+        *sharing_blocks(board, words, key),
+        *contrast_blocks(board, words, f"{key}--differences"),
     ]
     if figures:
         drawn: list[Figure | None] = [
             interval_figure(board, words, n_resamples, f"{key}--intervals"),
+            forest_figure(
+                [contrast.comparison for contrast in board.contrasts],
+                words,
+                board.facts.name,
+                f"{key}--forest",
+            ),
             cost_figure(board, words, n_resamples, f"{key}--cost"),
             confusion_figure(board, f"{key}--confusion"),
         ]

@@ -18,6 +18,7 @@ __all__ = [
     "Column",
     "Figure",
     "Heading",
+    "Listing",
     "Note",
     "Paragraph",
     "Report",
@@ -144,6 +145,25 @@ class Note:
     kind: Literal["info", "warning", "error"]
     title: str
     items: tuple[Spans, ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Statements of one kind that can be opened and closed.
+
+    Parameters
+    ----------
+    title : str
+        What they are about.
+    items : tuple of tuple of Span
+        One statement each.
+    folded : bool, default=False
+        Whether it is closed at first where that is possible.
+    """
+
+    title: str
+    items: tuple[Spans, ...]
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -306,7 +326,7 @@ class Figure:
     wide: bool = False
 
 
-Block = Heading | Paragraph | Code | Note | Table | Figure
+Block = Heading | Paragraph | Code | Note | Listing | Table | Figure
 
 
 @dataclass(frozen=True)

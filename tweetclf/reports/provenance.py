@@ -26,7 +26,7 @@ from tweetclf.reports.model import (
 from tweetclf.reports.remarks import all_records
 from tweetclf.reports.wording import join, join_names
 
-__all__ = ["environment_table", "provenance_section", "protocol_sentence"]
+__all__ = ["environment_table", "protocol_sentence", "provenance_section"]
 
 
 def _whose(board: TaskBoard, picked: Sequence[RunRecord], n_runs: int) -> Spans:
@@ -110,7 +110,7 @@ def _hardware_rows(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
 
 
 def environment_table(records: Sequence[RunRecord]) -> Table | None:
-    """Return what the runs were measured on; None if that is not known."""
+    """Return hardware and versions of runs, if any are recorded."""
     rows = _hardware_rows(records)
     if not rows:
         return None
@@ -139,9 +139,12 @@ def provenance_section(leaderboard: Leaderboard, command: str | None) -> Section
                     "intervals, Efron & Tibshirani 1993). They describe the tweets "
                     "that were sampled and the runs at hand; they say nothing about "
                     "other topics, times or users. Each system is compared with the "
-                    "best one only, and the p-values are adjusted for that by Holm's"
-                    " method (1979), which keeps the chance of a single false "
-                    "difference on a task at 5 %."
+                    "best one and with its neighbours; the p-values of each of these "
+                    "families are adjusted by Holm's method (1979), and never below "
+                    "what an exchange test of so many differing predictions could "
+                    "give. The adjustment takes the best one as given, though it was "
+                    "found on these same tweets: among many equally good systems a "
+                    "false difference is more likely than 5 %."
                 )
             )
         )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf.exceptions import UnknownNameError
 from tweetclf.leaderboard.ranking import Leaderboard, build_leaderboard
+from tweetclf.leaderboard.shared import SeenAtHand
+from tweetclf.tasks.loading import load_task
 from tweetclf.tasks.published import (
     PublishedResult,
     filter_published,
@@ -21,6 +23,7 @@ from tweetclf.utils.registry import suggest
 if TYPE_CHECKING:
     from tweetclf.leaderboard.records import RunRecord, TaskFacts
     from tweetclf.leaderboard.store import RunStore
+    from tweetclf.tasks import Task
 
 __all__ = [
     "ALL_FORMATS",
@@ -58,6 +61,12 @@ def published_for(
     else:
         rows = filter_published(own, task=facts.name)
     return [row for row in rows if row.signature]
+
+
+def _registered(name: str) -> Task:
+    """Load a registered task; a folder of one's own with its name is another thing."""
+    task_info(name)
+    return load_task(name)
 
 
 def choose_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
@@ -112,6 +121,7 @@ def rank_stored(
     return build_leaderboard(
         records,
         store.predictions,
+        seen=SeenAtHand(_registered),
         published=find,
         n_test_scorings=store.test_scorings,
         **options,

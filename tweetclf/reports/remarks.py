@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from tweetclf.leaderboard.ranking import Entry, Leaderboard, TaskBoard
@@ -20,6 +21,8 @@ __all__ = [
 
 REFERENCES = frozenset({"majority", "stratified", "mean"})
 """Systems that read no text: who is not better than they are has learnt nothing."""
+
+_SHARED = re.compile(r"\d+ of \d+ evaluated tweets stand verbatim in train")
 
 LONGEST = 1200
 """Characters of an error or warning that a report shows."""
@@ -55,10 +58,13 @@ def _who(systems: dict[str, list[int]], n_runs: int) -> Spans:
 def warning_note(board: TaskBoard) -> Note | None:
     """Return the warnings of finished runs; equal ones are said once."""
     runs = [(e.system, run) for e in board.entries for run in e.records]
+    told = board.shared is not None
     grouped = _group(
         (message, system, run.spec.seed)
         for system, run in runs
         for message in run.warnings
+        # It has a place of its own, where it is counted for all runs together.
+        if not (told and _SHARED.fullmatch(message))
     )
     if not grouped:
         return None

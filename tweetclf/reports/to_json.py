@@ -23,6 +23,7 @@ _BLOCKS: dict[str, type] = {
         model.Paragraph,
         model.Code,
         model.Note,
+        model.Listing,
         model.Table,
         model.Figure,
     )
@@ -95,6 +96,10 @@ def _note(found: dict[str, Any]) -> model.Note:
     return model.Note(items=tuple(map(_spans, found.pop("items"))), **found)
 
 
+def _listing(found: dict[str, Any]) -> model.Listing:
+    return model.Listing(items=tuple(map(_spans, found.pop("items"))), **found)
+
+
 def _figure(found: dict[str, Any]) -> model.Figure:
     return model.Figure(data=_table(found.pop("data")), **found)
 
@@ -102,6 +107,7 @@ def _figure(found: dict[str, Any]) -> model.Figure:
 _READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "paragraph": _paragraph,
     "note": _note,
+    "listing": _listing,
     "table": _table,
     "figure": _figure,
     "heading": lambda found: model.Heading(**found),

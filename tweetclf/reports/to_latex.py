@@ -9,6 +9,7 @@ from tweetclf.reports.model import (
     Block,
     Code,
     Heading,
+    Listing,
     Note,
     Paragraph,
     Report,
@@ -154,7 +155,7 @@ def _block(block: Block) -> list[str]:
         return [_spans(block.spans), ""]
     if isinstance(block, Code):
         return _code(block.text)
-    if isinstance(block, Note):
+    if isinstance(block, Note | Listing):
         return [
             rf"\textbf{{{escape_latex(block.title)}}}",
             r"\begin{itemize}",
@@ -163,7 +164,7 @@ def _block(block: Block) -> list[str]:
             "",
         ]
     # Figures are SVG, and the table of all runs is for programs: both are left out.
-    if isinstance(block, Table) and not block.folded:
+    if isinstance(block, Table) and not any(row.kind == "run" for row in block.rows):
         return _table(block)
     return []
 

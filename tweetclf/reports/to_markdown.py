@@ -11,6 +11,7 @@ from tweetclf.reports.model import (
     Code,
     Figure,
     Heading,
+    Listing,
     Note,
     Paragraph,
     Report,
@@ -112,6 +113,14 @@ def _fence(text: str) -> list[str]:
     return [ticks, *text.split("\n"), ticks, ""]
 
 
+def _listing(listing: Listing) -> list[str]:
+    title = escape_markdown(listing.title)
+    items = [f"- {_spans(item)}" for item in listing.items]
+    if not listing.folded:
+        return [f"**{title}**", "", *items, ""]
+    return [f"<details><summary>{title}</summary>", "", *items, "", "</details>", ""]
+
+
 def _block(block: Block, paths: Mapping[str, str]) -> list[str]:
     if isinstance(block, Heading):
         return [f"### {escape_markdown(block.text)}", ""]
@@ -122,6 +131,8 @@ def _block(block: Block, paths: Mapping[str, str]) -> list[str]:
     if isinstance(block, Note):
         items = [f"> - {_spans(item)}" for item in block.items]
         return [f"> **{escape_markdown(block.title)}**", ">", *items, ""]
+    if isinstance(block, Listing):
+        return _listing(block)
     if isinstance(block, Figure):
         return _figure(block, paths)
     if block.folded:

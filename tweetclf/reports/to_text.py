@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tweetclf.reports.formatting import display_width, make_safe
-from tweetclf.reports.model import Block, Code, Figure, Heading, Note, Report, Table
+from tweetclf.reports.model import (
+    Block,
+    Code,
+    Figure,
+    Heading,
+    Listing,
+    Note,
+    Report,
+    Table,
+)
 
 __all__ = ["render_text"]
 
@@ -37,7 +46,7 @@ def _block(block: Block) -> list[str]:
         return [make_safe(block.text), ""]
     if isinstance(block, Code):
         return [make_safe(block.text, newlines=True), ""]
-    if isinstance(block, Note):
+    if isinstance(block, Note | Listing):
         items = ["".join(span.text for span in item) for item in block.items]
         return [f"{make_safe(block.title)}:", *(f"- {make_safe(i)}" for i in items), ""]
     return [make_safe("".join(span.text for span in block.spans)), ""]

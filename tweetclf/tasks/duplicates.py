@@ -33,6 +33,7 @@ __all__ = [
     "find_duplicates",
     "normalise",
     "place",
+    "text_key",
 ]
 
 LEVELS = {
@@ -158,8 +159,16 @@ def place(split: Split, row: int, labels: Labels) -> Place:
     return Place(split.name, row, split.ids[row], texts, labels.text(split.name, row))
 
 
-def _key(text: Any, change: Callable[[str], str]) -> str:
-    """Return what equal texts have in common; empty if there is nothing."""
+def text_key(text: Any, change: Callable[[str], str]) -> str:
+    """Return what equal texts have in common; empty if there is nothing.
+
+    Parameters
+    ----------
+    text : str or (str, str)
+        A text, or a pair of texts.
+    change : callable
+        Takes out of a text what does not make it another one.
+    """
     if isinstance(text, str):
         return change(text)
     parts = [change(part) for part in text]
@@ -234,7 +243,7 @@ def _levels(
     splits: Mapping[str, Split], labels: Labels, threshold: float, seed: int
 ) -> list[_Level]:
     def keys(change: Callable[[str], str]) -> dict[str, list[str]]:
-        return {n: [_key(t, change) for t in s.texts] for n, s in splits.items()}
+        return {n: [text_key(t, change) for t in s.texts] for n, s in splits.items()}
 
     def firsts(keys: dict[str, list[str]]) -> dict[str, Index]:
         return {n: _firsts(found, labels.of(n)) for n, found in keys.items()}
@@ -362,7 +371,7 @@ def find_contradictions(
         groups: dict[str, list[tuple[str, int]]] = {}
         for name, split in known.items():
             for row, text in enumerate(split.texts):
-                if key := _key(text, change):
+                if key := text_key(text, change):
                     groups.setdefault(key, []).append((name, row))
         bad = [rows for rows in groups.values() if _disagree(rows, labels)]
         if not bad:

@@ -18,7 +18,10 @@ import numpy as np
 from tweetclf.tasks.grams import gram_hashes, mix
 from tweetclf.utils.random import stream
 
-__all__ = ["NearPairs", "banding", "jaccard", "near_pairs"]
+__all__ = ["LEAST_SIMILARITY", "NearPairs", "banding", "jaccard", "near_pairs"]
+
+LEAST_SIMILARITY = 0.05
+"""Below it, the hashes find fewer than 99.5 % of the pairs that are so similar."""
 
 N_HASHES = 128
 # A pair at the threshold itself is missed once in two hundred times at most.
@@ -180,7 +183,7 @@ def near_pairs(
     texts : sequence of str
         Different texts. An empty one has an n-gram like any other.
     threshold : float, default=0.7
-        Least Jaccard similarity of a pair.
+        Least Jaccard similarity of a pair, from 0.05 to 1.
     n : int, default=5
         Characters in an n-gram; a shorter text is one n-gram.
     seed : int, default=0
@@ -197,7 +200,8 @@ def near_pairs(
     Raises
     ------
     ValueError
-        If the threshold is not above 0 and up to 1.
+        If the threshold is below 0.05, where the hashes miss more pairs than that, or
+        above 1.
 
     Examples
     --------
@@ -209,9 +213,10 @@ def near_pairs(
     """
     from scipy.sparse import csr_array
 
-    if not 0 < threshold <= 1:
+    if not LEAST_SIMILARITY <= threshold <= 1:
         raise ValueError(
-            f"near_pairs: the 'threshold' parameter must be above 0 and up to 1. Got "
+            "near_pairs: the 'threshold' parameter must lie between "
+            f"{LEAST_SIMILARITY} and 1; less similar texts are not found reliably. Got "
             f"{threshold!r} instead."
         )
     none = np.empty(0, dtype=np.int64)

@@ -15,7 +15,7 @@ from tweetclf.tasks.holdout import cut
 from tweetclf.tasks.registry import CorpusInfo, TaskInfo
 from tweetclf.tasks.rows import read_jsonl
 
-__all__ = ["LazySplits", "read_corpus", "registered_task"]
+__all__ = ["LazySplits", "described_task", "read_corpus", "registered_task"]
 
 
 class LazySplits(Mapping[str, Split]):
@@ -226,6 +226,23 @@ def registered_task(info: TaskInfo, data_dir: Any = None, verify: bool = True) -
         else ()
     )
     reader = _Reader(info=info, folders=folders, verify=verify)
+    return described_task(info, LazySplits(present, reader), notes=notes)
+
+
+def described_task(
+    info: TaskInfo, splits: Mapping[str, Split], *, notes: tuple[str, ...] = ()
+) -> Task:
+    """Return a registered task with the splits that are given, be it none.
+
+    Parameters
+    ----------
+    info : TaskInfo
+        What is known of the task.
+    splits : mapping of str to Split
+        Its splits.
+    notes : tuple of str, optional
+        What is to be said of them.
+    """
     return Task(
         name=info.name,
         version=info.version,
@@ -235,7 +252,7 @@ def registered_task(info: TaskInfo, data_dir: Any = None, verify: bool = True) -
         label_names=info.label_names,
         metric=info.metric,
         secondary_metrics=info.secondary_metrics,
-        splits=LazySplits(present, reader),
+        splits=splits,
         sha256=dict(info.sha256),
         source=info.source,
         licence=info.licence,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tweetclf.leaderboard.statistics.cells import Cells, LinearCells
 from tweetclf.leaderboard.statistics.coding import cells_in_order
-from tweetclf.leaderboard.statistics.drawing import resample_cells, resample_tweets
+from tweetclf.leaderboard.statistics.drawing import resample
 
 if TYPE_CHECKING:
     from tweetclf.tasks import Metric
@@ -24,8 +24,10 @@ __all__ = [
     "bootstrap_scores",
     "enough_resamples",
     "holm",
+    "least_p_value",
     "paired_p_values",
     "percentile_interval",
+    "symmetric_interval",
 ]
 
 Floats = NDArray[np.float64]
@@ -124,20 +126,18 @@ def bootstrap_scores(
     cells = cells_in_order(
         metric, y_true, predictions, label_names=label_names, groups=groups
     )
-    if draw == "tweets":
-        return resample_tweets(cells, n_resamples, rng)
-    if isinstance(cells, LinearCells):
-        return resample_cells(cells, n_resamples, rng)
-    return _resample_rows(cells, n_resamples, rng)
+    if draw == "cells" and not isinstance(cells, LinearCells):
+        return _resample_rows(cells, n_resamples, rng)
+    return resample(cells, n_resamples, rng, draw=draw)
 
 
 def _resample_rows(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
     """Draw tweet by tweet, from one stream."""
     scores = np.empty((cells.n_systems, n_resamples))
-    for resample in range(n_resamples):
+    for number in range(n_resamples):
         index = rng.integers(cells.n_samples, size=cells.n_samples)
         counts = np.bincount(index, minlength=cells.n_samples)
-        scores[:, resample] = cells.scores(counts[None, :])[:, 0]
+        scores[:, number] = cells.scores(counts[None, :])[:, 0]
     return scores
 
 
@@ -156,6 +156,27 @@ def percentile_interval(scores: Floats, level: float = 0.95) -> tuple[float, flo
         return float("nan"), float("nan")
     low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def symmetric_interval(scores: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of differences that are symmetric about 0.
+
+    Where exchanging two systems leaves the table of cells as it is, a resample is as
+    likely as its mirror. Each difference d then stands for d and -d, and the ends are
+    the quantile of their sizes; bias and acceleration are 0.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_resamples,)
+        Differences of the resamples; NaN ones are left out.
+    level : float, default=0.95
+        Nominal coverage.
+    """
+    finite = np.abs(scores[np.isfinite(scores)])
+    if not len(finite):
+        return float("nan"), float("nan")
+    half = float(np.quantile(finite, level))
+    return 0.0 - half, half
 
 
 def bca_interval(
@@ -242,6 +263,21 @@ def paired_p_values(resampled: Floats, observed: Floats, reference: int) -> Floa
     # What is not defined is no evidence against the hypothesis: it counts as exceeding.
     exceed = ~(np.abs(centred) < np.abs(difference)[:, None] - TOLERANCE)
     return (1 + exceed.sum(axis=1)) / (1 + resampled.shape[1])
+
+
+def least_p_value(n_different: int) -> float:
+    """Return what the p-value of systems that differ on few tweets cannot fall below.
+
+    A bootstrap does not see how little a few tweets are: resamples of four that all
+    speak for the first system do so, too. The p-value of an exact exchange test of
+    systems that differ on m tweets is at least ``2 / 2**m``.
+
+    Parameters
+    ----------
+    n_different : int
+        Tweets that two systems predict differently.
+    """
+    return float(min(1.0, 2.0 ** (1 - n_different)))
 
 
 def holm(p_values: Floats) -> Floats:

@@ -91,6 +91,20 @@ class Cells(ABC):
             The scores; each stands for as many tweets as its cell has.
         """
 
+    def reach(self) -> Floats:
+        """Return how much one tweet can change each score, times the number of tweets.
+
+        The largest difference that a further tweet makes between a system that is right
+        on it and one that is wrong: 1 for accuracy, more where some tweets count for
+        many. Scores of ranks and means over groups are taken for means over tweets.
+
+        Returns
+        -------
+        ndarray of shape (n_systems,)
+            At least 1.
+        """
+        return np.ones(self.n_systems)
+
     def observed(self) -> Floats:
         """Return the scores of the tweets as they are, one a system."""
         return self.scores(self.counts[None, :])[:, 0]
@@ -123,6 +137,12 @@ class LinearCells(Cells):
         return np.array(
             [self._finish(whole_first + moved), self._finish(whole_second - moved)]
         )
+
+    def _farther(self, reach: float, right: Floats, wrong: Floats) -> float:
+        """Return the larger of a reach and of that of further tweets."""
+        changes = (self.n_samples + 1) * np.abs(right - wrong)
+        # What is not defined tells nothing.
+        return float(np.fmax.reduce(changes, initial=reach))
 
     def jackknife(self) -> Floats:
         """Score without one tweet of each cell in turn."""
@@ -190,6 +210,23 @@ class ConfusionCells(LinearCells):
         shape = len(sums), self._n_classes, self._n_classes
         return self._metric.from_confusion(sums.reshape(shape))
 
+    def reach(self) -> Floats:
+        """Return how much one tweet can change each score, times their number."""
+        k = self._n_classes
+        gold, other = np.nonzero(~np.eye(k, dtype=bool))
+        right, wrong = gold * (k + 1), gold * k + other
+        step = max(1, _CHUNK // k**2)
+        reach = np.ones(self.n_systems)
+        for system, sums in enumerate(self._sums(self.counts[None, :])):
+            for start in range(0, len(gold), step):
+                scores = []
+                for entries in (right, wrong):
+                    more = np.repeat(sums, len(gold[start : start + step]), axis=0)
+                    more[np.arange(len(more)), entries[start : start + step]] += 1
+                    scores.append(self._finish(more))
+                reach[system] = self._farther(reach[system], *scores)
+        return reach
+
     @property
     def width(self) -> int:
         """Sums that are kept for one resample."""
@@ -207,12 +244,17 @@ class MeanCells(LinearCells):
         Tweets of each cell.
     rows : sequence of ndarray of shape (n_cells, n_statistics)
         Row statistics of each system.
+    y_true : ndarray of shape (n_cells, ...)
+        Gold of each cell.
     """
 
-    def __init__(self, metric: Metric, counts: Ints, rows: Sequence[Floats]) -> None:
+    def __init__(
+        self, metric: Metric, counts: Ints, rows: Sequence[Floats], y_true: Array
+    ) -> None:
         super().__init__(counts, len(rows))
         self._metric = metric
         self._rows = list(rows)
+        self._y_true = y_true
 
     def _sums(self, weights: Array) -> Floats:
         shares = weights / self.n_samples
@@ -228,6 +270,23 @@ class MeanCells(LinearCells):
 
     def _finish(self, sums: Floats) -> Floats:
         return self._metric.from_rows(sums)
+
+    def reach(self) -> Floats:
+        """Return how much one tweet can change each score, times their number."""
+        right = self._metric.per_row(self._y_true, self._y_true)
+        wrong = list(self._rows)
+        if self._y_true.ndim == 2:
+            # Rows of labels of which none was found.
+            none = np.zeros_like(self._y_true)
+            wrong.append(self._metric.per_row(self._y_true, none))
+        reach = np.ones(self.n_systems)
+        for system, rows in enumerate(self._rows):
+            whole = self.counts @ rows
+            best = self._finish((whole + right) / (self.n_samples + 1))
+            for other in wrong:
+                scores = self._finish((whole + other) / (self.n_samples + 1))
+                reach[system] = self._farther(reach[system], best, scores)
+        return reach
 
     @property
     def width(self) -> int:

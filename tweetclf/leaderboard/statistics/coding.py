@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,153 @@ from tweetclf.leaderboard.statistics.cells import (
 if TYPE_CHECKING:
     from tweetclf.tasks import Metric
 
-__all__ = ["cells_in_order", "coded_labels", "joint_columns", "paired_cells"]
+__all__ = [
+    "CodedTweets",
+    "PairOrder",
+    "PairedCells",
+    "cells_in_order",
+    "code_tweets",
+    "coded_labels",
+    "joint_columns",
+    "order_pair",
+    "paired_cells",
+]
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+class PairOrder(NamedTuple):
+    """The distinct rows of (gold, first, second), and which system comes first.
+
+    Parameters
+    ----------
+    places, counts : ndarray of int, shape (n_cells,)
+        A tweet of each cell, and how many there are.
+    exchanged : bool
+        Whether the second system comes first: of both orders the one is taken whose
+        table of cells is the smaller.
+    mirrored : bool
+        Whether both orders give the same table, so that neither system is first.
+    """
+
+    places: Ints
+    counts: Ints
+    exchanged: bool
+    mirrored: bool
+
+
+class PairedCells(NamedTuple):
+    """Cells of two systems, in an order that depends on nothing but them.
+
+    Parameters
+    ----------
+    cells : Cells
+        The cells.
+    exchanged : bool
+        Whether the second system is the first of the cells.
+    mirrored : bool
+        Whether exchanging the systems leaves the cells as they are. What is drawn then
+        is the same for both orders: a resample is as likely as its mirror, and only
+        what is made symmetric about 0 changes its sign with the order.
+    """
+
+    cells: Cells
+    exchanged: bool
+    mirrored: bool
+
+    def as_given(self, scores: Floats) -> Floats:
+        """Return rows of the cells' two systems in the order of the caller."""
+        return scores[::-1] if self.exchanged else scores
+
+
+@dataclass(frozen=True)
+class CodedTweets:
+    """Gold labels and predictions of many systems, in codes and in numbers.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    arrays : list of ndarray
+        Gold labels, then predictions of each system, as `coded_labels` returns them.
+    label_names : sequence of str
+        Labels in order of their codes; empty where nothing is coded.
+    groups : ndarray of shape (n_samples,) or None
+        Groups of the tweets.
+    numbers : ndarray of shape (1 + n_systems, n_samples, n_columns)
+        The arrays as numbers, whatever they hold; equal names have equal numbers.
+    """
+
+    metric: Metric
+    arrays: list[Array]
+    label_names: Sequence[str]
+    groups: Array | None
+    numbers: Floats
+
+    def of_systems(self, systems: Sequence[int]) -> CodedTweets:
+        """Return the same tweets with other systems, or these in another order.
+
+        Parameters
+        ----------
+        systems : sequence of int
+            Numbers of the systems, from 0.
+        """
+        index = [0, *(1 + system for system in systems)]
+        arrays = [self.arrays[i] for i in index]
+        return replace(self, arrays=arrays, numbers=self.numbers[index])
+
+    def cells(self) -> Cells:
+        """Return the cells, which do not depend on the order of the tweets."""
+        arrays, groups = self.arrays, self.groups
+        if not self.label_names:
+            # Cells of the confusion matrix are sorted; other tweets are here.
+            order = np.lexsort(np.column_stack(list(self.numbers)).T)
+            arrays = [y[order] for y in arrays]
+            groups = None if groups is None else groups[order]
+        return cells_in_order(
+            self.metric,
+            arrays[0],
+            arrays[1:],
+            label_names=self.label_names,
+            groups=groups,
+        )
+
+
+def code_tweets(
+    metric: Metric,
+    y_true: Any,
+    predictions: Sequence[Any],
+    *,
+    label_names: Sequence[str] = (),
+    groups: Any = None,
+) -> CodedTweets:
+    """Code the gold labels and the predictions of many systems.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    y_true : array-like
+        Codes of `label_names` if those are given, else what `metric` accepts.
+    predictions : sequence of array-like
+        Predictions of each system.
+    label_names : sequence of str, optional
+        Labels in order of their codes.
+    groups : array-like, optional
+        Groups of the tweets, for metrics that are means over groups.
+
+    Returns
+    -------
+    CodedTweets
+        The tweets, in their order.
+    """
+    arrays, label_names = coded_labels(metric, [y_true, *predictions], label_names)
+    columns = joint_columns(arrays)
+    numbers = np.moveaxis(columns.reshape(len(columns), len(arrays), -1), 1, 0)
+    tags = None if groups is None else np.asarray(groups)
+    return CodedTweets(metric, arrays, label_names, tags, numbers)
 
 
 def cells_in_order(
@@ -75,7 +218,7 @@ def paired_cells(
     *,
     label_names: Sequence[str] = (),
     groups: Any = None,
-) -> tuple[Cells, bool]:
+) -> PairedCells:
     """Return the cells of two systems in an order that depends on nothing but them.
 
     What is drawn for the cells is then the same whatever the order of the tweets,
@@ -95,25 +238,26 @@ def paired_cells(
 
     Returns
     -------
-    cells : Cells
-        The cells.
-    exchanged : bool
-        Whether the second system is the first of the cells.
+    PairedCells
+        The cells, and which system is their first.
     """
     found, label_names = coded_labels(metric, [y_true, y_pred_a, y_pred_b], label_names)
     if label_names and metric.supports_confusion:
         codes = np.column_stack(found).astype(np.int64)
-        index, counts, exchanged = _canonical(_recoded(codes, len(label_names)), None)
-        rows = codes[index]
-        if exchanged:
+        order = order_pair(*_recoded(codes, len(label_names)).T)
+        rows = codes[order.places]
+        if order.exchanged:
             rows = rows[:, [0, 2, 1]]
-        return ConfusionCells(metric, rows, counts, len(label_names)), exchanged
+        cells: Cells = ConfusionCells(metric, rows, order.counts, len(label_names))
+        return PairedCells(cells, order.exchanged, order.mirrored)
     tags = None if groups is None else np.asarray(groups)
-    index, counts, exchanged = _canonical(joint_columns(found), tags)
-    gold, first, second = (y[index] for y in found)
-    pair = [second, first] if exchanged else [first, second]
-    tags = None if tags is None else tags[index]
-    return _uncoded_cells(metric, counts, gold, pair, tags), exchanged
+    numbers = np.split(joint_columns(found), 3, axis=1)
+    order = order_pair(numbers[0], numbers[1], numbers[2], tags)
+    gold, first, second = (y[order.places] for y in found)
+    pair = [second, first] if order.exchanged else [first, second]
+    tags = None if tags is None else tags[order.places]
+    cells = _uncoded_cells(metric, order.counts, gold, pair, tags)
+    return PairedCells(cells, order.exchanged, order.mirrored)
 
 
 def coded_labels(
@@ -194,6 +338,42 @@ def joint_columns(arrays: Sequence[Array]) -> Floats:
     return np.column_stack([y.reshape(len(y), -1).astype(np.float64) for y in numbers])
 
 
+def order_pair(
+    gold: Array, first: Array, second: Array, groups: Array | None = None
+) -> PairOrder:
+    """Order the distinct rows of (gold, first, second), and the two systems.
+
+    Parameters
+    ----------
+    gold, first, second : ndarray of shape (n_samples,) or (n_samples, n_columns)
+        Numbers of the gold labels and of the predictions of both systems, which have as
+        many columns.
+    groups : ndarray of shape (n_samples,), optional
+        Groups of the tweets.
+
+    Returns
+    -------
+    PairOrder
+        Cells, and which system comes first.
+    """
+    tags = [] if groups is None else [np.unique(groups, return_inverse=True)[1]]
+    (rows, index, counts), (other_rows, other_index, other_counts) = (
+        np.unique(
+            np.column_stack([gold, *pair, *tags]),
+            axis=0,
+            return_index=True,
+            return_counts=True,
+        )
+        for pair in ((first, second), (second, first))
+    )
+    ours = np.column_stack([rows, counts]).ravel()
+    theirs = np.column_stack([other_rows, other_counts]).ravel()
+    differ = np.flatnonzero(ours != theirs)
+    if len(differ) and theirs[differ[0]] < ours[differ[0]]:
+        return PairOrder(other_index, other_counts, True, False)
+    return PairOrder(index, counts, False, not len(differ))
+
+
 def _uncoded_cells(
     metric: Metric,
     counts: Ints,
@@ -203,7 +383,7 @@ def _uncoded_cells(
 ) -> Cells:
     if metric.supports_rows:
         rows = [metric.per_row(y_true, predicted) for predicted in predictions]
-        return MeanCells(metric, counts, rows)
+        return MeanCells(metric, counts, rows, y_true)
     return RowCells(counts, metric, y_true, predictions, groups)
 
 
@@ -220,35 +400,3 @@ def _recoded(codes: Ints, n_classes: int) -> Ints:
     rank = np.empty(n_classes, dtype=np.int64)
     rank[np.lexsort(profile)] = np.arange(n_classes)
     return rank[codes]
-
-
-def _canonical(columns: Array, groups: Array | None) -> tuple[Ints, Ints, bool]:
-    """Order the distinct rows of (gold, first, second), and the two systems.
-
-    Returns
-    -------
-    index, counts : ndarray of int, shape (n_cells,)
-        A tweet of each cell, and how many there are.
-    exchanged : bool
-        Whether the second system comes first: of both orders the one is taken whose
-        table of cells is the smaller.
-    """
-    gold, first, second = np.split(columns, 3, axis=1)
-    tags: list[Array] = []
-    if groups is not None:
-        tags = [np.unique(groups, return_inverse=True)[1]]
-    (rows, index, counts), (other_rows, other_index, other_counts) = (
-        np.unique(
-            np.column_stack([gold, *pair, *tags]),
-            axis=0,
-            return_index=True,
-            return_counts=True,
-        )
-        for pair in ((first, second), (second, first))
-    )
-    ours = np.column_stack([rows, counts]).ravel()
-    theirs = np.column_stack([other_rows, other_counts]).ravel()
-    differ = np.flatnonzero(ours != theirs)
-    if len(differ) and theirs[differ[0]] < ours[differ[0]]:
-        return other_index, other_counts, True
-    return index, counts, False

@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 from tweetclf.exceptions import UnknownNameError
 from tweetclf.leaderboard.statistics.bootstrap import (
     ALPHA,
+    TOLERANCE,
     bca_interval,
     enough_resamples,
     holm,
+    least_p_value,
     paired_p_values,
     percentile_interval,
+    symmetric_interval,
 )
 from tweetclf.leaderboard.statistics.cells import Cells
 from tweetclf.leaderboard.statistics.coding import (
-    cells_in_order,
-    coded_labels,
-    joint_columns,
+    CodedTweets,
+    code_tweets,
+    order_pair,
     paired_cells,
 )
 from tweetclf.leaderboard.statistics.drawing import resample
@@ -185,6 +188,8 @@ def compare_systems(
     The counts of the cells (gold, A, B) of a confusion-matrix metric are multinomial;
     other metrics are resampled tweet by tweet. The result depends on the tweets as a
     set: neither their order nor that of the two systems changes a number, save signs.
+    Where exchanging the systems leaves the table of cells as it is, the difference is 0
+    and its interval symmetric.
     Systems with equal predictions have p = 1; with m tweets that are predicted
     differently, p is at least ``2 / 2**m``, the least of an exchange test.
 
@@ -208,19 +213,14 @@ def compare_systems(
     (0.176, 20)
     """
     _check(interval, margin)
-    cells, exchanged = paired_cells(
+    pair = paired_cells(
         metric, y_true, y_pred_a, y_pred_b, label_names=label_names, groups=groups
     )
-    sign = -1 if exchanged else 1
-    draws = resample(cells, n_resamples, rng)[::sign]
-    jackknife = _jackknife(cells, interval)
-    observed = cells.observed()[::sign]
-    frame = _Frame(metric, cells, n_resamples, level, margin)
+    common = _resampled(metric, pair.cells, n_resamples, interval, level, margin, rng)
     different = np.asarray(y_pred_a) != np.asarray(y_pred_b)
-    different = different.reshape(cells.n_samples, -1).any(axis=1)
-    if jackknife is not None:
-        jackknife = jackknife[::sign]
-    return _comparison(frame, names, int(different.sum()), observed, draws, jackknife)
+    different = different.reshape(pair.cells.n_samples, -1).any(axis=1)
+    systems = (1, 0) if pair.exchanged else (0, 1)
+    return _comparison(common, names, systems, int(different.sum()), pair.mirrored)
 
 
 def compare_pairs(
@@ -284,43 +284,18 @@ def compare_pairs(
             f"compare_pairs: the reference {reference!r} is not one of the systems "
             f"{', '.join(names)}."
         )
-    arrays, label_names = coded_labels(
-        metric, [y_true, *predictions.values()], label_names
-    )
-    columns = joint_columns(arrays)
-    if not label_names:
-        # Cells of the confusion matrix are sorted; other tweets are here.
-        order = np.lexsort(columns.T)
-        arrays = [y[order] for y in arrays]
-        groups = None if groups is None else np.asarray(groups)[order]
-    cells = cells_in_order(
-        metric, arrays[0], arrays[1:], label_names=label_names, groups=groups
+    tweets = code_tweets(
+        metric, y_true, [*predictions.values()], label_names=label_names, groups=groups
     )
     pairs = list(combinations(range(len(names)), 2))
     if reference is not None:
         first = names.index(reference)
         pairs = [(first, i) for i in range(len(names)) if i != first]
     n_resamples = enough_resamples(n_resamples, len(pairs) + 1)
-    draws = resample(cells, n_resamples, rng)
-    jackknife = _jackknife(cells, interval)
-    observed = cells.observed()
-    frame = _Frame(metric, cells, n_resamples, level, margin)
-    width = columns.shape[1] // len(arrays)
-    rows = columns.reshape(len(columns), len(arrays), width)[:, 1:]
-    found = []
-    for i, j in pairs:
-        pair = [i, j]
-        different = (rows[:, i] != rows[:, j]).any(axis=1)
-        found.append(
-            _comparison(
-                frame,
-                (names[i], names[j]),
-                int(different.sum()),
-                observed[pair],
-                draws[pair],
-                None if jackknife is None else jackknife[pair],
-            )
-        )
+    common = _resampled(
+        metric, tweets.cells(), n_resamples, interval, level, margin, rng
+    )
+    found = [_compared(common, tweets, names, pair) for pair in pairs]
     what = f"all pairs of {len(names)} systems"
     if reference is not None:
         what = f"{len(names) - 1} systems against {reference}"
@@ -381,57 +356,117 @@ def _jackknife(cells: Cells, interval: str) -> Floats | None:
     return cells.jackknife() if interval == "bca" and cells.n_samples > 1 else None
 
 
-class _Frame(NamedTuple):
-    """What all comparisons of a call have in common."""
+class _Resampled(NamedTuple):
+    """Systems on the same resamples: what all comparisons of a call have in common."""
 
     metric: Metric
     cells: Cells
-    n_resamples: int
+    observed: Floats
+    draws: Floats
+    jackknife: Floats | None
+    reach: Floats | None
     level: float
     margin: float | None
 
 
-def _comparison(
-    frame: _Frame,
-    names: tuple[str, str],
-    n_different: int,
-    observed: Floats,
-    draws: Floats,
-    jackknife: Floats | None,
+def _resampled(
+    metric: Metric,
+    cells: Cells,
+    n_resamples: int,
+    interval: str,
+    level: float,
+    margin: float | None,
+    rng: np.random.Generator,
+) -> _Resampled:
+    # Without its only tweet a sample has no score.
+    corrected = interval == "bca" and cells.n_samples > 1
+    return _Resampled(
+        metric,
+        cells,
+        observed=cells.observed(),
+        draws=resample(cells, n_resamples, rng),
+        jackknife=cells.jackknife() if corrected else None,
+        reach=None if margin is None else cells.reach(),
+        level=level,
+        margin=margin,
+    )
+
+
+def _compared(
+    common: _Resampled, tweets: CodedTweets, names: Sequence[str], pair: tuple[int, int]
 ) -> Comparison:
+    """Compare two of many systems."""
+    i, j = pair
+    gold, *rows = tweets.numbers
+    different = (rows[i] != rows[j]).any(axis=1)
+    # Only systems with the same score can mirror each other.
+    tied = bool(abs(common.observed[i] - common.observed[j]) <= TOLERANCE)
+    mirrored = tied and order_pair(gold, rows[i], rows[j], tweets.groups).mirrored
+    return _comparison(
+        common, (names[i], names[j]), pair, int(different.sum()), mirrored
+    )
+
+
+def _comparison(
+    common: _Resampled,
+    names: tuple[str, str],
+    systems: tuple[int, int],
+    n_different: int,
+    mirrored: bool,
+) -> Comparison:
+    pair = list(systems)
+    # The order of a sum must not make one of two mirrored systems better.
+    observed = common.observed[[pair[0]] * 2 if mirrored else pair]
     difference = float(observed[0] - observed[1])
+    draws = common.draws[pair]
     drawn = draws[0] - draws[1]
-    if jackknife is None:
-        low_high = percentile_interval(drawn, frame.level)
-    else:
-        left_out = jackknife[0] - jackknife[1]
-        low_high = bca_interval(
-            drawn, difference, left_out, frame.cells.counts, frame.level
-        )
-    # The bootstrap does not see how little a few tweets are: resamples of four that all
-    # speak for the first system do so, too. An exchange test could not go below this.
     p_value = max(
         float(paired_p_values(draws, observed, 0)[1]),
-        min(1.0, 2.0 ** (1 - n_different)),
+        least_p_value(n_different),
     )
-    equivalence = None
-    if frame.margin is not None:
-        equivalence = max(
-            equivalence_p_value(drawn, difference, frame.margin),
-            least_equivalence_p_value(difference, frame.cells.n_samples, frame.margin),
-        )
     return Comparison(
         names=names,
-        metric=frame.metric.name,
-        greater_is_better=frame.metric.greater_is_better,
-        n_samples=frame.cells.n_samples,
+        metric=common.metric.name,
+        greater_is_better=common.metric.greater_is_better,
+        n_samples=common.cells.n_samples,
         n_different=n_different,
         scores=(float(observed[0]), float(observed[1])),
-        interval=low_high,
-        level=frame.level,
+        interval=_interval(common, pair, difference, drawn, mirrored),
+        level=common.level,
         standard_error=float(np.std(drawn, ddof=1)),
         p_value=p_value,
-        n_resamples=frame.n_resamples,
-        margin=frame.margin,
-        p_equivalence=equivalence,
+        n_resamples=len(drawn),
+        margin=common.margin,
+        p_equivalence=_p_equivalence(common, pair, difference, drawn),
+    )
+
+
+def _interval(
+    common: _Resampled,
+    pair: list[int],
+    difference: float,
+    drawn: Floats,
+    mirrored: bool,
+) -> tuple[float, float]:
+    if mirrored:
+        return symmetric_interval(drawn, common.level)
+    if common.jackknife is None:
+        return percentile_interval(drawn, common.level)
+    left_out = common.jackknife[pair[0]] - common.jackknife[pair[1]]
+    return bca_interval(drawn, difference, left_out, common.cells.counts, common.level)
+
+
+def _p_equivalence(
+    common: _Resampled, pair: list[int], difference: float, drawn: Floats
+) -> float | None:
+    if common.margin is None or common.reach is None:
+        return None
+    return max(
+        equivalence_p_value(drawn, difference, common.margin),
+        least_equivalence_p_value(
+            difference,
+            common.cells.n_samples,
+            common.margin,
+            reach=float(common.reach[pair].max()),
+        ),
     )

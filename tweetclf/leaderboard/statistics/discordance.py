@@ -98,8 +98,9 @@ def mcnemar(y_true: Any, y_pred_a: Any, y_pred_b: Any) -> McNemar:
     Notes
     -----
     The exact test rejects less often than its level says, the more so the fewer tweets
-    are discordant; mid-p keeps the level in all but contrived cases and loses less
-    power.
+    are discordant; mid-p loses less power. Over samples of tweets, of which a random
+    number is discordant, `p_value` errs in 4.6 % of cases at most at the level of 5 %;
+    given exactly 8 or 16 discordant tweets, it does in 7.0 and 7.7 %.
 
     References
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from tweetclf.leaderboard.statistics.cells import Cells
 from tweetclf.utils.jit import jit, kernels_pay
 from tweetclf.utils.threads import in_threads
 
-__all__ = ["resample", "resample_cells", "resample_swaps", "resample_tweets"]
+__all__ = ["resample", "resample_swaps"]
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -30,8 +30,14 @@ def _blocks(n_resamples: int, width: int) -> Iterator[tuple[int, int]]:
         yield start, min(step, n_resamples - start)
 
 
-def resample(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
-    """Score bootstrap resamples, drawn in the quicker way.
+def resample(
+    cells: Cells,
+    n_resamples: int,
+    rng: np.random.Generator,
+    *,
+    draw: str | None = None,
+) -> Floats:
+    """Score bootstrap resamples of the tweets, the same for all systems.
 
     Parameters
     ----------
@@ -41,64 +47,70 @@ def resample(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats
         Number of resamples.
     rng : numpy.random.Generator
         Source of randomness.
+    draw : {"cells", "tweets"}, optional
+        Whether the counts of the cells are drawn, from the multinomial, or the tweets,
+        one by one, and then counted; the distribution is the same. By default what is
+        quicker: a tweet is drawn some ten times faster than a count, so tweets are
+        where cells hold few of them each (many systems, many classes).
 
     Returns
     -------
     ndarray of shape (n_systems, n_resamples)
         The scores.
     """
-    if len(cells.counts) * _QUICKER > cells.n_samples:
-        return resample_tweets(cells, n_resamples, rng)
-    return resample_cells(cells, n_resamples, rng)
-
-
-def resample_cells(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
-    """Score bootstrap resamples whose counts are drawn from the multinomial.
-
-    Parameters
-    ----------
-    cells : Cells
-        The tweets.
-    n_resamples : int
-        Number of resamples.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of shape (n_systems, n_resamples)
-        The scores.
-    """
-    scores = np.empty((cells.n_systems, n_resamples))
+    if draw is None:
+        few_each = len(cells.counts) * _QUICKER > cells.n_samples
+        draw = "tweets" if few_each else "cells"
+    if draw == "tweets":
+        return _draw_tweets(cells, n_resamples, rng)
     shares = cells.counts / cells.n_samples
-    for start, size in _blocks(n_resamples, max(len(shares), cells.width)):
-        drawn = rng.multinomial(cells.n_samples, shares, size=size)
-        scores[:, start : start + size] = cells.scores(drawn)
+
+    def score(size: int) -> Floats:
+        return cells.scores(rng.multinomial(cells.n_samples, shares, size=size))
+
+    return _in_blocks(cells, n_resamples, score)
+
+
+def resample_swaps(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
+    """Score two systems whose predictions are exchanged on a random half of the tweets.
+
+    Parameters
+    ----------
+    cells : Cells
+        The tweets, with two systems.
+    n_resamples : int
+        Number of exchanges.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (2, n_resamples)
+        The scores.
+    """
+
+    def score(size: int) -> Floats:
+        swapped = rng.binomial(cells.counts, 0.5, size=(size, len(cells.counts)))
+        return cells.swapped_scores(swapped)
+
+    return _in_blocks(cells, n_resamples, score)
+
+
+def _in_blocks(
+    cells: Cells, n_resamples: int, score: Callable[[int], Floats]
+) -> Floats:
+    """Return scores of blocks, drawn one after the other from one stream."""
+    scores = np.empty((cells.n_systems, n_resamples))
+    for start, size in _blocks(n_resamples, max(len(cells.counts), cells.width)):
+        scores[:, start : start + size] = score(size)
     return scores
 
 
-def resample_tweets(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
-    """Score bootstrap resamples whose tweets are drawn one by one, then counted.
+def _draw_tweets(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
+    """Draw tweets one by one.
 
-    The distribution is that of `resample_cells`. A tweet is drawn some ten times
-    faster than a count, so this is the quicker way where cells hold few tweets each:
-    many systems, many classes. Each block of resamples has a generator of its own, so
-    that threads can share the work and the result does not depend on how many they
-    are.
-
-    Parameters
-    ----------
-    cells : Cells
-        The tweets.
-    n_resamples : int
-        Number of resamples.
-    rng : numpy.random.Generator
-        Source of the blocks' seeds.
-
-    Returns
-    -------
-    ndarray of shape (n_systems, n_resamples)
-        The scores.
+    Each block of resamples has a generator of its own, so that threads can share the
+    work and the result does not depend on how many they are.
     """
     n_samples, n_cells = cells.n_samples, len(cells.counts)
     cell_of = np.repeat(np.arange(n_cells, dtype=np.int32), cells.counts)
@@ -132,27 +144,3 @@ def _count(drawn: Array, cell_of: Array, counts: Array) -> None:
     for row in range(drawn.shape[0]):
         for place in range(drawn.shape[1]):
             counts[row, cell_of[drawn[row, place]]] += 1
-
-
-def resample_swaps(cells: Cells, n_resamples: int, rng: np.random.Generator) -> Floats:
-    """Score two systems whose predictions are exchanged on a random half of the tweets.
-
-    Parameters
-    ----------
-    cells : Cells
-        The tweets, with two systems.
-    n_resamples : int
-        Number of exchanges.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of shape (2, n_resamples)
-        The scores.
-    """
-    scores = np.empty((2, n_resamples))
-    for start, size in _blocks(n_resamples, max(len(cells.counts), cells.width)):
-        swapped = rng.binomial(cells.counts, 0.5, size=(size, len(cells.counts)))
-        scores[:, start : start + size] = cells.swapped_scores(swapped)
-    return scores

@@ -15,6 +15,8 @@ __all__ = [
     "minimal_detectable_difference",
 ]
 
+_ROUNDING = 1e-6
+
 
 def equivalence_p_value(
     differences: NDArray[np.float64], observed: float, margin: float
@@ -68,15 +70,15 @@ def equivalence_p_value(
 
 
 def least_equivalence_p_value(
-    difference: float, n_samples: int, margin: float
+    difference: float, n_samples: int, margin: float, *, reach: float = 1.0
 ) -> float:
     """Return what the p-value of an equivalence test cannot fall below.
 
     Resamples of tweets on which two systems hardly differ hardly differ either, however
     few the tweets are. If the true difference is `margin` because one system is wrong,
-    and the other right, on that share of all tweets, this is the chance of a difference
-    as small as the one that was seen. Exact for accuracy; for other metrics, which may
-    hang on fewer tweets, it is a guard and no more.
+    and the other right, on a share of ``margin / reach`` of all tweets, this is the
+    chance of a difference as small as the one that was seen. Exact for accuracy; for
+    other metrics, it takes them to hang on the tweets that count most.
 
     Parameters
     ----------
@@ -86,13 +88,17 @@ def least_equivalence_p_value(
         Number of tweets.
     margin : float
         Largest difference that does not matter, in units of the score.
+    reach : float, default=1.0
+        What one tweet can change, times the number of tweets: 1 for accuracy, more for
+        macro-F1, where a tweet of a rare class is worth many others.
     """
     from scipy.stats import binom
 
     if not np.isfinite(difference):
         return 1.0
-    n_net = round(abs(difference) * n_samples)
-    return float(binom.cdf(n_net, n_samples, min(margin, 1.0)))
+    # Rounding must not make a further tweet of a whole number.
+    n_net = math.ceil(abs(difference) * n_samples / reach - _ROUNDING)
+    return float(binom.cdf(n_net, n_samples, min(margin / reach, 1.0)))
 
 
 def minimal_detectable_difference(

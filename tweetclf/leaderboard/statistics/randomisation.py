@@ -86,12 +86,13 @@ def approximate_randomisation(
     >>> round(result.difference, 2), abs(result.p_value - 2 / 2**6) < 0.01
     (0.3, True)
     """
-    cells, exchanged = paired_cells(
+    pair = paired_cells(
         metric, y_true, y_pred_a, y_pred_b, label_names=label_names, groups=groups
     )
-    first, second = cells.observed()
-    draws = resample_swaps(cells, n_resamples, rng)
-    difference = float(first - second)
+    first, second = pair.as_given(pair.cells.observed())
+    # The order of a sum must not make one of two mirrored systems better.
+    difference = 0.0 if pair.mirrored else float(first - second)
+    draws = resample_swaps(pair.cells, n_resamples, rng)
     exceed = ~(np.abs(draws[0] - draws[1]) < abs(difference) - TOLERANCE)
     p_value = float((1 + exceed.sum()) / (1 + n_resamples))
-    return Randomisation(-difference if exchanged else difference, p_value)
+    return Randomisation(difference, p_value)

@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from tweetclf.leaderboard.statistics.bootstrap import (
     ALPHA,
+    least_p_value,
     paired_p_values,
     percentile_interval,
+    symmetric_interval,
 )
 from tweetclf.leaderboard.statistics.coding import (
-    cells_in_order,
-    coded_labels,
-    joint_columns,
+    CodedTweets,
+    code_tweets,
+    order_pair,
 )
 from tweetclf.leaderboard.statistics.drawing import resample
 
@@ -56,6 +58,9 @@ class HierarchicalBootstrap(NamedTuple):
         Standard deviation over tweets alone, the runs held fixed.
     p_value : float
         Two-sided p-value for "no difference".
+    n_different : int
+        Tweets that the runs of the two systems do not predict alike: another label, or
+        the same as often.
     """
 
     difference: float
@@ -63,6 +68,7 @@ class HierarchicalBootstrap(NamedTuple):
     standard_error: float
     tweets_error: float
     p_value: float
+    n_different: int
 
 
 class StochasticOrder(NamedTuple):
@@ -104,9 +110,9 @@ def hierarchical_bootstrap(
 ) -> HierarchicalBootstrap:
     """Compare the mean scores of two systems over seeds and over tweets.
 
-    Each resample draws runs of both systems with replacement, and tweets that are the
-    same for all runs. Intervals over tweets alone hold the runs fixed and say nothing
-    about other seeds.
+    Each resample draws runs of both systems with replacement, one fewer than there are,
+    and tweets that are the same for all runs. Intervals over tweets alone hold the runs
+    fixed and say nothing about other seeds.
 
     Parameters
     ----------
@@ -143,12 +149,17 @@ def hierarchical_bootstrap(
 
     Notes
     -----
-    With n runs the bootstrap shows (n - 1) / n of the variance between seeds: five runs
-    are few, two are hardly better than one.
+    Of n runs, n draws would show (n - 1) / n of the variance between seeds; n - 1 draws
+    show the whole. Still, two runs are hardly better than one. If the runs of the two
+    systems differ on m tweets, p is at least ``2 / 2**m``, as for single runs. Which
+    system comes first changes signs and nothing else; the order of the runs decides
+    what is drawn.
 
     References
     ----------
-    Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
+    Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8;
+    Hesterberg, What Teachers Should Know about the Bootstrap, The American Statistician
+    69, 2015, section 3.
     """
     n_a, n_b = len(runs_a), len(runs_b)
     if min(n_a, n_b) < 2:
@@ -162,31 +173,65 @@ def hierarchical_bootstrap(
             "hierarchical_bootstrap: with same_seeds=True both systems need as many "
             f"runs. Got {n_a} and {n_b}."
         )
-    arrays, label_names = coded_labels(metric, [y_true, *runs_a, *runs_b], label_names)
-    if not label_names:
-        order = np.lexsort(joint_columns(arrays).T)
-        arrays = [y[order] for y in arrays]
-        groups = None if groups is None else np.asarray(groups)[order]
-    cells = cells_in_order(
-        metric, arrays[0], arrays[1:], label_names=label_names, groups=groups
+    tweets = code_tweets(
+        metric, y_true, [*runs_a, *runs_b], label_names=label_names, groups=groups
     )
+    exchanged, mirrored = _order_of_systems(tweets, n_a)
+    if exchanged:
+        # The smaller table comes first, and signs are turned at the end.
+        tweets = tweets.of_systems([*range(n_a, n_a + n_b), *range(n_a)])
+        n_a, n_b = n_b, n_a
+    cells = tweets.cells()
     scores = resample(cells, n_resamples, rng)
-    seeds_a = rng.integers(n_a, size=(n_a, n_resamples))
-    seeds_b = seeds_a if same_seeds else rng.integers(n_b, size=(n_b, n_resamples))
+    # One run fewer than there are: the variance of means of n - 1 draws is unbiased.
+    seeds_a = rng.integers(n_a, size=(n_a - 1, n_resamples))
+    seeds_b = seeds_a
+    if not same_seeds:
+        seeds_b = rng.integers(n_b, size=(n_b - 1, n_resamples))
     drawn_a = np.take_along_axis(scores[:n_a], seeds_a, axis=0).mean(axis=0)
     drawn_b = np.take_along_axis(scores[n_a:], seeds_b, axis=0).mean(axis=0)
     fixed = scores[:n_a].mean(axis=0) - scores[n_a:].mean(axis=0)
     observed = cells.observed()
     means = np.array([observed[:n_a].mean(), observed[n_a:].mean()])
-    p_value = paired_p_values(np.array([drawn_a, drawn_b]), means, 0)[1]
-    drawn = drawn_a - drawn_b
+    if mirrored:
+        # The order of a sum must not make one of them better.
+        means = means[[0, 0]]
+    n_different = _n_different(tweets, n_a)
+    p_value = float(paired_p_values(np.array([drawn_a, drawn_b]), means, 0)[1])
+    sign = -1.0 if exchanged else 1.0
+    drawn = sign * (drawn_a - drawn_b)
+    interval = symmetric_interval if mirrored else percentile_interval
     return HierarchicalBootstrap(
-        float(means[0] - means[1]),
-        percentile_interval(drawn, level),
+        sign * float(means[0] - means[1]),
+        interval(drawn, level),
         float(np.std(drawn, ddof=1)),
         float(np.std(fixed, ddof=1)),
-        float(p_value),
+        max(p_value, least_p_value(n_different)),
+        n_different,
     )
+
+
+def _order_of_systems(tweets: CodedTweets, n_a: int) -> tuple[bool, bool]:
+    """Return whether the second system comes first, and whether neither does."""
+    gold, *runs = tweets.numbers
+    n_b = len(runs) - n_a
+    if n_a != n_b:
+        return n_b < n_a, False
+    first, second = np.column_stack(runs[:n_a]), np.column_stack(runs[n_a:])
+    order = order_pair(gold, first, second, tweets.groups)
+    return order.exchanged, order.mirrored
+
+
+def _n_different(tweets: CodedTweets, n_a: int) -> int:
+    """Count the tweets whose predictions are not shared out alike by both systems."""
+    runs = tweets.numbers[1:]
+    n_b = len(runs) - n_a
+    rows = runs.reshape(-1, runs.shape[2])
+    codes = np.unique(rows, axis=0, return_inverse=True)[1].reshape(runs.shape[:2])
+    # As many predictions of both, so that shares are compared.
+    first = np.repeat(np.sort(codes[:n_a], axis=0), n_b, axis=0)
+    second = np.repeat(np.sort(codes[n_a:], axis=0), n_a, axis=0)
+    return int((first != second).any(axis=0).sum())
 
 
 def almost_stochastic_order(

@@ -11,15 +11,21 @@ from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
     from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
+    from tweetclf.reports.displays.evp import ExpectedPerformanceDisplay
     from tweetclf.reports.displays.forest import ForestDisplay
+    from tweetclf.reports.displays.heatmap import SweepHeatmapDisplay
     from tweetclf.reports.displays.learning import LearningCurveDisplay
+    from tweetclf.reports.displays.parallel import ParallelCoordinatesDisplay
     from tweetclf.reports.displays.pareto import ParetoDisplay
     from tweetclf.reports.displays.reliability import ReliabilityDisplay
 
 _MODULES = {
     "critical_difference": ("CriticalDifferenceDisplay",),
+    "evp": ("ExpectedPerformanceDisplay",),
     "forest": ("ForestDisplay",),
     "learning": ("LearningCurveDisplay",),
+    "heatmap": ("SweepHeatmapDisplay",),
+    "parallel": ("ParallelCoordinatesDisplay",),
     "pareto": ("ParetoDisplay",),
     "reliability": ("ReliabilityDisplay",),
 }
@@ -35,8 +41,11 @@ __getattr__, __dir__, _names = attach(
 
 __all__ = [
     "CriticalDifferenceDisplay",
+    "ExpectedPerformanceDisplay",
     "ForestDisplay",
     "LearningCurveDisplay",
+    "ParallelCoordinatesDisplay",
     "ParetoDisplay",
     "ReliabilityDisplay",
+    "SweepHeatmapDisplay",
 ]

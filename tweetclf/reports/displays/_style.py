@@ -2,13 +2,16 @@
 
 Colours are never the only sign: series differ in marker and line style too, and marks
 are filled or hollow, so that a grey print and every kind of colour sight read the same.
-The colours are those of Okabe & Ito, darkened where they would be faint on white paper:
-each has a contrast of at least 3 : 1 to white (WCAG 2.1, graphical objects).
+The colours are blue, vermilion and black of Okabe & Ito, wine-red, indigo and green of
+Tol, and a dark brown: each has a contrast of at least 3 : 1 to white (WCAG 2.1,
+graphical objects), and the first six are told apart by people without red, green or
+blue cones, as far as that can be simulated.
 
 References
 ----------
-Okabe & Ito, Color Universal Design, 2008; Wong, Points of view: Color blindness,
-Nature Methods 8, 2011.
+Okabe & Ito, Color Universal Design, 2008; Tol, Colour Schemes, SRON technical note
+SRON/EPS/TN/09-002, 2021; Machado, Oliveira & Fernandes, A physiologically-based model
+for simulation of color vision deficiency, IEEE TVCG 15(6), 2009.
 """
 
 from __future__ import annotations
@@ -38,8 +41,8 @@ __all__ = [
     "width_in_points",
 ]
 
-PALETTE = ("#0072b2", "#d55e00", "#007a5a", "#a3487f", "#8f6400", "#1a86c7", "#000000")
-"""Colours of series, in order: blue, vermilion, green, purple, ochre, sky, black."""
+PALETTE = ("#0072b2", "#d55e00", "#000000", "#aa3377", "#5b3a00", "#332288", "#117733")
+"""Colours of series, in order: blue, vermilion, black, wine, brown, indigo, green."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Markers of series, in the same order."""
@@ -121,17 +124,32 @@ def page_style(drawing: Drawing) -> Style:
     return Style(INK, MUTED, LINE, ACCENT, PUBLISHED, PAPER, 11.5, drawing.label)
 
 
-def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the axes given, or new ones of a size in inches.
+def axes_for(
+    ax: Axes | None,
+    width: float,
+    height: float,
+    margins: tuple[float, float, float, float] = (0.65, 0.65, 0.2, 0.4),
+) -> Axes:
+    """Return the axes given, or those of a new figure, of a size in inches.
 
-    pyplot is asked for new ones, as scikit-learn does, so that notebooks show them.
+    pyplot is asked for the figure, as scikit-learn does, so that notebooks show it.
+    The margins (left, bottom, right, top) stand from the start and no layout moves
+    them: what is placed by the width of the axes stays where it is.
     """
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    return ax
+    left, bottom, right, top = margins
+    figure = plt.figure(figsize=(width, height))
+    return figure.add_axes(
+        (
+            left / width,
+            bottom / height,
+            (width - left - right) / width,
+            (height - bottom - top) / height,
+        )
+    )
 
 
 def bare(axes: Axes, style: Style) -> None:
@@ -146,11 +164,18 @@ def title_axes(axes: Axes, style: Style, x: str, y: str = "") -> None:
     """Write what the axes show: `x` below them, `y` above their left end."""
     from matplotlib.transforms import offset_copy
 
-    places = [(0.5, 0.0, -26.0, x, "center", "top"), (0.0, 1.0, 8.0, y, "left", "bottom")]
+    places = [
+        (0.5, 0.0, -26.0, x, "center", "top"),
+        (0.0, 1.0, 8.0, y, "left", "bottom"),
+    ]
     for across, up, offset, text, align, side in places:
         if text:
             where = offset_copy(
-                axes.transAxes, axes.figure, 0.0, offset, units="points"
+                axes.transAxes,
+                axes.figure,  # type: ignore[arg-type]
+                0.0,
+                offset,
+                units="points",
             )
             style.write(
                 axes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,9 @@ class CriticalDifferenceDisplay:
     Notes
     -----
     The best system stands left. A bar joins systems whose mean ranks differ by less
-    than Nemenyi's critical difference, which the line at the top shows. Where Friedman's
-    test finds no difference at 5 %, pairs are not compared, and one bar joins all.
+    than Nemenyi's critical difference, which the line at the top shows. Where
+    Friedman's test finds no difference at 5 %, pairs are not compared, and one bar
+    joins all.
 
     A mean rank depends on which systems take part: leaving one out can change who is
     told apart from whom. Wilcoxon's tests of pairs, in `result`, do not.
@@ -209,7 +211,9 @@ class CriticalDifferenceDisplay:
             Itself.
         """
         style = style or Style()
-        ax = axes_for(ax, 6.6, self.height * style.size * 1.45 / 72)
+        ax = axes_for(
+            ax, 6.6, self.height * style.size * 1.45 / 72, (0.05, 0.05, 0.05, 0.05)
+        )
         ranked = self._ranked()
         half = (len(ranked) + 1) // 2
         # Names stand within the axes: the scale of the ranks is what they leave.
@@ -224,7 +228,7 @@ class CriticalDifferenceDisplay:
         ax.set_xlim(1 - left * point, k + right * point)
         ax.set_ylim(TOP + self.height, TOP)
         ax.set_axis_off()
-        self._scale(ax, style)
+        self._scale(ax, style, point)
         self._bars(ax, style, point)
         first = self._first_row()
         for place, (name, rank) in enumerate(ranked[:half]):
@@ -252,11 +256,12 @@ class CriticalDifferenceDisplay:
             f"mean rank over {self.result.n_tasks} tasks, 1 is best; Friedman {shown}"
         )
 
-    def _scale(self, ax: Axes, style: Style) -> None:
+    def _scale(self, ax: Axes, style: Style, point: float) -> None:
         """Draw the axis of the ranks, and the critical difference above it."""
         k = len(self.result.systems)
         ax.plot([1, k], [0, 0], color=style.ink, linewidth=1.2)
-        step = max(1, k // 12)
+        # Numbers need room for two digits.
+        step = max(1, math.ceil(2.2 * style.size * point))
         for rank in range(1, k + 1, step):
             ax.plot([rank, rank], [0, -0.25], color=style.ink, linewidth=1.2)
             ax.text(

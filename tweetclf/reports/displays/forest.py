@@ -106,6 +106,7 @@ class ForestDisplay:
         comparisons: Sequence[Comparison],
         *,
         reference: str | None = None,
+        score_label: str | None = None,
         ax: Axes | None = None,
     ) -> ForestDisplay:
         """Draw comparisons.
@@ -117,6 +118,8 @@ class ForestDisplay:
         reference : str, optional
             System of all comparisons from which the others are shown to differ; by
             default rows are called "A - B" and show that difference.
+        score_label : str, optional
+            What is compared; by default the name of the metric.
         ax : matplotlib Axes, optional
             Where to draw; by default new axes.
 
@@ -130,6 +133,16 @@ class ForestDisplay:
         ValueError
             If there is nothing to draw, or a comparison is without the reference.
         """
+        return cls._of(comparisons, reference, score_label).plot(ax)
+
+    @classmethod
+    def _of(
+        cls,
+        comparisons: Sequence[Comparison],
+        reference: str | None,
+        score_label: str | None,
+    ) -> ForestDisplay:
+        """Return the display of comparisons, not drawn yet."""
         from tweetclf.leaderboard.statistics import ALPHA
 
         if not comparisons:
@@ -150,9 +163,9 @@ class ForestDisplay:
                 for c in comparisons
             ],
             margin=first.margin,
-            label=f"difference in {first.metric}{of}, {100 * first.level:g} % interval "
-            f"({better})",
-        ).plot(ax)
+            label=f"difference in {score_label or first.metric}{of}, "
+            f"{100 * first.level:g} % interval ({better})",
+        )
 
     @classmethod
     def from_predictions(
@@ -195,6 +208,7 @@ class ForestDisplay:
             The display, best system first.
         """
         from tweetclf.leaderboard.statistics import compare_pairs
+        from tweetclf.reports.wording import metric_words
 
         scores = {
             name: float(metric(y_true, y_pred)) for name, y_pred in predictions.items()
@@ -213,9 +227,14 @@ class ForestDisplay:
         )
         sign = -1.0 if metric.greater_is_better else 1.0
         ordered = sorted(comparisons, key=lambda c: sign * scores[c.names[1]])
-        return cls.from_comparisons(ordered, reference=reference, ax=ax)
+        words = metric_words(metric.signature(), metric.greater_is_better)
+        return cls.from_comparisons(
+            ordered, reference=reference, score_label=words.short, ax=ax
+        )
 
-    def plot(self, ax: Axes | None = None, *, style: Style | None = None) -> ForestDisplay:
+    def plot(
+        self, ax: Axes | None = None, *, style: Style | None = None
+    ) -> ForestDisplay:
         """Draw the rows from the top.
 
         Parameters
@@ -232,7 +251,7 @@ class ForestDisplay:
         """
         style = style or Style()
         n = len(self.names)
-        ax = axes_for(ax, 6.8, 0.3 * n + 0.9)
+        ax = axes_for(ax, 6.8, 0.3 * n + 0.75, (0.1, 0.6, 0.1, 0.1))
         bare(ax, style)
         rows = np.array([self.difference, self.low, self.high], dtype=np.float64)
         self._limits(ax, style, rows)
@@ -270,7 +289,7 @@ class ForestDisplay:
     def _write_row(
         self, ax: Axes, style: Style, place: int, name: str, row: Sequence[float]
     ) -> None:
-        how = {
+        how: dict[str, Any] = {
             "transform": ax.get_yaxis_transform(),
             "va": "center_baseline",
             "fontsize": style.size,

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tweetclf.reports.displays._costs import COSTS, cost_scales
 from tweetclf.reports.displays._style import Style, axes_for, bare, title_axes
 from tweetclf.reports.formatting import (
     display_width,
     finite,
-    format_bytes,
-    format_rate,
     format_seconds,
     make_safe,
     shorten,
@@ -28,39 +27,9 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.boards import TaskBoard
     from tweetclf.tasks import Metric
 
-__all__ = ["COSTS", "ParetoDisplay", "time_ticks"]
+__all__ = ["ParetoDisplay"]
 
 MOST = 22  # columns of a name
-
-COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
-    "fit_seconds": ("time to train", format_seconds),
-    "select_seconds": ("time to select settings", format_seconds),
-    "predict_seconds": ("time to predict", format_seconds),
-    "peak_memory": ("memory of the run", format_bytes),
-    "model_bytes": ("size of the model", format_bytes),
-}
-"""Costs of a run record that a display may show: what they are, how they are written."""
-
-_TIMES = (
-    *((m * 10.0**e / 1000, f"{m * 10**e} ms") for e in range(3) for m in (1, 2, 5)),
-    *((float(s), f"{s} s") for s in (1, 2, 5, 10, 20, 30)),
-    *((60.0 * m, f"{m} min") for m in (1, 2, 5, 10, 20, 30)),
-    *((3600.0 * h, f"{h} h") for h in (1, 2, 5, 10, 24, 48, 120, 240)),
-)
-
-
-def time_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Return at most six round times between two, evenly thinned.
-
-    Examples
-    --------
-    >>> from tweetclf.reports.displays.pareto import time_ticks
-    >>> time_ticks(0.4, 11)
-    [(0.5, '500 ms'), (1.0, '1 s'), (2.0, '2 s'), (5.0, '5 s'), (10.0, '10 s')]
-    """
-    inside = [tick for tick in _TIMES if low <= tick[0] <= high]
-    step = max(1, math.ceil(len(inside) / 6))
-    return inside[::step]
 
 
 class ParetoDisplay:
@@ -86,8 +55,8 @@ class ParetoDisplay:
     cost_label : str, default="cost"
         What the cost is.
     format_cost : callable, optional
-        Writes a cost for people; with :func:`tweetclf.reports.formatting.format_seconds`
-        the ticks are round times.
+        Writes a cost for people; with `format_seconds` of
+        :mod:`tweetclf.reports.formatting` the ticks are round times.
 
     Attributes
     ----------
@@ -302,7 +271,7 @@ class ParetoDisplay:
         style = style or Style()
         ax = axes_for(ax, 6.4, 4.4)
         bare(ax, style)
-        _scales(ax, self._arrays(), self.format_cost)
+        cost_scales(ax, self._arrays(), self.format_cost)
         ax.grid(color=style.line, linewidth=1)
         title_axes(ax, style, f"{self.cost_label}, logarithmic", self.score_label)
         self._draw_front(ax, style)
@@ -355,13 +324,10 @@ class ParetoDisplay:
         box = ax.get_window_extent()
         left, bottom, right, top = (float(v) * scale for v in box.extents)
         ends = zip(pixels(low).tolist(), pixels(high).tolist(), strict=True)
-        whiskers: list[Box] = [
-            (a[0] - 1, min(a[1], b[1]), a[0] + 1, max(a[1], b[1]))
-            for a, b in ends
-            if math.isfinite(a[1] + b[1])
-        ]
+        lines = [_box(a, b) for a, b in ends if math.isfinite(a[1] + b[1])]
+        lines += _steps([points[i] for i in self._front()], right)
         frame = (left + 2, bottom + 2, right + 18, top + 8)
-        places = place_labels(points, sizes, frame, whiskers)
+        places = place_labels(points, sizes, frame, lines)
         for i, place in enumerate(places):
             _draw_name(
                 ax,
@@ -374,31 +340,20 @@ class ParetoDisplay:
             )
 
 
-def _scales(
-    ax: Axes, rows: np.ndarray, format_cost: Callable[[float], str] | None
-) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator
+def _box(a: Sequence[float], b: Sequence[float]) -> Box:
+    """Return what a straight line takes up, in points."""
+    (left, right), (bottom, top) = (sorted(pair) for pair in zip(a, b, strict=True))
+    return left - 1, bottom - 1, right + 1, top + 1
 
-    from tweetclf.reports.axes import limits, locator
 
-    logs = np.log10(rows[0])
-    low, high = float(logs.min()), float(logs.max())
-    pad = max((high - low) * 0.1, 0.15)
-    ends = 10 ** (low - pad), 10 ** (high + pad)
-    ax.set_xscale("log")
-    ax.set_xlim(*ends)
-    values = rows[1:][np.isfinite(rows[1:])]
-    ax.set_ylim(*limits(values.tolist(), 0.08))
-    if format_cost is format_seconds:
-        ticks = time_ticks(*ends)
-        ax.set_xticks([t for t, _ in ticks], [text for _, text in ticks], minor=False)
-    else:
-        written = format_cost or format_rate
-        ax.xaxis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0), numticks=7))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
-    ax.minorticks_off()
-    ax.yaxis.set_major_locator(locator(5))
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
+def _steps(front: Sequence[tuple[float, float]], right: float) -> list[Box]:
+    """Return what the steps of the front take up, up to the right end of the axes."""
+    boxes = []
+    for place, (x, y) in enumerate(front):
+        following = front[place + 1] if place + 1 < len(front) else (right, y)
+        corner = following[0], y
+        boxes += [_box((x, y), corner), _box(corner, following)]
+    return boxes
 
 
 def _draw_point(ax: Axes, style: Style, point: Sequence[float], kind: str) -> None:
@@ -459,7 +414,12 @@ def _draw_name(
         *at,
         name,
         width=MOST,
-        transform=offset_copy(ax.transData, ax.figure, *offset, units="points"),
+        transform=offset_copy(
+            ax.transData,
+            ax.figure,  # type: ignore[arg-type]
+            *offset,
+            units="points",
+        ),
         ha=place.align,
         va="center_baseline",
         fontsize=style.size,

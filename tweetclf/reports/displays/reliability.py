@@ -1,4 +1,4 @@
-"""The reliability diagram: are tweets right as often as a classifier believes?"""
+"""The reliability diagram: whether a classifier is right as often as it believes."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class ReliabilityDisplay:
     -----
     The expected calibration error depends on the bins: with ``strategy="uniform"`` they
     are equally wide, and few tweets may decide one; with ``"quantile"`` (adaptive) they
-    hold equally many. It is biased upwards on few tweets. The Brier score needs no bins,
-    and is 0 at best; of two classes, it is at most 1, of more, at most 2.
+    hold equally many. It is biased upwards on few tweets. The Brier score needs no
+    bins, and is 0 at best; of two classes, it is at most 1, of more, at most 2.
 
     References
     ----------
@@ -249,7 +249,7 @@ class ReliabilityDisplay:
             Itself.
         """
         style = style or Style()
-        ax = axes_for(ax, 4.6, 4.6)
+        ax = axes_for(ax, 4.65, 4.85)
         bare(ax, style)
         ax.set_xlim(-0.02, 1.02)
         ax.set_ylim(-0.02, 1.02)
@@ -326,8 +326,9 @@ def _codes(y_true: Any, labels: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _check(proba: NDArray[np.float64], codes: NDArray[np.int64], n: int) -> None:
-    expected = [(len(codes),)] if n == 2 else []
-    expected.append((len(codes), n))
+    expected: list[tuple[int, ...]] = [(len(codes), n)]
+    if n == 2:
+        expected.insert(0, (len(codes),))
     if proba.shape not in expected or not len(codes):
         raise ValueError(
             f"ReliabilityDisplay: y_proba has shape {proba.shape}; for {len(codes)} "

@@ -1,0 +1,161 @@
+"""``tweetclf search``, as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tweetclf.cli import main
+from tweetclf.leaderboard import RunStore, Sweep
+
+SAMPLE = ["search", "--task", "sample-humor", "--system"]
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
+
+
+def test_the_best_setting_is_printed_and_can_be_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*SAMPLE, "char-svm", "--output", "out"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    sweep = Sweep.load("out")
+    assert sweep.best is not None
+    assert "sample-humor, char-svm: 6 trials of space grid, strategy grid" in (
+        printed.out
+    )
+    assert f"best parameters: {json.dumps(dict(sweep.best.params))}" in printed.out
+    first = re.search(r"^-.*\n *(\d+) +([\d.]+)", printed.out, re.MULTILINE)
+    assert first is not None
+    assert int(first[1]) == sweep.best.number
+    # What is printed runs as it is.
+    lines = printed.out.partition("from tweetclf import load_task")
+    code = (lines[1] + lines[2]).partition("Test was not")[0]
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert names["model"].get_params()["svm__C"] == sweep.best.params["svm__C"]
+    with Path("out/sweep.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["param_svm__C"] for row in rows][:2] == ["0.01", "0.03"]
+    assert RunStore("runs").test_scorings("sample-humor") == 0
+
+
+def test_json_holds_the_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [*SAMPLE, "tfidf-lr", "--strategy", "halving", "--trials", "4"]
+    assert main([*argv, "--factor", "2", "--folds", "3", "--json"]) == 0
+    sweep = Sweep.from_json(capsys.readouterr().out)
+    assert (sweep.strategy, sweep.evaluation, sweep.n_folds) == ("halving", "cv", 3)
+    assert len(sweep.trials) == 4 + 2 + 1
+    assert sweep.space == "wide"
+
+
+def test_bayesian_search_in_a_shared_study(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("optuna")
+    argv = [*SAMPLE, "nbsvm", "--strategy", "tpe", "--trials", "3"]
+    assert main([*argv, "--storage", "sqlite:///study.db", "--json"]) == 0
+    shared = Sweep.from_json(capsys.readouterr().out)
+    assert main([*argv, "--store", "other", "--json"]) == 0
+    alone = Sweep.from_json(capsys.readouterr().out)
+    assert [t.params for t in alone.trials] == [t.params for t in shared.trials]
+
+
+def test_your_own_file(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["tweet,class"]
+    for i in range(30):
+        rows += [f'"qué lindo día, {i}",P', f'"qué feo día, {i}",N']
+    Path("mine.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    argv = ["search", "--task", "mine.csv", "--text", "tweet", "--label", "class"]
+    assert main([*argv, "--system", "tfidf-lr"]) == 0
+    printed = capsys.readouterr().out
+    assert "load_task('mine.csv', text='tweet', label='class')" in printed
+
+
+def test_several_seeds_that_change_nothing_are_noted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    argv = [*SAMPLE, "tfidf-lr", "--folds", "3", "--seeds", "2"]
+    assert main(argv) == 0
+    assert "the 2 seeds changed no score" in capsys.readouterr().err
+    assert main([*argv, "--new-folds"]) == 0
+    printed = capsys.readouterr()
+    assert "seeds changed" not in printed.err
+    assert "scored on 3 folds, 2 seeds" in printed.out
+
+
+def test_failed_trials_are_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    import tweetclf.leaderboard as leaderboard
+    from tweetclf.leaderboard import get_system
+
+    system = replace(get_system("tfidf-lr"), grid={"lr__C": (-1.0, 1.0)})
+    monkeypatch.setattr(leaderboard, "get_system", lambda name: system, raising=False)
+    assert main([*SAMPLE, "tfidf-lr"]) == 1
+    printed = capsys.readouterr()
+    assert "failed: trial 0 {'lr__C': -1.0}: InvalidParameterError" in printed.err
+    assert 'best parameters: {"lr__C": 1.0}' in printed.out
+
+
+def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "--spaces"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^twilbert .*learning_rate \{1e-05, .*3 seeds", printed, re.M)
+    assert re.search(r"^haha .*5 folds, 20 seeds.*Farzin", printed, re.M)
+    assert re.search(r"^japanese-bert .*100 trials", printed, re.M)
+    assert re.search(r"^wide +char-svm +svm__C \[0.003, 10\] log", printed, re.M)
+    assert main(["search", "--spaces", "--system", "nbsvm", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    own = [row["space"] for row in listed if row["system"] == "nbsvm"]
+    assert own == ["grid", "wide"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "--task and --system are needed"),
+        (["--task", "sample-humor"], "--task and --system are needed"),
+        ([*SAMPLE[1:], "nbsvm", "--strategy", "grid", "--trials", "3"], "leave"),
+        ([*SAMPLE[1:], "nbsvm", "--evaluation", "dev", "--folds", "3"], "need"),
+        ([*SAMPLE[1:], "nbsvm", "--factor", "3"], "--strategy halving"),
+        ([*SAMPLE[1:], "nbsvm", "--scheduler", "x"], "--backend dask"),
+        ([*SAMPLE[1:], "nbsvm", "--storage", "x", "--retry-failed"], "--storage"),
+        ([*SAMPLE[1:], "nbsvm", "--folds", "1"], "at least 2"),
+    ],
+)
+def test_wrong_usage(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["search", *argv])
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["majority"], "declares no search space"),
+        (["nbsvn"], "Did you mean 'nbsvm'"),
+        (["nbsvm", "--space", "twilbert"], "no parameter batch_size"),
+        (["nbsvm", "--space", "wyde"], "Unknown search space"),
+        (["nbsvm", "--space", "wide", "--strategy", "grid"], "has a distribution"),
+        (["tfidf-ridge"], "does not do binary tasks"),
+    ],
+)
+def test_errors(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SAMPLE, *argv]) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.out == ""

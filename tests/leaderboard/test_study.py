@@ -1,0 +1,592 @@
+"""Searches: trials, their records, what a killed one does, what many share."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from tweetclf.estimators import tfidf_lr
+from tweetclf.exceptions import DataError, MissingDependencyError
+from tweetclf.leaderboard import (
+    Choice,
+    LogUniform,
+    Protocol,
+    RunStore,
+    SearchProtocol,
+    Space,
+    Sweep,
+    System,
+    Trial,
+    run_leaderboard,
+    run_search,
+)
+from tweetclf.leaderboard import study as study_module
+from tweetclf.leaderboard.checking import check_score
+from tweetclf.leaderboard.folds import FOLD_SEED
+from tweetclf.leaderboard.selection import rows_of
+from tweetclf.leaderboard.trial_runs import _stratified_order
+from tweetclf.tasks import Task
+
+MakeTask = Callable[..., Task]
+
+SPACE = Space({"lr__C": LogUniform(0.01, 100.0), "tfidf__min_df": Choice((1, 2))})
+
+
+@pytest.fixture
+def system(toy_systems: list[System]) -> System:
+    return replace(toy_systems[1], space=SPACE)
+
+
+def _facts(sweep: Sweep) -> list[Any]:
+    """What must be equal in two sweeps: all but the time."""
+    return [
+        (t.number, dict(t.params), t.score, t.state, t.fold_scores, t.records)
+        for t in sweep.trials
+    ]
+
+
+def test_scores_on_dev_are_those_of_scikit_learn(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    task = make_task()
+    sweep = run_search(task, system, RunStore(tmp_path))
+    assert (sweep.strategy, sweep.space, sweep.evaluation) == ("grid", "grid", "dev")
+    for trial, C in zip(sweep.trials, (0.01, 10.0), strict=True):
+        assert trial.params == {"lr__C": C}
+        predicted = tfidf_lr(C=C).fit(*task.train).predict(list(task.dev.texts))
+        expected = f1_score(task.dev.labels, predicted, average="macro")
+        assert trial.score == pytest.approx(expected, abs=1e-12)
+        assert trial.fold_scores == (trial.score,)
+        assert trial.fit_seconds > 0
+    assert sweep.scales == {"lr__C": "log"}
+
+
+def test_scores_of_folds_are_those_of_the_leaderboard(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    task = make_task()
+    fixed = replace(system, params={"C": 10.0}, grid={})
+    protocol = Protocol(evaluation="cv", n_folds=3)
+    record = run_leaderboard(
+        [task], [fixed], RunStore(tmp_path / "a"), protocol=protocol
+    ).records[0]
+    store = RunStore(tmp_path / "b")
+    sweep = run_search(task, system, store, SearchProtocol(evaluation="cv", n_folds=3))
+    trial = sweep.trials[1]
+    assert trial.score == record.score
+    assert trial.fold_scores == record.fold_scores
+    stored = next(r for r in store.records(trials=True) if r.key == trial.record)
+    ours, theirs = store.predictions(stored), RunStore(tmp_path / "a")
+    for name, array in theirs.predictions(record).items():
+        assert (ours[name] == array).all()
+
+
+def test_one_model_a_group(make_task: MakeTask, system: System, tmp_path: Path) -> None:
+    task = make_task(groups=True)
+    for evaluation in ("dev", "cv"):
+        sweep = run_search(
+            task, system, RunStore(tmp_path), SearchProtocol(evaluation=evaluation)
+        )
+        assert all(trial.state == "complete" for trial in sweep.trials)
+
+
+def test_every_trial_is_a_run_record_apart_from_the_leaderboards(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    sweep = run_search(make_task(), system, store, SearchProtocol(seeds=(0, 1)))
+    assert list(store.records()) == []
+    records = {record.key: record for record in store.records(trials=True)}
+    assert set(records) == {key for trial in sweep.trials for key in trial.records}
+    assert len(records) == 4
+    for trial in sweep.trials:
+        assert trial.record == trial.records[0]
+        for seed, key in enumerate(trial.records):
+            record = records[key]
+            assert record.spec.seed == seed
+            assert record.selected == dict(trial.params)
+            assert record.split == "dev"
+            check_score(record, store.predictions(record))
+            assert record.spec.path.startswith("trials/toy/tfidf-lr/")
+    run_leaderboard([make_task()], [system], store)
+    assert len(list(store.records())) == 1
+
+
+class _NoTest(Mapping[str, Any]):
+    """Splits of which the test split must not be asked for."""
+
+    def __init__(self, task: Task) -> None:
+        self._splits = dict(task.splits)
+
+    def __getitem__(self, name: str) -> Any:
+        assert name != "test", "the search looked at the test split"
+        return self._splits[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._splits)
+
+    def __len__(self) -> int:
+        return len(self._splits)
+
+
+@pytest.mark.parametrize("strategy", ["grid", "random", "halving"])
+@pytest.mark.parametrize("evaluation", ["dev", "cv"])
+def test_the_test_split_is_never_touched(
+    make_task: MakeTask, system: System, tmp_path: Path, strategy: str, evaluation: str
+) -> None:
+    task = make_task()
+    guarded = replace(task, splits=_NoTest(task))
+    store = RunStore(tmp_path / "guarded")
+    n_trials = None if strategy == "grid" else 4
+    protocol = SearchProtocol(
+        strategy=strategy, evaluation=evaluation, n_trials=n_trials, n_folds=3
+    )
+    sweep = run_search(guarded, system, store, protocol)
+    assert sweep.failed == ()
+    assert store.test_scorings("toy") == 0
+    for record in store.records(trials=True):
+        assert set(record.spec.task.data) == {"train", "dev"}
+    # Nor does what stands in it decide where a trial is stored.
+    other = replace(task, splits={**task.splits, "test": task.splits["dev"]})
+    assert _facts(run_search(other, system, RunStore(tmp_path), protocol)) == _facts(
+        sweep
+    )
+
+
+def test_seeds_share_the_folds_of_the_leaderboard_unless_new_ones_are_cut(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    common = SearchProtocol(evaluation="cv", n_folds=3, seeds=(0, 1, 2))
+    same = run_search(make_task(), system, store, common)
+    new = run_search(make_task(), system, store, replace(common, new_folds=True))
+    for trial, other in zip(same.trials, new.trials, strict=True):
+        assert len(trial.fold_scores) == len(other.fold_scores) == 9
+        first = trial.fold_scores[:3]
+        assert trial.fold_scores == first * 3, "this system has no use for a seed"
+        assert other.fold_scores[:3] == first
+        # The runs of seed 0 are one and the same.
+        assert trial.records[0] == other.records[0]
+        assert trial.records[1] != other.records[1]
+    # The first setting is so weak that it answers one class on all folds.
+    assert new.trials[1].fold_scores[3:6] != new.trials[1].fold_scores[:3]
+    records = {record.key: record for record in store.records(trials=True)}
+    trial = new.trials[1]
+    runs = [records[key] for key in trial.records]
+    assert [run.spec.trial["fold_seed"] - FOLD_SEED for run in runs] == [0, 1, 2]
+    assert trial.score == pytest.approx(np.mean([run.score for run in runs]))
+
+
+def test_the_plan_of_a_paper_is_followed(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    sweep = run_search(
+        make_task(n=30),
+        replace(system, grid={"lr__C": (0.01,)}),
+        RunStore(tmp_path),
+        SearchProtocol(space="haha", new_folds=True),
+    )
+    assert (sweep.evaluation, sweep.n_folds, len(sweep.seeds)) == ("cv", 5, 20)
+    assert [len(trial.fold_scores) for trial in sweep.trials] == [100]
+    with pytest.raises(DataError, match="no parameter batch_size, learning_rate"):
+        run_search(
+            make_task(), system, RunStore(tmp_path), SearchProtocol(space="twilbert")
+        )
+
+
+def test_halving_gives_the_best_more_tweets(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    protocol = SearchProtocol(strategy="halving", n_trials=9, min_resources=6)
+    sweep = run_search(make_task(), system, store, protocol)
+    assert [t.resource for t in sweep.trials] == [6] * 9 + [18] * 3 + [54]
+    first = sorted(sweep.trials[:9], key=lambda t: (-(t.score or 0), t.number))
+    assert [t.params for t in sweep.trials[9:12]] == [t.params for t in first[:3]]
+    assert sweep.best == sweep.trials[-1]
+    assert Sweep.from_json(sweep.to_json()).best == sweep.best
+    # A round on all tweets is the plain run.
+    whole = run_search(
+        make_task(n=54),
+        system,
+        store,
+        SearchProtocol(space=Space({"lr__C": Choice((1.0, 2.0))})),
+    )
+    halved = run_search(
+        make_task(n=54),
+        system,
+        store,
+        SearchProtocol(
+            space=Space({"lr__C": Choice((1.0, 2.0))}),
+            strategy="halving",
+            min_resources=54,
+        ),
+    )
+    assert [t.record for t in halved.trials] == [t.record for t in whole.trials]
+
+
+def test_beginnings_of_the_training_tweets_keep_the_labels(
+    make_task: MakeTask,
+) -> None:
+    rows = rows_of(make_task(n=300).train)
+    order = _stratified_order(rows, np.arange(300), 0)
+    assert sorted(order) == list(range(300))
+    share = np.mean(rows.labels == "P")
+    for n in (10, 30, 100):
+        assert abs(np.mean(rows.labels[order[:n]] == "P") - share) < 0.1
+    assert len(set(rows.labels[order[:2]])) == 2
+    assert list(_stratified_order(rows, np.arange(300), 1)) != list(order)
+
+
+def test_more_trials_go_on_from_fewer(
+    make_task: MakeTask,
+    system: System,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = RunStore(tmp_path)
+    few = SearchProtocol(strategy="random", n_trials=3)
+    first = run_search(make_task(), system, store, few)
+    calls: list[Any] = []
+    execute = study_module.execute_trial
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return execute(*args)
+
+    monkeypatch.setattr(study_module, "execute_trial", counted)
+    more = run_search(make_task(), system, store, replace(few, n_trials=5))
+    assert _facts(more)[:3] == _facts(first)
+    assert len(calls) == 2
+    again = run_search(make_task(), system, store, few)
+    assert again == first
+    assert len(calls) == 2
+    assert run_search(make_task(), system, store, replace(few, seed=1)) != first
+
+
+def test_failed_trials_are_recorded_and_kept(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    protocol = SearchProtocol(space=Space({"lr__C": Choice((-1.0, 1.0))}))
+    seen: list[tuple[str, int, int]] = []
+
+    def note(trial: Trial, done: int, total: int) -> None:
+        seen.append((trial.state, done, total))
+
+    sweep = run_search(make_task(), system, store, protocol, n_jobs=1, on_trial=note)
+    assert [trial.state for trial in sweep.trials] == ["failed", "complete"]
+    assert seen == [("failed", 1, 2), ("complete", 2, 2)]
+    assert "InvalidParameterError" in (sweep.failed[0].error or "")
+    assert sweep.best == sweep.trials[1]
+    assert sweep.failed[0].score is None
+    records = list(store.records(failed=True, trials=True))
+    assert sorted(r.status for r in records) == ["failed", "finished"]
+    path = next(tmp_path.rglob("*.failed.json"))
+    before = path.stat().st_mtime_ns
+    assert run_search(make_task(), system, store, protocol) == sweep
+    assert path.stat().st_mtime_ns == before
+    retried = run_search(make_task(), system, store, protocol, retry_failed=True)
+    assert path.stat().st_mtime_ns > before
+    assert _facts(retried) == _facts(sweep)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_trials_side_by_side_are_those_one_after_the_other(
+    make_task: MakeTask, system: System, tmp_path: Path, backend: str
+) -> None:
+    protocol = SearchProtocol(evaluation="cv", n_folds=3, seeds=(0, 1), new_folds=True)
+    alone = run_search(
+        make_task(), system, RunStore(tmp_path / "a"), protocol, n_jobs=1
+    )
+    store = RunStore(tmp_path / "b")
+    both = run_search(make_task(), system, store, protocol, n_jobs=2, backend=backend)
+    assert _facts(both) == _facts(alone)
+
+
+def test_warnings_of_threads_are_told_apart(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    import warnings
+
+    filters = list(warnings.filters)
+    store = RunStore(tmp_path)
+    # One iteration does not converge; a thousand do.
+    space = Space({"lr__max_iter": Choice((1, 1000)), "lr__C": Choice((50.0, 60.0))})
+    run_search(make_task(), system, store, SearchProtocol(space=space), n_jobs=4)
+    warned = {
+        (
+            r.spec.trial["params"]["lr__max_iter"],
+            any("onverge" in w for w in r.warnings),
+        )
+        for r in store.records(trials=True)
+    }
+    assert warned == {(1, True), (1000, False)}
+    assert warnings.filters == filters
+
+
+def test_a_journal_with_half_a_line_is_read(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    protocol = SearchProtocol(strategy="random", n_trials=4)
+    sweep = run_search(make_task(), system, store, protocol, n_jobs=1)
+    journal = next(tmp_path.glob("searches/toy/tfidf-lr/*.jsonl"))
+    lines = journal.read_text("utf-8").splitlines()
+    assert json.loads(lines[0])["search"]["search"]["strategy"] == "random"
+    journal.write_text("\n".join([*lines[:-1], lines[-1][:20]]), encoding="utf-8")
+    assert run_search(make_task(), system, store, protocol) == sweep
+    assert run_search(make_task(), system, store, protocol) == sweep
+    # A record that was deleted is made again, and a lost journal costs no run.
+    path = store.path / f"trials/toy/tfidf-lr/{sweep.trials[2].record}.json"
+    path.unlink()
+    assert _facts(run_search(make_task(), system, store, protocol)) == _facts(sweep)
+    assert path.is_file()
+    journal.unlink()
+    lost = run_search(make_task(), system, store, protocol)
+    assert _facts(lost) == _facts(sweep)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"strategy": "annealing"}, "grid, random, halving, tpe"),
+        ({"evaluation": "test"}, "dev, cv"),
+        ({"n_trials": 0}, "at least 1"),
+        ({"n_folds": 1}, "at least 2"),
+        ({"factor": 1}, "at least 2"),
+        ({"strategy": "grid", "n_trials": 3}, "all settings"),
+        ({"seeds": ()}, "seeds is empty"),
+    ],
+)
+def test_a_protocol_that_makes_no_sense_is_refused(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        SearchProtocol(**changes)
+
+
+def test_a_task_without_dev_is_cross_validated(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    task = make_task()
+    bare = replace(task, splits={"train": task.train})
+    assert run_search(bare, system, RunStore(tmp_path)).evaluation == "cv"
+    with pytest.raises(DataError, match="no dev split"):
+        run_search(bare, system, RunStore(tmp_path), SearchProtocol(evaluation="dev"))
+
+
+def test_without_optuna_the_extra_is_named(
+    make_task: MakeTask,
+    system: System,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = importlib.import_module
+
+    def without(name: str, *rest: Any) -> Any:
+        if name == "optuna":
+            raise ModuleNotFoundError("No module named 'optuna'", name="optuna")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    store = RunStore(tmp_path)
+    with pytest.raises(MissingDependencyError, match=r"tweetclf\[search\]"):
+        run_search(make_task(), system, store, SearchProtocol(strategy="tpe"))
+    with pytest.raises(MissingDependencyError, match=r"tweetclf\[search\]"):
+        run_search(make_task(), system, store, storage=str(tmp_path / "s.log"))
+
+
+class TestWithOptuna:
+    """Bayesian searches, and those that processes share."""
+
+    @pytest.fixture(autouse=True)
+    def _optuna(self) -> None:
+        pytest.importorskip("optuna")
+
+    TPE = SearchProtocol(strategy="tpe", n_trials=14)
+
+    def test_a_search_goes_on_as_if_it_had_not_stopped(
+        self, make_task: MakeTask, system: System, tmp_path: Path
+    ) -> None:
+        whole = run_search(make_task(), system, RunStore(tmp_path / "a"), self.TPE)
+        assert len({t.params["lr__C"] for t in whole.trials}) == 14
+
+        def stop(trial: Trial, done: int, total: int) -> None:
+            if done in {5, 12}:
+                raise KeyboardInterrupt
+
+        store = RunStore(tmp_path / "b")
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                run_search(make_task(), system, store, self.TPE, on_trial=stop)
+        resumed = run_search(make_task(), system, store, self.TPE)
+        assert _facts(resumed) == _facts(whole)
+
+    def test_a_block_of_trials_does_not_depend_on_the_machine(
+        self, make_task: MakeTask, system: System, tmp_path: Path
+    ) -> None:
+        first, second = (
+            run_search(
+                make_task(), system, RunStore(tmp_path / name), self.TPE, n_jobs=3
+            )
+            for name in "ab"
+        )
+        assert _facts(first) == _facts(second)
+
+    @pytest.mark.parametrize("address", ["study.log", "sqlite:///{}/study.db"])
+    @pytest.mark.parametrize("strategy", ["tpe", "halving"])
+    def test_a_shared_study_of_one_process_is_the_search_alone(
+        self,
+        make_task: MakeTask,
+        system: System,
+        tmp_path: Path,
+        address: str,
+        strategy: str,
+    ) -> None:
+        protocol = replace(self.TPE, n_trials=12, strategy=strategy)
+        alone = run_search(
+            make_task(), system, RunStore(tmp_path / "a"), protocol, n_jobs=1
+        )
+        storage = (
+            address.format(tmp_path) if "://" in address else str(tmp_path / address)
+        )
+        arguments: dict[str, Any] = {"storage": storage, "n_jobs": 1}
+        store = RunStore(tmp_path / "b")
+        shared = run_search(make_task(), system, store, protocol, **arguments)
+        assert _facts(shared) == _facts(alone)
+        again = run_search(make_task(), system, store, protocol, **arguments)
+        assert again == shared
+
+    def test_a_shared_study_is_one_of_optuna(
+        self, make_task: MakeTask, system: System, tmp_path: Path
+    ) -> None:
+        import optuna
+
+        url = f"sqlite:///{tmp_path}/study.db"
+        protocol = SearchProtocol(
+            space=Space({"lr__C": Choice((-1.0, 1.0, 9.0))}), seed=0
+        )
+        sweep = run_search(
+            make_task(), system, RunStore(tmp_path), protocol, storage=url
+        )
+        (name,) = optuna.get_all_study_names(url)
+        assert name.startswith("toy tfidf-lr ")
+        study = optuna.load_study(study_name=name, storage=url)
+        assert sweep.best is not None
+        assert study.best_value == sweep.best.score
+        assert study.best_trial.number == sweep.best.number
+        assert study.trials[0].state == optuna.trial.TrialState.FAIL
+
+    def test_a_storage_that_cannot_be_opened_is_named(
+        self, make_task: MakeTask, system: System, tmp_path: Path
+    ) -> None:
+        with pytest.raises(OSError, match="nosuchdb://x.*journal file or an SQL URL"):
+            run_search(make_task(), system, RunStore(tmp_path), storage="nosuchdb://x")
+
+
+# What a killed or a second process runs: a search that takes its time.
+SLOW = """
+import os, sys, time
+from pathlib import Path
+from tweetclf import load_task
+from tweetclf.estimators import tfidf_lr
+from tweetclf.leaderboard import *
+
+def make(random_state=0):
+    time.sleep(float(os.environ.get("SLOW", "0")))
+    return tfidf_lr(random_state=random_state)
+
+def search(strategy, store, storage=None):
+    space = Space({"lr__C": LogUniform(0.01, 100.0), "tfidf__min_df": Choice((1, 2))})
+    return run_search(
+        load_task("sample-humor"),
+        System("slow", "slow_system:make", "slow", "none", space=space),
+        RunStore(store),
+        SearchProtocol(strategy=strategy, n_trials=14),
+        storage=storage,
+        n_jobs=1,
+        on_trial=lambda trial, done, total: print(trial.number, flush=True),
+    )
+
+if __name__ == "__main__":
+    strategy, store, storage, together = sys.argv[1:]
+    Path(f"ready-{os.getpid()}").touch()
+    while len(list(Path().glob("ready-*"))) < int(together):
+        time.sleep(0.01)
+    search(strategy, store, storage or None).save(Path(store) / "sweep.json")
+"""
+
+
+@pytest.fixture
+def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sweep]:
+    """Write the program, and return its search to be run here."""
+    (tmp_path / "slow_system.py").write_text(SLOW, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slow_system", raising=False)
+    found: Callable[..., Sweep] = importlib.import_module("slow_system").search
+    monkeypatch.delitem(sys.modules, "slow_system")
+    return found
+
+
+def _start(*argv: str, slow: float, together: int = 1) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "slow_system.py", *argv, str(together)],
+        env={**os.environ, "SLOW": str(slow)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("storage", ["", "study.log"])
+def test_a_search_that_is_killed_goes_on_with_the_same_result(
+    search: Callable[..., Sweep], tmp_path: Path, storage: str
+) -> None:
+    pytest.importorskip("optuna")
+    process = _start("tpe", "killed", storage, slow=0.1)
+    assert process.stdout is not None
+    # In the middle of the trial after these, beyond the random ones of the start.
+    assert [process.stdout.readline() for _ in range(11)][-1] == "10\n"
+    time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    n_stored = len(list(tmp_path.glob("killed/trials/*/*/*.json")))
+    assert 11 <= n_stored < 14
+    resumed = search("tpe", "killed", storage or None)
+    assert _facts(resumed) == _facts(search("tpe", "whole"))
+    assert len(resumed.trials) == 14
+
+
+def test_processes_share_the_trials_of_a_study(
+    search: Callable[..., Sweep], tmp_path: Path
+) -> None:
+    pytest.importorskip("optuna")
+    started = [
+        _start("random", store, "study.log", slow=0.1, together=2) for store in "ab"
+    ]
+    for process in started:
+        process.communicate(timeout=250)
+        assert process.returncode == 0
+    sweeps = [Sweep.load(tmp_path / store) for store in "ab"]
+    assert _facts(sweeps[0]) == _facts(sweeps[1]) == _facts(search("random", "alone"))
+    runs = [set(tmp_path.glob(f"{store}/trials/*/*/*.json")) for store in "ab"]
+    names = [{path.name for path in found} for found in runs]
+    assert names[0] | names[1] == {f"{t.record}.json" for t in sweeps[0].trials}
+    assert all(names), "one process did everything"
+    # A journal file is locked: nothing is run twice.
+    assert not names[0] & names[1]

@@ -1,0 +1,109 @@
+"""Make a stored run again, and say whether every number is the same.
+
+RECORD is the file of a record, with its predictions beside it, or the key of a run in
+the store. The same system is trained on the same data with the same settings and seed,
+in a temporary store. Data that are not those of the run are refused. Code, libraries
+and machine may be other ones; what is different is said.
+
+Exit code 0 if scores, chosen settings and all predictions are the same, bit for bit;
+1 if not, or if the run cannot be made again.
+
+examples:
+  tweetclf rerun runs/sample-sentiment/nbsvm/0123456789abcdef.json
+  tweetclf rerun 01234567 --store runs
+  tweetclf rerun 01234567 --data my.csv --text tweet --label class
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from tweetclf.cli._output import UsageError, add_reading_arguments, note, print_json
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.rerunning import Rerun
+    from tweetclf.tasks import Task
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``tweetclf rerun``."""
+    parser.add_argument(
+        "record", metavar="RECORD", help="file of a record, or key of a run"
+    )
+    parser.add_argument(
+        "--store", default="runs", metavar="DIR", help="folder of the runs (runs)"
+    )
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="folder of the public datasets"
+    )
+    parser.add_argument(
+        "--data", metavar="FILE", help="the file, for a run on data of your own"
+    )
+    parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
+    parser.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
+    parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
+    add_reading_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _task(args: argparse.Namespace) -> Task | None:
+    """Load the user's own file, if there is one."""
+    from tweetclf.tasks import load_task
+
+    columns = {"text": args.text, "text_b": args.text_b, "label": args.label}
+    given: dict[str, Any] = {key: value for key, value in columns.items() if value}
+    if args.data is None:
+        if given:
+            raise UsageError(f"--{next(iter(given)).replace('_', '-')} needs --data")
+        return None
+    if args.no_quotes:
+        given["quoting"] = False
+    return load_task(args.data, encoding=args.encoding, **given)
+
+
+def _document(outcome: Rerun) -> dict[str, Any]:
+    from tweetclf.reports.formatting import finite
+
+    spec = outcome.before.spec
+    # JSON knows no NaN.
+    scores = [finite(record.score) for record in (outcome.before, outcome.now)]
+
+    def changes(found: Any) -> list[dict[str, Any]]:
+        return [{"what": c.what, "before": c.before, "now": c.now} for c in found]
+
+    return {
+        "key": outcome.before.key,
+        "task": spec.task.name,
+        "system": spec.system,
+        "seed": spec.seed,
+        "equal": outcome.equal,
+        "verdict": outcome.verdict,
+        "score": {"before": scores[0], "now": scores[1]},
+        "n_predictions": outcome.n_predictions,
+        "n_different": outcome.n_different,
+        "differences": changes(outcome.differences),
+        "conditions": changes(outcome.conditions),
+    }
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the run again and print what came out."""
+    from tweetclf.leaderboard.rerunning import rerun
+    from tweetclf.leaderboard.store import RunStore, find_run
+    from tweetclf.reports.formatting import make_safe
+
+    task = _task(args)
+    record, predictions = find_run(args.record, RunStore(args.store))
+    outcome = rerun(record, predictions, task=task, data_dir=args.data_dir)
+    if args.json:
+        print_json(_document(outcome))
+        return 0 if outcome.equal else 1
+    for change in outcome.conditions:
+        note(f"not as it was: {change}")
+    print(make_safe(outcome.verdict))
+    for change in outcome.differences:
+        print(make_safe(f"- {change}"))
+    return 0 if outcome.equal else 1

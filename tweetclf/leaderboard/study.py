@@ -1,0 +1,417 @@
+"""Search of hyper-parameters: trials of one system on one task, each a run record.
+
+Trials are scored on dev or by cross-validation of train and dev; the test split is
+taken out of the task before anything is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from tweetclf._version import __version__
+from tweetclf.leaderboard.journal import Journal, Ledger
+from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
+from tweetclf.leaderboard.runner import check_runs, describe_task
+from tweetclf.leaderboard.search import runs_in_threads
+from tweetclf.leaderboard.search_protocol import N_TRIALS, SearchProtocol
+from tweetclf.leaderboard.selection import forget_features
+from tweetclf.leaderboard.spaces import Choice, Space
+from tweetclf.leaderboard.strategies import (
+    Halving,
+    Listed,
+    Proposal,
+    Strategy,
+    halving_schedule,
+    sample_settings,
+)
+from tweetclf.leaderboard.trial_runs import (
+    Material,
+    execute_trial,
+    forget_material,
+    make_trial_spec,
+    without_test,
+)
+from tweetclf.leaderboard.trials import Sweep, Trial
+from tweetclf.utils.threads import n_threads
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.store import RunStore
+    from tweetclf.leaderboard.systems import System
+    from tweetclf.tasks import Task
+
+__all__ = ["run_search"]
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A search with all that its runs need."""
+
+    task: Task
+    system: System
+    space: Space
+    protocol: SearchProtocol
+    facts: TaskFacts
+
+    @property
+    def run_protocol(self) -> Protocol:
+        folds = self.protocol.n_folds or Protocol.n_folds
+        return Protocol(str(self.protocol.evaluation), folds)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return self.protocol.seeds or (0,)
+
+    def spec(self, proposal: Proposal, seed: int) -> RunSpec:
+        resource = proposal.resource
+        if resource is not None and resource >= self.most:
+            resource = None
+        return make_trial_spec(
+            self.task,
+            self.system,
+            proposal.params,
+            facts=self.facts,
+            protocol=self.run_protocol,
+            seed=seed,
+            resource=resource,
+            new_folds=self.protocol.new_folds,
+        )
+
+    @property
+    def most(self) -> int:
+        """Number of training tweets that every fold has."""
+        material = Material.of(self.task)
+        specs = (
+            make_trial_spec(
+                self.task,
+                self.system,
+                {},
+                facts=self.facts,
+                protocol=self.run_protocol,
+                seed=seed,
+                new_folds=self.protocol.new_folds,
+            )
+            for seed in self.seeds
+        )
+        return min(len(inside) for spec in specs for inside, _ in material.parts(spec))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What determines the trials; of endless strategies not their number."""
+        facts = make_trial_spec(
+            self.task,
+            self.system,
+            {},
+            facts=self.facts,
+            protocol=self.run_protocol,
+            seed=0,
+        ).to_document()
+        settings = {
+            field.name: getattr(self.protocol, field.name)
+            for field in fields(self.protocol)
+        }
+        settings["seeds"] = list(self.seeds)
+        if self.protocol.strategy != "halving":
+            for name in ("n_trials", "factor", "min_resources"):
+                del settings[name]
+        return {"run": facts, "search": settings, "space": self.space.to_document()}
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that name the search."""
+        text = json.dumps(self.identity, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def strategy(self, width: int | None) -> Strategy:
+        """Return what proposes the trials; `width` of them at a time."""
+        protocol = self.protocol
+        n_trials = protocol.n_trials or N_TRIALS
+        greater = self.task.metric.greater_is_better
+        if protocol.strategy == "tpe":
+            from tweetclf.leaderboard.bayesian import TPE
+
+            return TPE(self.space, n_trials, protocol.seed, greater, width)
+        if protocol.n_trials is None:
+            settings = list(self.space.settings())
+        else:
+            settings = sample_settings(self.space, n_trials, protocol.seed)
+        if protocol.strategy != "halving":
+            return Listed(settings)
+        n_splits = protocol.n_folds or 1
+        rungs = halving_schedule(
+            len(settings),
+            factor=protocol.factor,
+            min_resources=protocol.min_resources,
+            least=2 * n_splits * max(1, len(self.task.label_names)),
+            most=self.most,
+        )
+        return Halving(settings, rungs, greater)
+
+
+@dataclass(frozen=True)
+class _Job:
+    number: int
+    place: int
+    task: Task
+    system: System
+    spec: RunSpec
+
+
+def _execute(job: _Job) -> tuple[_Job, RunRecord, Any]:
+    return (job, *execute_trial(job.task, job.system, job.spec))
+
+
+def _outcomes(
+    jobs: Sequence[_Job], n_jobs: int, backend: str | None
+) -> Iterator[tuple[_Job, RunRecord, Any]]:
+    if len(jobs) == 1 and backend != "dask":
+        # A pool for one run would only be started and stopped.
+        n_jobs, backend = 1, None
+    if n_jobs == 1 and backend is None:
+        yield from map(_execute, jobs)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend=backend or "loky", n_jobs=n_jobs):
+        parallel = Parallel(batch_size=1, return_as="generator_unordered")
+        yield from parallel(delayed(_execute)(job) for job in jobs)
+
+
+def _trial(proposal: Proposal, records: Sequence[RunRecord]) -> Trial:
+    """Put the runs of a trial together."""
+    failed = [record for record in records if record.status != "finished"]
+    scores = [record.score for record in records]
+    mean = math.nan if failed else math.fsum(scores) / len(scores)
+    per_fold = [
+        score
+        for record in records
+        if record.status == "finished"
+        for score in (record.fold_scores or (record.score,))
+    ]
+    return Trial(
+        number=proposal.number,
+        params=proposal.params,
+        score=mean if math.isfinite(mean) else None,
+        state="failed" if failed else "complete",
+        fold_scores=tuple(per_fold),
+        fit_seconds=math.fsum(r.cost.fit_seconds for r in records if r.cost),
+        record=records[0].key,
+        records=tuple(record.key for record in records),
+        resource=proposal.resource,
+        error=failed[0].error if failed else None,
+    )
+
+
+def _evaluate(
+    search: _Search,
+    proposals: Iterable[Proposal],
+    store: RunStore,
+    n_jobs: int,
+    backend: str | None,
+) -> Iterator[Trial]:
+    """Run what is not stored yet; yield each trial when all its runs are there."""
+    waiting = {proposal.number: proposal for proposal in proposals}
+    found: dict[int, dict[int, RunRecord]] = {number: {} for number in waiting}
+    jobs: list[_Job] = []
+    for number, proposal in waiting.items():
+        for place, seed in enumerate(search.seeds):
+            spec = search.spec(proposal, seed)
+            stored = store.get(spec)
+            if stored is None:
+                jobs.append(_Job(number, place, search.task, search.system, spec))
+            else:
+                found[number][place] = stored
+
+    def complete(number: int) -> Trial | None:
+        records = found[number]
+        if len(records) < len(search.seeds):
+            return None
+        return _trial(waiting[number], [records[i] for i in range(len(records))])
+
+    for number in waiting:
+        trial = complete(number)
+        if trial:
+            yield trial
+    for job, record, predictions in _outcomes(jobs, n_jobs, backend):
+        found[job.number][job.place] = store.put(record, predictions)
+        trial = complete(job.number)
+        if trial:
+            yield trial
+
+
+def _workers(
+    search: _Search, n_jobs: int | None, backend: str | None
+) -> tuple[int, str | None]:
+    """Return how many runs go on together, and in what.
+
+    Threads share the features, so they are preferred where a system can run in them.
+    """
+    tried = {
+        name: dimension.values if isinstance(dimension, Choice) else ()
+        for name, dimension in search.space.dimensions.items()
+    }
+    threads = runs_in_threads(search.system.build(search.task), tried)
+    if n_jobs is None:
+        # What a Bayesian search finds depends on how many trials go on together.
+        alone = backend is not None or search.protocol.strategy == "tpe"
+        n_jobs = n_threads() if threads and not alone else 1
+    if n_jobs < 0:
+        from joblib import cpu_count
+
+        n_jobs = max(1, cpu_count() + 1 + n_jobs)
+    if backend is None and n_jobs > 1:
+        backend = "threading" if threads else "loky"
+    return n_jobs, backend
+
+
+def _open_journal(search: _Search, store: RunStore, retry_failed: bool) -> Journal:
+    """Open the journal of a search; a trial whose runs are gone is run again."""
+    spec = search.spec(Proposal(0, {}), search.seeds[0])
+    _, task, system, _ = spec.path.split("/")
+    path = store.path / "searches" / task / system / f"{search.key}.jsonl"
+    journal = Journal(path, search.identity, retry_failed=retry_failed)
+    for number, trial in journal.finished().items():
+        proposal = Proposal(number, trial.params, trial.resource)
+        specs = [search.spec(proposal, seed) for seed in search.seeds]
+        stored = all((store.path / spec.path).is_file() for spec in specs)
+        if trial.state == "complete" and not stored:
+            journal.forget(number)
+    return journal
+
+
+def _sweep(search: _Search, trials: Iterable[Trial]) -> Sweep:
+    protocol = search.protocol
+    return Sweep(
+        task=search.task.name,
+        system=search.system.name,
+        space=str(protocol.space),
+        strategy=str(protocol.strategy),
+        metric=search.facts.metric,
+        evaluation=str(protocol.evaluation),
+        trials=tuple(trials),
+        greater_is_better=search.task.metric.greater_is_better,
+        n_folds=protocol.n_folds,
+        seeds=search.seeds,
+        seed=protocol.seed,
+        scales=search.space.scales,
+        version=__version__,
+        task_version=search.facts.version,
+    )
+
+
+def run_search(
+    task: Task,
+    system: System,
+    store: RunStore,
+    protocol: SearchProtocol | None = None,
+    *,
+    storage: str | None = None,
+    n_jobs: int | None = None,
+    backend: str | None = None,
+    retry_failed: bool = False,
+    on_trial: Callable[[Trial, int, int], None] | None = None,
+) -> Sweep:
+    """Search the hyper-parameters of a system on a task.
+
+    Every run is stored as soon as it ends, failed ones included. A call that was
+    killed goes on where it stopped when it is made again, with the same trials as if
+    it had not been killed. The test split is never looked at.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    system : System
+        The system.
+    store : RunStore
+        Where runs are looked up and stored, and the journal of the search.
+    protocol : SearchProtocol, optional
+        Space, strategy, evaluation.
+    storage : str, optional
+        A storage of Optuna's (path of a journal file, or SQL URL) in which many
+        processes share the trials; each is called with the same arguments, and
+        returns when all trials have ended. They share the store, too, or have one
+        each.
+    n_jobs : int, optional
+        Number of runs at the same time, as in joblib. By default as many threads as
+        there are processors where the system can run in threads and the strategy
+        does not learn from the trials, else 1.
+    backend : str, optional
+        Any joblib backend; by default threads where the system can run in them, else
+        processes.
+    retry_failed : bool, default=False
+        Run trials that failed in an earlier call once more; not with `storage`.
+    on_trial : callable, optional
+        Called with each trial, the number done and the number of all.
+
+    Returns
+    -------
+    Sweep
+        All trials.
+
+    Raises
+    ------
+    DataError
+        If the system has no such search space, or lacks a parameter of it, or the
+        task has not what the evaluation needs.
+    MissingDependencyError
+        If strategy "tpe" or a storage is asked for and Optuna is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tweetclf import load_task
+    >>> from tweetclf.leaderboard import RunStore, get_system, run_search
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sweep = run_search(
+    ...         load_task("sample-humor"), get_system("tfidf-lr"), RunStore(folder)
+    ...     )
+    >>> len(sweep.trials), sweep.evaluation, list(sweep.best.params)
+    (6, 'dev', ['lr__C'])
+    """
+    task = without_test(task)
+    check_runs(task, system)
+    settled, space = (protocol or SearchProtocol()).settle(system, task)
+    system.check_parameters(task, space.dimensions, f"search space {settled.space!r}")
+    facts = describe_task(task, str(settled.evaluation))
+    search = _Search(task, system, space, settled, facts)
+    n_jobs, backend = _workers(search, n_jobs, backend)
+    ledger: Ledger
+    if storage is None:
+        strategy = search.strategy(n_jobs)
+        ledger = _open_journal(search, store, retry_failed)
+    else:
+        from tweetclf.leaderboard.shared_study import SharedStudy
+
+        strategy = search.strategy(None)
+        name = f"{task.name} {system.name} {search.key}"
+        greater = task.metric.greater_is_better
+        ledger = SharedStudy(storage, name, space, greater)
+    total = strategy.n_trials
+    seen: set[int] = set()
+
+    def report(trials: Iterable[Trial]) -> None:
+        for trial in trials:
+            if trial.number < total and trial.number not in seen:
+                seen.add(trial.number)
+                if on_trial:
+                    on_trial(trial, len(seen), total)
+
+    try:
+        while True:
+            report(ledger.finished().values())
+            if len(seen) >= total:
+                break
+            batch = ledger.take(strategy, n_jobs) or ledger.wait(strategy)
+            for trial in _evaluate(search, batch, store, n_jobs, backend):
+                ledger.finish(trial)
+                report([trial])
+    finally:
+        forget_features()
+        forget_material()
+    finished = ledger.finished()
+    return _sweep(search, (finished[number] for number in range(total)))
