@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.leaderboard.advice import Advice
+    from tweetclf.leaderboard.advising import advise
     from tweetclf.leaderboard.boards import Entry, Leaderboard, Overall, TaskBoard
     from tweetclf.leaderboard.definitions import Definition, read_definition
     from tweetclf.leaderboard.execution import execute_run
     from tweetclf.leaderboard.fold_cache import FoldCache
+    from tweetclf.leaderboard.learning import (
+        Extrapolation,
+        FittedCurve,
+        LearningCurve,
+        fit_learning_curve,
+    )
     from tweetclf.leaderboard.named_spaces import register_space
     from tweetclf.leaderboard.noise import find_label_noise
     from tweetclf.leaderboard.ranking import build_leaderboard
@@ -44,10 +52,18 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.trials import Sweep, Trial
 
 _MODULES = {
+    "advice": ("Advice",),
+    "advising": ("advise",),
     "boards": ("Entry", "Leaderboard", "Overall", "TaskBoard"),
     "definitions": ("Definition", "read_definition"),
     "execution": ("execute_run",),
     "fold_cache": ("FoldCache",),
+    "learning": (
+        "Extrapolation",
+        "FittedCurve",
+        "LearningCurve",
+        "fit_learning_curve",
+    ),
     "named_spaces": ("register_space",),
     "noise": ("find_label_noise",),
     "ranking": ("build_leaderboard",),
@@ -75,15 +91,19 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "Advice",
     "CachedGridSearchCV",
     "Choice",
     "Cost",
     "Definition",
     "Entry",
+    "Extrapolation",
+    "FittedCurve",
     "FoldCache",
     "Integer",
     "Leaderboard",
     "LeaderboardRun",
+    "LearningCurve",
     "LogUniform",
     "Overall",
     "Protocol",
@@ -97,11 +117,13 @@ __all__ = [
     "System",
     "TaskBoard",
     "TaskFacts",
+    "advise",
     "Trial",
     "Uniform",
     "build_leaderboard",
     "execute_run",
     "find_label_noise",
+    "fit_learning_curve",
     "get_system",
     "list_systems",
     "read_definition",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.submission_formats import SubmissionFormat
     from tweetclf.tasks import Split, Task
 
-__all__ = ["read_predictions", "read_test_file"]
+__all__ = ["read_predictions", "read_test_file", "row_ids"]
 
 _ID = ("id", "tweetid", "tweet_id", "id_str")
 _TEXT = ("text", "tweet", "full_text", "message")
@@ -92,6 +92,26 @@ def read_predictions(
     name = id or _named(table, _ID)
     ids = None if name is None else [str(v) for v in table.column(name, "id")]
     return _matched(path, values, ids, rows)
+
+
+def row_ids(path: Path, id: str | None = None) -> tuple[int, list[str] | None]:
+    """Return how many predictions a file holds, and their ids where it has some.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        As of `read_predictions`.
+    id : str, optional
+        Column of the ids; by default one called "id".
+    """
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if suffix not in SUFFIXES:
+        return sum(1 for _ in read_lines(path)), None
+    table = read_table(path)
+    name = id or _named(table, _ID)
+    if name is None:
+        return len(table), None
+    return len(table), [str(value) for value in table.column(name, "id")]
 
 
 def _values(

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Task
 
-__all__ = ["execute_run"]
+__all__ = ["Final", "execute_run", "fit_and_predict"]
 
 
 @dataclass
-class _Final:
+class Final:
     """The final model of a split, what it predicts, and what that costs."""
 
     model: GroupedModel
@@ -75,7 +75,7 @@ def _choose(
     return params, tried, time.perf_counter() - start
 
 
-def _fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> _Final:
+def fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> Final:
     """Fit the final model and predict with it.
 
     This is done without anything that selection or earlier systems have computed, so
@@ -90,7 +90,7 @@ def _fit_and_predict(make: Callable[[], Any], train: Rows, test: Rows) -> _Final
         y_pred = model.predict(test)
         predicted = time.perf_counter()
         memory = peak()
-    return _Final(model, y_pred, fitted - start, predicted - fitted, memory)
+    return Final(model, y_pred, fitted - start, predicted - fitted, memory)
 
 
 def _evaluate_test(system: System, task: Task, spec: RunSpec) -> Outcome:
@@ -101,7 +101,7 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> Outcome:
         train = Rows.join(train, dev)
     test = rows_of(task.test)
     make = make_model(system, task, spec.seed, params)
-    final = _fit_and_predict(make, train, test)
+    final = fit_and_predict(make, train, test)
     scores = {"test": all_metrics(task, test, final.y_pred)}
     # A model that was trained on dev must not be scored on it.
     if dev is not None and not spec.protocol.refit_on_dev:
@@ -151,7 +151,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
             train = Rows.join(train, dev)
         held_out = rows.take(outside)
         make = make_model(system, task, spec.seed, params)
-        final = _fit_and_predict(make, train, held_out)
+        final = fit_and_predict(make, train, held_out)
         predicted = final.y_pred
         fit_seconds += final.fit_seconds
         select_seconds += seconds
@@ -183,7 +183,10 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
 
 
 def execute_run(
-    task: Task, system: System, spec: RunSpec
+    task: Task,
+    system: System,
+    spec: RunSpec,
+    evaluate: Callable[[System, Task, RunSpec], Outcome] | None = None,
 ) -> tuple[RunRecord, dict[str, np.ndarray] | None]:
     """Run one system on one task.
 
@@ -198,6 +201,8 @@ def execute_run(
         The system.
     spec : RunSpec
         What is to be run; it names the record.
+    evaluate : callable, optional
+        Does the work in place of the usual way, to the same predictions.
 
     Returns
     -------
@@ -211,7 +216,9 @@ def execute_run(
     """
     from threadpoolctl import threadpool_limits
 
-    evaluate = {"test": _evaluate_test, "cv": _evaluate_cv}[spec.protocol.evaluation]
+    if evaluate is None:
+        ways = {"test": _evaluate_test, "cv": _evaluate_cv}
+        evaluate = ways[spec.protocol.evaluation]
     try:
         # Imports are not part of what a system costs.
         system.build(task, seed=spec.seed)

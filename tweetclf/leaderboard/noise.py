@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Split, Task
 
-__all__ = ["confident_suspects", "find_label_noise"]
+__all__ = ["confident_suspects", "find_label_noise", "suspects_of"]
 
 _SPLITS = ("train", "dev", "test")
 
@@ -71,6 +71,57 @@ def confident_suspects(
     rows = np.flatnonzero((suggested != given) & (best > own))
     order = np.argsort(own[rows] - best[rows], kind="stable")
     return rows[order], suggested[rows][order]
+
+
+def suspects_of(
+    task: Task,
+    splits: Sequence[Split],
+    proba: np.ndarray,
+    *,
+    system: str,
+    n_folds: int,
+) -> LabelNoise:
+    """Find doubtful labels by out-of-fold probabilities that are there already.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    splits : sequence of Split
+        Labelled splits, whose rows stand below each other.
+    proba : ndarray of shape (n_rows, n_labels)
+        Probabilities of the labels of the task by models without the row.
+    system : str
+        The system they are of.
+    n_folds : int
+        Number of folds.
+
+    Returns
+    -------
+    LabelNoise
+        As of `find_label_noise`.
+    """
+    column = {name: i for i, name in enumerate(task.label_names)}
+    values = [str(label) for s in splits for label in np.asarray(s.labels)]
+    given = np.array([column[value] for value in values])
+    rows, suggested = confident_suspects(proba, given)
+    labels = Labels({s.name: s for s in splits}, task.label_names)
+    ends = np.cumsum([len(split) for split in splits])
+    suspects = []
+    for row, other in zip(rows.tolist(), suggested.tolist(), strict=True):
+        which = int(np.searchsorted(ends, row, side="right"))
+        split: Any = splits[which]
+        suspects.append(
+            Suspect(
+                place(split, row - int(ends[which]) + len(split), labels),
+                task.label_names[other],
+                float(proba[row, given[row]]),
+                float(proba[row, other]),
+            )
+        )
+    return LabelNoise(
+        system, n_folds, tuple(s.name for s in splits), len(given), tuple(suspects)
+    )
 
 
 def _out_of_fold(
@@ -163,24 +214,4 @@ def find_label_noise(
     names = [n for n in _SPLITS if n in task.splits]
     splits = [s for n in names if (s := task.splits[n]).labels is not None]
     proba = _out_of_fold(task, chosen, splits, n_folds, seed)
-    column = {name: i for i, name in enumerate(task.label_names)}
-    values = [str(label) for s in splits for label in np.asarray(s.labels)]
-    given = np.array([column[value] for value in values])
-    rows, suggested = confident_suspects(proba, given)
-    labels = Labels({s.name: s for s in splits}, task.label_names)
-    ends = np.cumsum([len(split) for split in splits])
-    suspects = []
-    for row, other in zip(rows.tolist(), suggested.tolist(), strict=True):
-        which = int(np.searchsorted(ends, row, side="right"))
-        split: Any = splits[which]
-        suspects.append(
-            Suspect(
-                place(split, row - int(ends[which]) + len(split), labels),
-                task.label_names[other],
-                float(proba[row, given[row]]),
-                float(proba[row, other]),
-            )
-        )
-    return LabelNoise(
-        system, n_folds, tuple(s.name for s in splits), len(given), tuple(suspects)
-    )
+    return suspects_of(task, splits, proba, system=system, n_folds=n_folds)

@@ -280,6 +280,15 @@ for _system in (
         ),
     ),
     System(
+        "char-svm-balanced",
+        f"{_ESTIMATORS}:char_svm",
+        "Character n-gram TF-IDF, linear SVM, rare classes weighted up",
+        "the same, for skewed classes",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        params={"class_weight": "balanced"},
+        grid={"svm__C": _C},
+    ),
+    System(
         "nbsvm",
         f"{_ESTIMATORS}:nbsvm",
         "Linear SVM on binary n-grams scaled by NB log-count ratios",

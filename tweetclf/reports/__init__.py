@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.reports.advising import make_advice_report
     from tweetclf.reports.auditing import make_audit_report
     from tweetclf.reports.building import make_report
     from tweetclf.reports.model import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tweetclf.reports.to_json import read_json
 
 _MODULES = {
+    "advising": ("make_advice_report",),
     "auditing": ("make_audit_report",),
     "building": ("make_report",),
     "model": (
@@ -73,6 +75,7 @@ __all__ = [
     "Section",
     "Span",
     "Table",
+    "make_advice_report",
     "make_audit_report",
     "make_report",
     "make_sweep_report",

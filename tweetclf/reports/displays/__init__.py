@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tweetclf.reports.displays.evp import ExpectedPerformanceDisplay
     from tweetclf.reports.displays.forest import ForestDisplay
     from tweetclf.reports.displays.heatmap import SweepHeatmapDisplay
+    from tweetclf.reports.displays.learning import LearningCurveDisplay
     from tweetclf.reports.displays.parallel import ParallelCoordinatesDisplay
     from tweetclf.reports.displays.pareto import ParetoDisplay
     from tweetclf.reports.displays.reliability import ReliabilityDisplay
@@ -22,6 +23,7 @@ _MODULES = {
     "critical_difference": ("CriticalDifferenceDisplay",),
     "evp": ("ExpectedPerformanceDisplay",),
     "forest": ("ForestDisplay",),
+    "learning": ("LearningCurveDisplay",),
     "heatmap": ("SweepHeatmapDisplay",),
     "parallel": ("ParallelCoordinatesDisplay",),
     "pareto": ("ParetoDisplay",),
@@ -41,6 +43,7 @@ __all__ = [
     "CriticalDifferenceDisplay",
     "ExpectedPerformanceDisplay",
     "ForestDisplay",
+    "LearningCurveDisplay",
     "ParallelCoordinatesDisplay",
     "ParetoDisplay",
     "ReliabilityDisplay",

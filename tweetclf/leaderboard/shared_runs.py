@@ -1,0 +1,370 @@
+"""Baselines and learning curves of one task, with features computed once.
+
+The predictions are those of `execute_run`, fold by fold; what differs is the way there.
+The first fold is trained as a user would, alone and from the texts, so that its time
+and memory are what a system costs. All others take their n-grams from one count of the
+whole corpus and are solved in threads.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from tweetclf.exceptions import DataError
+from tweetclf.leaderboard.environment import model_bytes
+from tweetclf.leaderboard.execution import execute_run, fit_and_predict
+from tweetclf.leaderboard.fold_cache import FoldCache
+from tweetclf.leaderboard.folds import Fold, make_folds, rows_together
+from tweetclf.leaderboard.learning import LearningCurve
+from tweetclf.leaderboard.outcomes import Outcome, all_metrics
+from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec
+from tweetclf.leaderboard.runner import describe_task, make_spec
+from tweetclf.leaderboard.search import prepared, runs_in_threads
+from tweetclf.leaderboard.selection import (
+    GroupedModel,
+    Rows,
+    make_model,
+    rows_of,
+    score_of,
+)
+from tweetclf.utils.random import stream
+from tweetclf.utils.threads import n_threads
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.systems import System
+    from tweetclf.tasks import Split, Task
+
+__all__ = ["N_REPEATS", "Layout", "Trials", "lay_out", "nested_order"]
+
+T = TypeVar("T")
+
+N_REPEATS = 5
+"""Folds of a cross-validation, and orders of the labels of one training split."""
+
+# Halvings of the training set below its whole size.
+_HALVINGS = 5
+# Fewest labels of a curve, and fewest for each class.
+_SMALLEST = 20
+_SMALLEST_CLASS = 4
+_WARM = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Which rows systems are trained on and scored on.
+
+    Parameters
+    ----------
+    evaluation : {"cv", "test"}
+        As of :class:`Protocol`.
+    splits : tuple of Split
+        The splits, whose rows stand below each other in `rows`.
+    rows : Rows
+        All rows.
+    folds : tuple of (ndarray, ndarray)
+        Positions to train on and to score; one pair for a test split.
+    """
+
+    evaluation: str
+    splits: tuple[Split, ...]
+    rows: Rows
+    folds: tuple[Fold, ...]
+
+    @property
+    def scored(self) -> np.ndarray:
+        """Positions of the scored rows, in the order of the predictions."""
+        if self.evaluation == "cv":
+            return np.arange(len(self.rows))
+        return self.folds[0][1]
+
+    @property
+    def n_labels(self) -> int:
+        """Labels that a final model would be trained on."""
+        if self.evaluation == "cv":
+            return len(self.rows)
+        return len(self.folds[0][0])
+
+
+def lay_out(task: Task, n_folds: int = N_REPEATS) -> Layout:
+    """Score test where there is one, else every row by models without it.
+
+    Parameters
+    ----------
+    task : Task
+        The task; without a test split, train and dev are cross-validated together.
+    n_folds : int, default=5
+        Folds of the cross-validation.
+
+    Raises
+    ------
+    DataError
+        If there are fewer different texts or threads than folds.
+    """
+    if task.test is not None:
+        both = (task.train, task.test)
+        rows = Rows.join(*map(rows_of, both))
+        n = len(task.train)
+        fold = np.arange(n), np.arange(n, len(rows))
+        return Layout("test", both, rows, (fold,))
+    splits = tuple(task.splits[s] for s in ("train", "dev") if s in task.splits)
+    rows = Rows.join(*map(rows_of, splits))
+    with warnings.catch_warnings():
+        # Of a rare label there may be fewer rows than folds.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        folds = make_folds(
+            rows.labels, rows_together(splits), n_folds, groups=rows.groups
+        )
+    return Layout("cv", splits, rows, tuple(folds))
+
+
+def nested_order(rows: Rows, inside: np.ndarray, rng: np.random.Generator) -> Any:
+    """Return rows in an order whose every beginning is a stratified sample.
+
+    Parameters
+    ----------
+    rows : Rows
+        All rows.
+    inside : ndarray of int
+        Positions to order.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of int
+        The same positions. Labels (and groups) come in turn, in proportion; indicator
+        rows and numbers come at random.
+    """
+    shuffled = rng.permutation(inside)
+    labels = rows.labels[shuffled]
+    if labels.ndim > 1 or labels.dtype.kind == "f":
+        return shuffled
+    strata = labels.astype(str)
+    if rows.groups is not None:
+        strata = np.char.add(
+            np.char.add(strata, "\x1f"), rows.groups[shuffled].astype(str)
+        )
+    _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    place = np.empty(len(codes))
+    for code, count in enumerate(counts):
+        place[codes == code] = (np.arange(count) + rng.random()) / count
+    return shuffled[np.argsort(place, kind="stable")]
+
+
+class Trials:
+    """Runs of several systems on one task, and their learning curves.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    layout : Layout
+        Of `lay_out`.
+    seed : int, default=0
+        Seed of the systems and of the orders of the labels.
+    max_bytes : int, default=2**28
+        Most memory of the features that are kept, see `FoldCache`.
+    on_fit : callable, optional
+        Called with a description after each model that was trained.
+
+    Attributes
+    ----------
+    predictions : dict of str to dict
+        What is stored beside a record, by its key.
+    proba : ndarray of shape (n_rows, n_labels) or None
+        Out-of-fold probabilities of the system `proba_of`, once it ran under
+        cross-validation.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        layout: Layout,
+        *,
+        seed: int = 0,
+        max_bytes: int = 2**28,
+        proba_of: str | None = None,
+        on_fit: Callable[[str], None] | None = None,
+    ) -> None:
+        self.task = task
+        self.layout = layout
+        self.seed = seed
+        self.proba_of = proba_of
+        self.proba: np.ndarray | None = None
+        self.predictions: dict[str, dict[str, np.ndarray]] = {}
+        self._facts = describe_task(task, layout.evaluation)
+        self._cache = FoldCache(layout.rows.texts, max_bytes=max_bytes)
+        self._on_fit = on_fit or (lambda description: None)
+
+    def run(self, system: System) -> RunRecord:
+        """Run a system; a failure becomes a failed record.
+
+        Parameters
+        ----------
+        system : System
+            One that does this kind of task.
+        """
+        protocol = Protocol(self.layout.evaluation, n_folds=len(self.layout.folds))
+        spec = make_spec(self.task, system, self.seed, protocol, self._facts)
+        record, predictions = execute_run(self.task, system, spec, self._evaluate)
+        if predictions is not None:
+            self.predictions[record.key] = predictions
+        return record
+
+    def _evaluate(self, system: System, task: Task, spec: RunSpec) -> Outcome:
+        rows, folds = self.layout.rows, self.layout.folds
+        make = make_model(system, task, spec.seed, None)
+        inside, outside = folds[0]
+        self._warm_up(make, inside)
+        first = fit_and_predict(make, rows.take(inside), rows.take(outside))
+        self._on_fit(system.name)
+        if system.name == self.proba_of:
+            self._note_proba(first.model, outside)
+
+        def attempt(fold: Fold) -> np.ndarray:
+            model = GroupedModel(lambda: prepared(make(), self._cache))
+            model.fit(rows.take(fold[0]))
+            predicted = model.predict(rows.take(fold[1]))
+            if system.name == self.proba_of:
+                self._note_proba(model, fold[1])
+            self._on_fit(system.name)
+            return predicted
+
+        found = [first.y_pred, *_share(system, task, attempt, folds[1:])]
+        y_pred = np.empty((len(rows), *first.y_pred.shape[1:]), dtype=object)
+        number = np.zeros(len(rows), dtype=np.int16)
+        fold_scores = []
+        for i, ((_, held_out), predicted) in enumerate(zip(folds, found, strict=True)):
+            y_pred[held_out] = predicted
+            number[held_out] = i
+            fold_scores.append(score_of(task.metric, rows.take(held_out), predicted))
+        scored = rows.take(self.layout.scored)
+        y_pred = np.array(y_pred[self.layout.scored].tolist())
+        folded = self.layout.evaluation == "cv"
+        return Outcome(
+            scored,
+            y_pred,
+            {self.layout.evaluation: all_metrics(task, scored, y_pred)},
+            fold_scores if folded else [],
+            number if folded else None,
+            None,
+            [],
+            first.fit_seconds,
+            0.0,
+            # Of one model; the rate is what matters.
+            first.predict_seconds * len(scored) / len(outside),
+            first.peak_memory,
+            model_bytes(list(first.model.models.values())),
+        )
+
+    def _warm_up(self, make: Callable[[], Any], inside: np.ndarray) -> None:
+        """Have kernels compiled, which is no part of what a system costs."""
+        rows = self.layout.rows
+        few = nested_order(rows, inside, stream(self.seed, "warm-up"))[:_WARM]
+        try:
+            GroupedModel(make).fit(rows.take(few)).predict(rows.take(few))
+        except (ValueError, DataError):
+            # Of so few rows not every system can learn; the run itself will tell.
+            return
+
+    def _note_proba(self, model: GroupedModel, asked: np.ndarray) -> None:
+        if self.layout.evaluation != "cv" or self.layout.rows.groups is not None:
+            return
+        names = self.task.label_names
+        if self.proba is None:
+            self.proba = np.zeros((len(self.layout.rows), len(names)))
+        fitted = model.models[None]
+        columns = np.array([names.index(str(name)) for name in fitted.classes_])
+        found = fitted.predict_proba([self.layout.rows.texts[i] for i in asked])
+        self.proba[np.ix_(asked, columns)] = found
+
+    def curve_sizes(self) -> list[int]:
+        """Return the sizes of training sets of a learning curve, ascending."""
+        whole = min(len(inside) for inside, _ in self.layout.folds)
+        least = max(_SMALLEST, _SMALLEST_CLASS * len(self.task.label_names))
+        halved = (round(whole / 2**k) for k in range(_HALVINGS, -1, -1))
+        return [size for size in halved if size >= min(least, whole)]
+
+    def curve(self, system: System, record: RunRecord) -> LearningCurve:
+        """Train a system on ever more labels.
+
+        Parameters
+        ----------
+        system : System
+            The system.
+        record : RunRecord
+            Its finished run, which is the last point of the curve.
+
+        Returns
+        -------
+        LearningCurve
+            One repeat a fold, or, on a test split, one of five orders of train. Sizes
+            on which the system cannot be trained are left out.
+
+        Raises
+        ------
+        DataError
+            If there is none left.
+        """
+        from threadpoolctl import threadpool_limits
+
+        rows, folds = self.layout.rows, self.layout.folds
+        repeated = folds if len(folds) > 1 else folds * N_REPEATS
+        orders = [
+            nested_order(rows, inside, stream(self.seed, "curve", repeat))
+            for repeat, (inside, _) in enumerate(repeated)
+        ]
+        sizes = self.curve_sizes()
+        make = make_model(system, self.task, self.seed, None)
+        jobs = [(r, s) for s in range(len(sizes) - 1) for r in range(len(repeated))]
+
+        def attempt(job: tuple[int, int]) -> float:
+            repeat, size = job
+            model = GroupedModel(lambda: prepared(make(), self._cache))
+            held_out = rows.take(repeated[repeat][1])
+            try:
+                model.fit(rows.take(orders[repeat][: sizes[size]]))
+                predicted = model.predict(held_out)
+            except (ValueError, DataError):
+                # Too few texts for a system that drops rare n-grams, or one class.
+                return np.nan
+            finally:
+                self._on_fit(f"{system.name}, {sizes[size]:,} labels")
+            return score_of(self.task.metric, held_out, predicted)
+
+        scores = np.empty((len(repeated), len(sizes)))
+        # What a fit warns of was said when the system ran.
+        with warnings.catch_warnings(), threadpool_limits(1):
+            warnings.simplefilter("ignore")
+            # The largest take longest: begin with them.
+            found = _share(system, self.task, attempt, jobs[::-1])
+        for (repeat, size), score in zip(jobs[::-1], found, strict=True):
+            scores[repeat, size] = score
+        scores[:, -1] = record.fold_scores or record.score
+        kept = np.isfinite(scores).all(axis=0)
+        if not kept.any():
+            raise DataError(f"{system.name} has no defined score at any size.")
+        return LearningCurve(
+            np.array(sizes)[kept],
+            scores[:, kept],
+            self.task.metric.greater_is_better,
+        )
+
+
+def _share(
+    system: System, task: Task, attempt: Callable[[Any], T], jobs: Sequence[Any]
+) -> list[T]:
+    """Do jobs in threads where the system gives the same results so."""
+    workers = 1
+    if runs_in_threads(system.build(task), {}):
+        workers = min(n_threads(), len(jobs))
+    if workers < 2:
+        return [attempt(job) for job in jobs]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(attempt, jobs))
