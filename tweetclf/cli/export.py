@@ -116,6 +116,11 @@ def _runs(args: argparse.Namespace, damaged: list[Exception]) -> Runs:
         ]
         return records, store.predictions
     record, arrays = find_run(args.source, RunStore(args.store))
+    if record.spec.trial is not None:
+        raise UsageError(
+            f"{args.source} is a trial of a search, scored on what settings were "
+            "chosen by: run the chosen setting in a leaderboard, and export that"
+        )
     return [record], lambda _: arrays
 
 

@@ -162,6 +162,11 @@ def rerun(
         raise RecordError(
             f"run {record.key} failed ({record.error}): there is nothing to compare."
         )
+    if record.spec.trial is not None:
+        raise RecordError(
+            f"run {record.key} is a trial of a search: run the same search again in an "
+            "empty store (tweetclf search --store DIR), which makes the same trials."
+        )
     task = task or _load(record.spec, data_dir)
     system = get_system(record.spec.system)
     check_runs(task, system)
