@@ -249,18 +249,8 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def to_markdown(found: dict[str, Any]) -> str:
-    """Return the tables."""
+def _summary(found: dict[str, Any]) -> list[str]:
     lines = [
-        "# Extrapolated learning curves",
-        "",
-        "Written by `benchmarks/advise/extrapolation.py`. Errors are in points "
-        "(hundredths of the score; of RMSE in hundredths of the error). The floor of "
-        "each task is set on the other tasks.",
-        "",
-        f"Floor a doubling, set on all tasks: {100 * found['floor']:.2f} points "
-        f"(`FLOOR` is {100 * FLOOR:.2f}).",
-        "",
         _line(
             [
                 "from",
@@ -292,7 +282,11 @@ def to_markdown(found: dict[str, Any]) -> str:
                 ]
             )
         )
-    lines += [
+    return lines
+
+
+def _from_a_quarter(found: dict[str, Any]) -> list[str]:
+    lines = [
         "",
         "From a quarter of the labels to the whole:",
         "",
@@ -316,6 +310,24 @@ def to_markdown(found: dict[str, Any]) -> str:
                 ]
             )
         )
+    return lines
+
+
+def to_markdown(found: dict[str, Any]) -> str:
+    """Return the tables."""
+    lines = [
+        "# Extrapolated learning curves",
+        "",
+        "Written by `benchmarks/advise/extrapolation.py`. Errors are in points "
+        "(hundredths of the score; of RMSE in hundredths of the error). The floor of "
+        "each task is set on the other tasks.",
+        "",
+        f"Floor a doubling, set on all tasks: {100 * found['floor']:.2f} points "
+        f"(`FLOOR` is {100 * FLOOR:.2f}).",
+        "",
+        *_summary(found),
+        *_from_a_quarter(found),
+    ]
     lines += ["", f"Refused: {len(found['refused'])}.", ""]
     for row in found["refused"]:
         lines.append(
