@@ -200,7 +200,7 @@ class SharedStudy:
             self._storage.set_trial_user_attr(held, TRIAL, trial.to_document())
             self._storage.set_trial_state_values(held, frozen.state, frozen.values)
         except optuna.exceptions.UpdateFinishedTrialError:
-            pass
+            pass  # another process ran the same trial, to the same record
 
     def wait(self, strategy: Strategy) -> list[Proposal]:
         """Wait for other processes a moment; return trials that none will finish.

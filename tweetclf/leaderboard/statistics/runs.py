@@ -162,17 +162,7 @@ def hierarchical_bootstrap(
     69, 2015, section 3.
     """
     n_a, n_b = len(runs_a), len(runs_b)
-    if min(n_a, n_b) < 2:
-        raise ValueError(
-            "hierarchical_bootstrap needs two runs or more of each system, to see what "
-            f"another seed does. Got {n_a} and {n_b}; compare single runs with "
-            "compare_systems."
-        )
-    if same_seeds and n_a != n_b:
-        raise ValueError(
-            "hierarchical_bootstrap: with same_seeds=True both systems need as many "
-            f"runs. Got {n_a} and {n_b}."
-        )
+    _check_runs(n_a, n_b, same_seeds)
     tweets = code_tweets(
         metric, y_true, [*runs_a, *runs_b], label_names=label_names, groups=groups
     )
@@ -209,6 +199,20 @@ def hierarchical_bootstrap(
         max(p_value, least_p_value(n_different)),
         n_different,
     )
+
+
+def _check_runs(n_a: int, n_b: int, same_seeds: bool) -> None:
+    if min(n_a, n_b) < 2:
+        raise ValueError(
+            "hierarchical_bootstrap needs two runs or more of each system, to see what "
+            f"another seed does. Got {n_a} and {n_b}; compare single runs with "
+            "compare_systems."
+        )
+    if same_seeds and n_a != n_b:
+        raise ValueError(
+            "hierarchical_bootstrap: with same_seeds=True both systems need as many "
+            f"runs. Got {n_a} and {n_b}."
+        )
 
 
 def _order_of_systems(tweets: CodedTweets, n_a: int) -> tuple[bool, bool]:
