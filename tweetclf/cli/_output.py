@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -10,7 +9,6 @@ from typing import Any
 
 __all__ = [
     "UsageError",
-    "add_reading_arguments",
     "humanise_bytes",
     "note",
     "print_json",
@@ -20,21 +18,6 @@ __all__ = [
 
 class UsageError(Exception):
     """Options that do not go together; the command ends with code 2."""
-
-
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare how text files of one's own are read."""
-    parser.add_argument(
-        "--encoding",
-        default="utf-8",
-        metavar="NAME",
-        help="encoding of the input, e.g. cp1252 (utf-8)",
-    )
-    parser.add_argument(
-        "--no-quotes",
-        action="store_true",
-        help="quotation marks are part of the fields of a CSV or TSV file",
-    )
 
 
 def print_json(document: Any) -> None:

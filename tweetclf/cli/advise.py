@@ -15,16 +15,16 @@ examples:
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tweetclf.cli._output import UsageError, add_reading_arguments, note
+from tweetclf.cli._data import add_own_arguments, load_whole, say_notes, seed
+from tweetclf.cli._output import UsageError, note
+from tweetclf.cli._running import progress_bar
 
 if TYPE_CHECKING:
-    from tweetclf.tasks import Task
+    pass
 
 __all__ = ["add_arguments", "run"]
 
@@ -45,14 +45,6 @@ def _labels(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 10**9:
         raise argparse.ArgumentTypeError(
             f"must be a whole number from 1 on, got {text!r}"
-        )
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number from 0 to {2**32 - 1}, got {text!r}"
         )
     return int(text)
 
@@ -91,14 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many more labels you think of (2000)",
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed (0)")
-    own = parser.add_argument_group("your own file")
-    own.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    own.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
-    own.add_argument("--label", metavar="COLUMN", help="column of the labels")
-    own.add_argument("--id", metavar="COLUMN", help="column of the identifiers")
-    own.add_argument("--group", metavar="COLUMN", help="column of author or thread")
-    add_reading_arguments(own)  # type: ignore[arg-type]
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
+    add_own_arguments(parser)
     parser.add_argument(
         "--data-dir", metavar="DIR", help="folder of the public datasets"
     )
@@ -114,55 +100,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _load(args: argparse.Namespace) -> Task:
-    from tweetclf.tasks import load_task
-
-    names = ("text", "text_b", "label", "id", "group")
-    given: dict[str, Any] = {n: getattr(args, n) for n in names if getattr(args, n)}
-    if args.no_quotes:
-        given["quoting"] = False
-    task = load_task(
-        args.task or args.data,
-        data_dir=args.data_dir,
-        encoding=args.encoding,
-        holdout=False,
-        **given,
-    )
-    for line in task.notes:
-        note(f"{task.name}: {line}")
-    return task
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
-    """Yield a callback that draws a bar on a terminal and nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task("audit", total=None)
-
-        def show(description: str, done: int, total: int) -> None:
-            bar.update(row, description=description, completed=done, total=total)
-
-        yield show
-
-
 def run(args: argparse.Namespace) -> int:
     """Print what to do next and the figures that it rests on."""
     from tweetclf.cli._tables import check_folder, command_line
@@ -173,14 +110,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--format needs --output")
     if args.output:
         check_folder("--output", args.output)
-    task = _load(args)
+    task = load_whole(args, args.task or args.data)
+    say_notes(task)
     from tweetclf.leaderboard import advise
     from tweetclf.reports import make_advice_report, render, write_report
     from tweetclf.reports.advising import brief_report
     from tweetclf.reports.publish import choose_formats
     from tweetclf.reports.to_text import render_text
 
-    with _progress() as show:
+    with progress_bar() as show:
         advice = advise(
             task,
             transformer=args.transformer,

@@ -15,9 +15,9 @@ examples:
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tweetclf.cli._output import add_reading_arguments, note
+from tweetclf.cli._data import add_own_arguments, load_whole, say_notes
 
 if TYPE_CHECKING:
     from tweetclf.tasks import Audit, Task
@@ -78,13 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--examples", type=_count, default=3, metavar="N", help="of each finding (3)"
     )
-    own = parser.add_argument_group("your own file")
-    own.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    own.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
-    own.add_argument("--label", metavar="COLUMN", help="column of the labels")
-    own.add_argument("--id", metavar="COLUMN", help="column of the identifiers")
-    own.add_argument("--group", metavar="COLUMN", help="column of author or thread")
-    add_reading_arguments(own)  # type: ignore[arg-type]
+    add_own_arguments(parser)
     parser.add_argument(
         "--data-dir", metavar="DIR", help="folder of the public datasets"
     )
@@ -98,25 +92,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print all findings, with rows, as JSON"
     )
-
-
-def _load(args: argparse.Namespace) -> Task:
-    from tweetclf.tasks import load_task
-
-    names = ("text", "text_b", "label", "id", "group")
-    given: dict[str, Any] = {n: getattr(args, n) for n in names if getattr(args, n)}
-    if args.no_quotes:
-        given["quoting"] = False
-    task = load_task(
-        args.task,
-        data_dir=args.data_dir,
-        encoding=args.encoding,
-        holdout=False,
-        **given,
-    )
-    for line in task.notes:
-        note(f"{task.name}: {line}")
-    return task
 
 
 def _audit(args: argparse.Namespace, task: Task) -> Audit:
@@ -164,7 +139,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--corpus-text needs --corpus")
     if args.output:
         check_folder("--output", args.output)
-    audit = _audit(args, _load(args))
+    task = load_whole(args, args.task)
+    say_notes(task)
+    audit = _audit(args, task)
     from tweetclf.reports import make_audit_report, write_report
     from tweetclf.reports.publish import choose_formats
     from tweetclf.reports.to_text import render_text

@@ -19,23 +19,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._output import add_reading_arguments, note
+from tweetclf.cli._data import (
+    add_column_arguments,
+    add_reading_arguments,
+    load_whole,
+    seed,
+)
+from tweetclf.cli._output import note
 
 if TYPE_CHECKING:
     from tweetclf.tasks import Task
 
 __all__ = ["add_arguments", "run"]
-
-_MAX_SEED = 2**32 - 1
-
-
-def _seed(text: str) -> int:
-    number = int(text) if text.isdecimal() else -1
-    if not 0 <= number <= _MAX_SEED:
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number from 0 to {_MAX_SEED}, got {text!r}"
-        )
-    return number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="folder of the saved model"
     )
-    parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    parser.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
-    parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
+    add_column_arguments(parser)
     add_reading_arguments(parser)
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed (0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
     parser.add_argument(
         "--with-dev", action="store_true", help="train on dev too, if there is one"
     )
@@ -96,20 +89,9 @@ def _fit(args: argparse.Namespace) -> None:
     from tweetclf.leaderboard import get_system
     from tweetclf.leaderboard.runner import check_runs
     from tweetclf.persistence import save
-    from tweetclf.tasks import load_task
 
     _check_output(args.output)
-    columns = {"text": args.text, "text_b": args.text_b, "label": args.label}
-    given: dict[str, Any] = {key: value for key, value in columns.items() if value}
-    if args.no_quotes:
-        given["quoting"] = False
-    task = load_task(
-        args.task,
-        data_dir=args.data_dir,
-        encoding=args.encoding,
-        holdout=False,
-        **given,
-    )
+    task = load_whole(args, args.task)
     system = get_system(args.system)
     check_runs(task, system)
     if task.grouped:

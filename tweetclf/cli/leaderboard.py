@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tweetclf.cli._data import add_column_arguments, given_columns, say_notes
 from tweetclf.cli._output import UsageError, note
 from tweetclf.cli._running import (
     add_where_arguments,
@@ -121,10 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="cross-validate on train and dev, and leave test alone",
     )
-    own = parser.add_argument_group("your own file")
-    own.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    own.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
-    own.add_argument("--label", metavar="COLUMN", help="column of the labels")
+    add_column_arguments(parser.add_argument_group("your own file"))
     add_where_arguments(parser)
     add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
 
@@ -177,15 +175,7 @@ def _load_tasks(
     from tweetclf.exceptions import DataError
     from tweetclf.tasks import load_task
 
-    columns = {
-        key: value
-        for key, value in (
-            ("text", args.text),
-            ("text_b", args.text_b),
-            ("label", args.label),
-        )
-        if value
-    }
+    columns = given_columns(args)
     tasks: list[Task] = []
     skipped: list[tuple[str, str | None, str]] = []
     for name in definition.tasks:
@@ -200,8 +190,7 @@ def _load_tasks(
             note(f"skipped {name}: {error}")
             continue
         tasks.append(task)
-        for remark in task.notes:
-            note(f"{task.name}: {remark}")
+        say_notes(task)
     return tasks, skipped
 
 

@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from tweetclf.cli._output import add_reading_arguments, note
+from tweetclf.cli._data import add_reading_arguments
+from tweetclf.cli._output import note
 from tweetclf.exceptions import DataError
 
 __all__ = ["add_arguments", "run"]

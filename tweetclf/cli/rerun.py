@@ -19,7 +19,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._output import UsageError, add_reading_arguments, note, print_json
+from tweetclf.cli._data import (
+    add_column_arguments,
+    add_reading_arguments,
+    given_columns,
+    given_reading,
+)
+from tweetclf.cli._output import UsageError, note, print_json
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.rerunning import Rerun
@@ -42,9 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="FILE", help="the file, for a run on data of your own"
     )
-    parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    parser.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
-    parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
+    add_column_arguments(parser)
     add_reading_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -53,15 +57,12 @@ def _task(args: argparse.Namespace) -> Task | None:
     """Load the user's own file, if there is one."""
     from tweetclf.tasks import load_task
 
-    columns = {"text": args.text, "text_b": args.text_b, "label": args.label}
-    given: dict[str, Any] = {key: value for key, value in columns.items() if value}
     if args.data is None:
+        given = given_columns(args)
         if given:
             raise UsageError(f"--{next(iter(given)).replace('_', '-')} needs --data")
         return None
-    if args.no_quotes:
-        given["quoting"] = False
-    return load_task(args.data, encoding=args.encoding, **given)
+    return load_task(args.data, **given_reading(args))
 
 
 def _document(outcome: Rerun) -> dict[str, Any]:

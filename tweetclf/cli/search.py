@@ -21,6 +21,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tweetclf.cli._data import add_column_arguments, given_columns, say_notes
 from tweetclf.cli._output import UsageError, note, print_json, print_table
 from tweetclf.cli._running import (
     add_where_arguments,
@@ -53,6 +54,16 @@ def _factor(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf search``."""
+    _add_what(parser)
+    _add_how(parser)
+    add_column_arguments(parser.add_argument_group("your own file"))
+    add_where_arguments(
+        parser, default_jobs=None, said="threads where a system can, else 1; tpe 1"
+    )
+    _add_kept(parser)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to search")
     what.add_argument(
         "--task",
@@ -69,6 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--spaces", action="store_true", help="list the search spaces, and do no more"
     )
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument(
         "--strategy",
@@ -113,13 +127,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="halving: training tweets of the first round",
     )
-    own = parser.add_argument_group("your own file")
-    own.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    own.add_argument("--text-b", metavar="COLUMN", help="column of the second texts")
-    own.add_argument("--label", metavar="COLUMN", help="column of the labels")
-    add_where_arguments(
-        parser, default_jobs=None, said="threads where a system can, else 1; tpe 1"
-    )
+
+
+def _add_kept(parser: argparse.ArgumentParser) -> None:
     kept = parser.add_argument_group("what is kept")
     kept.add_argument(
         "--store", default="runs", metavar="DIR", help="folder of the runs (runs)"
@@ -182,11 +192,6 @@ def _show(bar: Any, trial: Trial, done: int, total: int) -> None:
     bar(f"trial {trial.number} {state}", done, total)
 
 
-def _columns(args: argparse.Namespace) -> dict[str, str]:
-    columns = {"text": args.text, "text_b": args.text_b, "label": args.label}
-    return {key: value for key, value in columns.items() if value}
-
-
 def run(args: argparse.Namespace) -> int:
     """Search, and print the best settings."""
     if args.spaces:
@@ -200,10 +205,8 @@ def run(args: argparse.Namespace) -> int:
     check_folder("--store", args.store)
     if args.output:
         check_folder("--output", args.output)
-    columns: dict[str, Any] = _columns(args)
-    task = load_task(args.task, data_dir=args.data_dir, **columns)
-    for remark in task.notes:
-        note(f"{task.name}: {remark}")
+    task = load_task(args.task, data_dir=args.data_dir, **given_columns(args))
+    say_notes(task)
     with connect_backend(args, "search") as backend, progress_bar() as bar:
         sweep = run_search(
             task,
@@ -302,7 +305,9 @@ def _print_use(
 
     names = system.parameter_names(task, best.params)
     given = ", ".join(f"{names[name]}={v!r}" for name, v in best.params.items())
-    columns = "".join(f", {key}={value!r}" for key, value in _columns(args).items())
+    columns = "".join(
+        f", {key}={value!r}" for key, value in given_columns(args).items()
+    )
     lines = (
         "",
         f"best parameters: {json.dumps(dict(best.params), ensure_ascii=False)}",
