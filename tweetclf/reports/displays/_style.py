@@ -29,17 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LINES",
+    "MARGINS",
     "MARKERS",
+    "Margins",
     "PALETTE",
     "Style",
-    "axes_for",
     "bare",
+    "new_axes",
     "page_style",
     "series",
     "text_width",
     "title_axes",
     "width_in_points",
 ]
+
+Margins = tuple[float, float, float, float]
+MARGINS: Margins = (0.65, 0.65, 0.2, 0.4)
+"""Left, bottom, right and top of most figures, in inches."""
 
 PALETTE = ("#0072b2", "#d55e00", "#000000", "#aa3377", "#5b3a00", "#332288", "#117733")
 """Colours of series, in order: blue, vermilion, black, wine, brown, indigo, green."""
@@ -124,20 +130,13 @@ def page_style(drawing: Drawing) -> Style:
     return Style(INK, MUTED, LINE, ACCENT, PUBLISHED, PAPER, 11.5, drawing.label)
 
 
-def axes_for(
-    ax: Axes | None,
-    width: float,
-    height: float,
-    margins: tuple[float, float, float, float] = (0.65, 0.65, 0.2, 0.4),
-) -> Axes:
-    """Return the axes given, or those of a new figure, of a size in inches.
+def new_axes(width: float, height: float, margins: Margins) -> Axes:
+    """Return the axes of a new figure, of a size in inches.
 
     pyplot is asked for the figure, as scikit-learn does, so that notebooks show it.
     The margins (left, bottom, right, top) stand from the start and no layout moves
     them: what is placed by the width of the axes stays where it is.
     """
-    if ax is not None:
-        return ax
     import matplotlib.pyplot as plt
 
     left, bottom, right, top = margins

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
+from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import (
+    Margins,
     Style,
-    axes_for,
     text_width,
     width_in_points,
 )
@@ -18,7 +19,6 @@ from tweetclf.reports.formatting import finite, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tweetclf.leaderboard.boards import Leaderboard
     from tweetclf.leaderboard.statistics import ManyTasks
@@ -31,7 +31,7 @@ GAP = 8.0  # points between a name and its line
 MOST = 26  # columns of a name
 
 
-class CriticalDifferenceDisplay:
+class CriticalDifferenceDisplay(Display):
     """Mean ranks of systems over tasks, with bars over those not told apart.
 
     Make one by `from_scores` or `from_leaderboard`.
@@ -75,9 +75,6 @@ class CriticalDifferenceDisplay:
     >>> display.bars
     (('nbsvm', 'svm'), ('svm', 'lr'), ('lr', 'majority'))
     """
-
-    ax_: Axes
-    figure_: Figure
 
     def __init__(self, *, result: ManyTasks) -> None:
         self.result = result
@@ -192,28 +189,10 @@ class CriticalDifferenceDisplay:
     def _first_row(self) -> float:
         return FIRST_BAR + BAR_STEP * len(self.bars) + 0.6
 
-    def plot(
-        self, ax: Axes | None = None, *, style: Style | None = None
-    ) -> CriticalDifferenceDisplay:
-        """Draw the diagram.
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
+        return (6.6, self.height * style.size * 1.45 / 72, (0.05, 0.05, 0.05, 0.05))
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default new axes. They should be wide: names stand at
-            both sides.
-        style : Style, optional
-            Colours and letters.
-
-        Returns
-        -------
-        CriticalDifferenceDisplay
-            Itself.
-        """
-        style = style or Style()
-        ax = axes_for(
-            ax, 6.6, self.height * style.size * 1.45 / 72, (0.05, 0.05, 0.05, 0.05)
-        )
+    def _paint(self, ax: Axes, style: Style) -> None:
         ranked = self._ranked()
         half = (len(ranked) + 1) // 2
         # Names stand within the axes: the scale of the ranks is what they leave.
@@ -246,8 +225,6 @@ class CriticalDifferenceDisplay:
             color=style.muted,
             fontsize=style.size - 0.5,
         )
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
 
     def _foot(self) -> str:
         p = self.result.friedman_p

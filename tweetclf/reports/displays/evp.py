@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tweetclf.leaderboard.budget.bands import is_open
+from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import (
+    Margins,
     Style,
-    axes_for,
     bare,
     series,
     title_axes,
@@ -21,7 +22,6 @@ from tweetclf.reports.formatting import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tweetclf.leaderboard.budget import BudgetCurve
     from tweetclf.leaderboard.trials import Sweep
@@ -40,7 +40,7 @@ def key_height(n_curves: int) -> float:
     return 26.0 + _STEP * n_curves
 
 
-class ExpectedPerformanceDisplay:
+class ExpectedPerformanceDisplay(Display):
     """The best score of searches against the trials or the seconds they may spend.
 
     Make one by `from_scores`, `from_sweeps` or the constructor.
@@ -80,8 +80,6 @@ class ExpectedPerformanceDisplay:
     [0.63, 0.7]
     """
 
-    ax_: Axes
-    figure_: Figure
     lines_: list[Any]
 
     def __init__(
@@ -201,50 +199,34 @@ class ExpectedPerformanceDisplay:
         label = f"best {words.short} so far ({words.direction})"
         return cls(curves, label=label, bounds=metric_bounds(sweeps[0].metric)).plot(ax)
 
-    def plot(
-        self, ax: Axes | None = None, *, style: Style | None = None
-    ) -> ExpectedPerformanceDisplay:
-        """Draw the curves, with a key above them.
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
+        self._unit()  # what cannot be drawn opens no figure
+        above = (key_height(len(self.curves)) + 8) / 72
+        return 6.4, 3.6 + above, (0.65, 0.65, 0.2, above)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default new axes.
-        style : Style, optional
-            Colours and letters.
-
-        Returns
-        -------
-        ExpectedPerformanceDisplay
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If there are no curves, or curves of two units.
-        """
+    def _unit(self) -> str:
+        """Return what budgets of all curves are counted in."""
         units = sorted({curve.unit for curve in self.curves})
         if len(units) != 1:
             raise ValueError(
                 "ExpectedPerformanceDisplay: the curves must be one or more, of one "
                 f"unit. Got {len(self.curves)} of {units} instead."
             )
-        style = style or Style()
-        above = (key_height(len(self.curves)) + 8) / 72
-        ax = axes_for(ax, 6.4, 3.6 + above, (0.65, 0.65, 0.2, above))
+        return units[0]
+
+    def _paint(self, ax: Axes, style: Style) -> None:
+        unit = self._unit()
         bare(ax, style)
         ax.grid(color=style.line, linewidth=1)
-        below = "trials" if units == ["trials"] else "time of fitting, logarithmic"
-        if units == ["trials"] and self._largest() > _MANY:
+        below = "trials" if unit == "trials" else "time of fitting, logarithmic"
+        if unit == "trials" and self._largest() > _MANY:
             below = "trials, logarithmic"
-        self._scales(ax, units[0])
+        self._scales(ax, unit)
         title_axes(ax, style, below, self.label)
         self.lines_ = []
         for place, curve in enumerate(self.curves):
             self._draw(ax, style, place, curve)
             self._tell(ax, style, place, curve)
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
 
     def _largest(self) -> float:
         return max(curve.budgets[-1] for curve in self.curves)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import (
+    Margins,
     Style,
-    axes_for,
     bare,
     text_width,
     title_axes,
@@ -20,7 +21,6 @@ from tweetclf.reports.formatting import format_interval, format_score, make_safe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tweetclf.leaderboard.statistics import Comparison
     from tweetclf.tasks import Metric
@@ -30,7 +30,7 @@ __all__ = ["ForestDisplay"]
 MOST = 26  # columns of a name
 
 
-class ForestDisplay:
+class ForestDisplay(Display):
     """Paired differences of scores, one row each, with their intervals.
 
     Make one by `from_predictions`, `from_comparisons` or the constructor.
@@ -77,9 +77,6 @@ class ForestDisplay:
     >>> display.names, [round(d, 3) for d in display.difference], display.told_apart
     (['lr'], [-0.176], [True])
     """
-
-    ax_: Axes
-    figure_: Figure
 
     def __init__(
         self,
@@ -232,26 +229,11 @@ class ForestDisplay:
             ordered, reference=reference, score_label=words.short, ax=ax
         )
 
-    def plot(
-        self, ax: Axes | None = None, *, style: Style | None = None
-    ) -> ForestDisplay:
-        """Draw the rows from the top.
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
+        return 6.8, 0.3 * len(self.names) + 0.75, (0.1, 0.6, 0.1, 0.1)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default new axes.
-        style : Style, optional
-            Colours and letters.
-
-        Returns
-        -------
-        ForestDisplay
-            Itself.
-        """
-        style = style or Style()
+    def _paint(self, ax: Axes, style: Style) -> None:
         n = len(self.names)
-        ax = axes_for(ax, 6.8, 0.3 * n + 0.75, (0.1, 0.6, 0.1, 0.1))
         bare(ax, style)
         rows = np.array([self.difference, self.low, self.high], dtype=np.float64)
         self._limits(ax, style, rows)
@@ -266,8 +248,6 @@ class ForestDisplay:
         for place, (name, filled) in enumerate(zip(self.names, apart, strict=True)):
             _draw_row(ax, style, place, rows[:, place].tolist(), filled)
             self._write_row(ax, style, place, name, rows[:, place].tolist())
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
 
     def _limits(self, ax: Axes, style: Style, rows: np.ndarray) -> None:
         """Set up the axis, with room for the names left and the numbers right."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._parameters import (
     NOT_SET,
     Scale,
@@ -18,8 +19,8 @@ from tweetclf.reports.displays._parameters import (
     varied,
 )
 from tweetclf.reports.displays._style import (
+    Margins,
     Style,
-    axes_for,
     bare,
     text_width,
     width_in_points,
@@ -28,7 +29,6 @@ from tweetclf.reports.formatting import format_score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tweetclf.leaderboard.trials import Sweep
 
@@ -47,7 +47,7 @@ _DEEPEST = 0.55
 _LABEL = 16  # columns of a value
 
 
-class SweepHeatmapDisplay:
+class SweepHeatmapDisplay(Display):
     """The best score for each pair of values of two parameters.
 
     The other parameters of a sweep are free: each cell shows the best of all trials
@@ -90,9 +90,6 @@ class SweepHeatmapDisplay:
     >>> display.scores.tolist()
     [[0.5, 0.7], [0.6, 0.65]]
     """
-
-    ax_: Axes
-    figure_: Figure
 
     def __init__(
         self,
@@ -257,27 +254,9 @@ class SweepHeatmapDisplay:
             label=label,
         )
 
-    def plot(
-        self, ax: Axes | None = None, *, style: Style | None = None
-    ) -> SweepHeatmapDisplay:
-        """Draw the cells; the best has a frame.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default new axes.
-        style : Style, optional
-            Colours and letters.
-
-        Returns
-        -------
-        SweepHeatmapDisplay
-            Itself.
-        """
-        style = style or Style()
+    def _paint(self, ax: Axes, style: Style) -> None:
         scores = np.asarray(self.scores, dtype=np.float64)
         n_rows, n_columns = scores.shape
-        ax = axes_for(ax, *self._sizes(style))
         bare(ax, style)
         ax.set_xlim(0, n_columns)
         ax.set_ylim(0, n_rows)
@@ -290,12 +269,8 @@ class SweepHeatmapDisplay:
                 is_best = row * n_columns + column == best
                 self._cell(ax, style, row, column, size, is_best)
         self._names(ax, style)
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
 
-    def _sizes(
-        self, style: Style
-    ) -> tuple[float, float, tuple[float, float, float, float]]:
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
         """Return width, height and margins in inches that hold cells and names."""
         across = max(text_width(t, style.size, _LABEL) for t in self.x_values) / 72
         left = 0.3 + max(text_width(t, style.size, _LABEL) for t in self.y_values) / 72

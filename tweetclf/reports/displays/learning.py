@@ -16,12 +16,12 @@ from tweetclf.leaderboard.learning import (
     fit_learning_curve,
 )
 from tweetclf.reports.axes import limits, locator
-from tweetclf.reports.displays._style import Style, axes_for, bare, title_axes
+from tweetclf.reports.displays._base import Display
+from tweetclf.reports.displays._style import MARGINS, Margins, Style, bare, title_axes
 from tweetclf.reports.formatting import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tweetclf.tasks import Metric
 
@@ -30,7 +30,7 @@ __all__ = ["LearningCurveDisplay"]
 _N_POINTS = 80
 
 
-class LearningCurveDisplay:
+class LearningCurveDisplay(Display):
     """Scores by number of labels, the fitted curve, and its continuation.
 
     Dots are means, thin marks the single repeats. The solid line is the fitted curve
@@ -69,9 +69,6 @@ class LearningCurveDisplay:
     >>> LearningCurveDisplay(curve=curve).until
     400
     """
-
-    ax_: Axes
-    figure_: Figure
 
     def __init__(
         self,
@@ -206,25 +203,10 @@ class LearningCurveDisplay:
         curve = LearningCurve(sizes, np.array(scores).T, better)
         return cls.from_curve(curve, ax=ax, **options)
 
-    def plot(
-        self, ax: Axes | None = None, *, style: Style | None = None
-    ) -> LearningCurveDisplay:
-        """Draw.
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
+        return 6.4, 4.2, MARGINS
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default new axes.
-        style : Style, optional
-            Colours and letters.
-
-        Returns
-        -------
-        LearningCurveDisplay
-            Itself.
-        """
-        style = style or Style()
-        ax = axes_for(ax, 6.4, 4.2)
+    def _paint(self, ax: Axes, style: Style) -> None:
         bare(ax, style)
         self._scales(ax)
         ax.grid(color=style.line, linewidth=1)
@@ -232,8 +214,6 @@ class LearningCurveDisplay:
         if self.fitted is not None:
             self._draw_fit(ax, style, self.fitted)
         self._draw_points(ax, style)
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
 
     def _ahead(self) -> np.ndarray:
         """Return the sizes at which the continuation is drawn."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._parameters import (
     NOT_SET,
     Scale,
@@ -19,8 +20,8 @@ from tweetclf.reports.displays._parameters import (
     varied,
 )
 from tweetclf.reports.displays._style import (
+    Margins,
     Style,
-    axes_for,
     bare,
     text_width,
     width_in_points,
@@ -29,7 +30,6 @@ from tweetclf.reports.formatting import make_safe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tweetclf.leaderboard.trials import Sweep
 
@@ -41,7 +41,7 @@ MOST_AXES = 9
 """Parameters of a parallel plot; of more, those that go with the score most."""
 
 
-class ParallelCoordinatesDisplay:
+class ParallelCoordinatesDisplay(Display):
     """All trials of a sweep: a line each, across one axis a parameter to its score.
 
     The best trials are thick, dark and marked; failed ones are dashed and end below
@@ -88,8 +88,6 @@ class ParallelCoordinatesDisplay:
     ['C', 'n']
     """
 
-    ax_: Axes
-    figure_: Figure
     names_: list[str]
 
     def __init__(
@@ -184,31 +182,16 @@ class ParallelCoordinatesDisplay:
         kept = sorted(shares, key=lambda name: -shares[name])[:MOST_AXES]
         return [name for name in scales if name in kept]
 
-    def plot(
-        self, ax: Axes | None = None, *, style: Style | None = None
-    ) -> ParallelCoordinatesDisplay:
-        """Draw the lines, the best last and so on top.
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
+        right = max(0.8, text_width(self.label, style.size) * 0.6 / 72)
+        width = max(4.0, 1.35 * (len(self.choose()) + 1) + 0.6)
+        return width, 4.0, (0.25, 0.15, right, 0.65)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default new axes.
-        style : Style, optional
-            Colours and letters.
-
-        Returns
-        -------
-        ParallelCoordinatesDisplay
-            Itself.
-        """
-        style = style or Style()
+    def _paint(self, ax: Axes, style: Style) -> None:
         scores = checked(self.params, self.scores, "ParallelCoordinatesDisplay")
         scales = varied(self.params, self.scales or {})
         self.names_ = self.choose()
         n_axes = len(self.names_) + 1
-        right = max(0.8, text_width(self.label, style.size) * 0.6 / 72)
-        width = max(4.0, 1.35 * n_axes + 0.6)
-        ax = axes_for(ax, width, 4.0, (0.25, 0.15, right, 0.65))
         bare(ax, style)
         ax.set_xticks([])
         ax.set_yticks([])
@@ -223,8 +206,6 @@ class ParallelCoordinatesDisplay:
         ends = self._score_axis(ax, style, scores, n_axes - 1)
         self._lines(ax, style, heights, scores, ends)
         self._axes(ax, style, scales)
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
 
     def _score_axis(
         self, ax: Axes, style: Style, scores: Floats, at: int

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._costs import COSTS, cost_scales
-from tweetclf.reports.displays._style import Style, axes_for, bare, title_axes
+from tweetclf.reports.displays._style import MARGINS, Margins, Style, bare, title_axes
 from tweetclf.reports.formatting import (
     display_width,
     finite,
@@ -22,7 +23,6 @@ from tweetclf.reports.placement import Box, Placed, place_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tweetclf.leaderboard.boards import TaskBoard
     from tweetclf.tasks import Metric
@@ -32,7 +32,7 @@ __all__ = ["ParetoDisplay"]
 MOST = 22  # columns of a name
 
 
-class ParetoDisplay:
+class ParetoDisplay(Display):
     """Score against cost of many systems, with intervals and the Pareto front.
 
     A system is on the front if no other is at least as good and as cheap, and better
@@ -75,9 +75,6 @@ class ParetoDisplay:
     >>> display.front
     ('majority', 'nbsvm', 'transformer')
     """
-
-    ax_: Axes
-    figure_: Figure
 
     def __init__(
         self,
@@ -268,20 +265,24 @@ class ParetoDisplay:
         ParetoDisplay
             Itself.
         """
-        style = style or Style()
-        ax = axes_for(ax, 6.4, 4.4)
+        self._kinds = dict(kinds or {})
+        return super().plot(ax, style=style)
+
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
+        return 6.4, 4.4, MARGINS
+
+    def _paint(self, ax: Axes, style: Style) -> None:
         bare(ax, style)
         cost_scales(ax, self._arrays(), self.format_cost)
         ax.grid(color=style.line, linewidth=1)
         title_axes(ax, style, f"{self.cost_label}, logarithmic", self.score_label)
         self._draw_front(ax, style)
+        kinds = self._kinds
         front = set(self._front())
         for i, point in enumerate(self._arrays().T.tolist()):
             kind = kinds[self.systems[i]] if kinds else "best" if i in front else ""
             _draw_point(ax, style, point, kind)
-        self._draw_names(ax, style, kinds or {})
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
+        self._draw_names(ax, style, kinds)
 
     def _arrays(self) -> np.ndarray:
         """Return cost, score, low and high as rows; ends that are missing are NaN."""

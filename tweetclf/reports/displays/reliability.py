@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tweetclf.reports.displays._style import Style, axes_for, bare, title_axes
+from tweetclf.reports.displays._base import Display
+from tweetclf.reports.displays._style import MARGINS, Margins, Style, bare, title_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["ReliabilityDisplay"]
 
 STRATEGIES = ("uniform", "quantile")
 
 
-class ReliabilityDisplay:
+class ReliabilityDisplay(Display):
     """Share of right predictions against the probability they were made with.
 
     Make one by `from_predictions` or `from_estimator`.
@@ -74,9 +74,6 @@ class ReliabilityDisplay:
     >>> display.count.tolist(), round(display.ece, 3), round(display.brier, 4)
     ([1, 1, 2], 0.325, 0.2375)
     """
-
-    ax_: Axes
-    figure_: Figure
 
     def __init__(
         self,
@@ -231,25 +228,10 @@ class ReliabilityDisplay:
             label=label,
         ).plot(ax)
 
-    def plot(
-        self, ax: Axes | None = None, *, style: Style | None = None
-    ) -> ReliabilityDisplay:
-        """Draw the diagram.
+    def _size(self, style: Style) -> tuple[float, float, Margins]:
+        return 4.65, 4.85, MARGINS
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; by default new axes.
-        style : Style, optional
-            Colours and letters.
-
-        Returns
-        -------
-        ReliabilityDisplay
-            Itself.
-        """
-        style = style or Style()
-        ax = axes_for(ax, 4.65, 4.85)
+    def _paint(self, ax: Axes, style: Style) -> None:
         bare(ax, style)
         ax.set_xlim(-0.02, 1.02)
         ax.set_ylim(-0.02, 1.02)
@@ -264,8 +246,6 @@ class ReliabilityDisplay:
         what = f"{self.name}: " if self.name else ""
         said = f"{what}ECE {self.ece:.3f}, Brier score {self.brier:.3f}"
         title_axes(ax, style, self.label, said)
-        self.ax_, self.figure_ = ax, ax.figure  # type: ignore[assignment]
-        return self
 
     def _draw_bins(self, ax: Axes, style: Style) -> None:
         """Draw the shares with Wilson's intervals, 95 %."""
