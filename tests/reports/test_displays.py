@@ -204,6 +204,20 @@ def test_without_a_difference_one_bar_joins_all() -> None:
     assert set(bar) == set(SYSTEMS)
 
 
+def test_the_level_is_that_of_friedmans_test_too() -> None:
+    # Over five tasks p is 0.17.
+    table = [[4, 3, 2, 1], [4, 3, 2, 1], [1, 4, 3, 2], [4, 2, 3, 1], [2, 3, 4, 1]]
+    strict, mild = (
+        CriticalDifferenceDisplay.from_scores(table, SYSTEMS, alpha=alpha, ax=axes())
+        for alpha in (0.05, 0.2)
+    )
+    assert 0.05 < strict.result.friedman_p < 0.2
+    (bar,) = strict.bars
+    assert set(bar) == set(SYSTEMS)
+    assert mild.bars == mild.result.groups
+    assert len(mild.bars) > 1
+
+
 def test_a_difference_longer_than_the_scale_is_cut_without_an_end() -> None:
     table = [[0.9, 0.5, 0.1], [0.9, 0.5, 0.1]]
     display = CriticalDifferenceDisplay.from_scores(table, SYSTEMS[:3], ax=axes())

@@ -87,13 +87,11 @@ def _compare(leaderboard: Leaderboard, split: str) -> ManyTasks | None:
 
 
 def _sentences(result: ManyTasks, display: CriticalDifferenceDisplay) -> Spans:
-    from tweetclf.leaderboard.statistics import ALPHA
-
     n, k = result.n_tasks, len(result.systems)
     p = format_p(result.friedman_p)
     p = f"p {p}" if p.startswith("<") else f"p = {p}"
     test = f"(chi-squared {result.friedman_statistic:.1f}, {p})"
-    if result.friedman_p >= ALPHA:
+    if result.friedman_p >= result.alpha:
         head = spans(
             f"Friedman\u2019s test finds no difference between the mean ranks of "
             f"{plural(k, 'system')} over {plural(n, 'task')} {test}, so pairs are not "

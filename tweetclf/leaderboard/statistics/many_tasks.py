@@ -67,6 +67,8 @@ class ManyTasks:
         P-values of Wilcoxon's signed-rank test for each pair.
     holm_p : tuple of float
         The same after Holm's adjustment for the family.
+    alpha : float
+        Level of the critical difference, and of the tests that the verdict rests on.
     """
 
     systems: tuple[str, ...]
@@ -79,6 +81,7 @@ class ManyTasks:
     pairs: tuple[tuple[str, str], ...]
     wilcoxon_p: tuple[float, ...]
     holm_p: tuple[float, ...]
+    alpha: float = ALPHA
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -101,7 +104,7 @@ class ManyTasks:
     def verdict(self) -> str:
         """What the comparison says, in one line."""
         n = len(self.systems)
-        if self.friedman_p >= ALPHA:
+        if self.friedman_p >= self.alpha:
             return (
                 f"{n} systems cannot be told apart over {self.n_tasks} tasks "
                 f"(Friedman, p = {self.friedman_p:.2g})."
@@ -109,7 +112,7 @@ class ManyTasks:
         different = [
             f"{a} and {b}"
             for (a, b), p in zip(self.pairs, self.holm_p, strict=True)
-            if p < ALPHA
+            if p < self.alpha
         ]
         found = "; ".join(different) if different else "no single pair"
         return (
@@ -256,7 +259,7 @@ def compare_over_tasks(
     greater_is_better : bool or sequence of bool, default=True
         Whether a higher score is better, for all tasks or for each.
     alpha : float, default=0.05
-        Level of the critical difference.
+        Level of the critical difference, and of the tests that the verdict rests on.
 
     Returns
     -------
@@ -319,6 +322,7 @@ def compare_over_tasks(
         tuple((names[i], names[j]) for i, j in pairs),
         tuple(raw.tolist()),
         tuple(holm(raw).tolist()),
+        alpha,
     )
 
 

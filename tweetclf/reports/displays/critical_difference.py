@@ -146,12 +146,13 @@ class CriticalDifferenceDisplay(Display):
         ValueError
             If there are too few systems or tasks to compare.
         """
-        rows = [row for row in leaderboard.overall if row.split == split]
-        boards = [b for b in leaderboard.boards if b.entries and b.split == split]
+        from tweetclf.reports.overall import overall_rows, ranked_boards
+
+        rows = overall_rows(leaderboard, split)
         # A task on which a score is not defined ranks nobody.
         boards = [
             board
-            for board in boards
+            for board in ranked_boards(leaderboard, split)
             if all(finite(row.scores.get(board.facts.name)) is not None for row in rows)
         ]
         if len(rows) < 3 or len(boards) < 2:
@@ -170,9 +171,7 @@ class CriticalDifferenceDisplay(Display):
     @property
     def bars(self) -> tuple[tuple[str, ...], ...]:
         """Sets of systems that are not told apart, each a bar of the diagram."""
-        from tweetclf.leaderboard.statistics import ALPHA
-
-        if self.result.friedman_p >= ALPHA:
+        if self.result.friedman_p >= self.result.alpha:
             return (tuple(name for name, _ in self._ranked()),)
         return self.result.groups
 
