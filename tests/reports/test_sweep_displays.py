@@ -98,8 +98,12 @@ def test_nothing_to_draw_is_refused():
 def test_curves_of_any_length_are_drawn(n):
     ax = axes()
     scores = {"s": np.linspace(0.4, 0.5, n)}
-    ExpectedPerformanceDisplay.from_scores(scores, bounds=(0, 1), ax=ax)
+    display = ExpectedPerformanceDisplay.from_scores(scores, bounds=(0, 1), ax=ax)
     ax.figure.canvas.draw()
+    (line,) = display.lines_
+    assert line.get_xdata()[-1] == n
+    assert np.isfinite(line.get_ydata()).all()
+    assert len(line.get_xdata()) == len(line.get_ydata())
 
 
 # Heat maps

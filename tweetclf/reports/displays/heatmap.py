@@ -118,30 +118,15 @@ class SweepHeatmapDisplay(Display):
         params: Sequence[Mapping[str, Any]],
         scores: ArrayLike,
         *,
-        x: str | None = None,
-        y: str | None = None,
-        scales: Mapping[str, str] | None = None,
-        greater_is_better: bool = True,
-        label: str = "best score",
         ax: Axes | None = None,
+        **options: Any,
     ) -> SweepHeatmapDisplay:
         """Draw trials.
 
         Parameters
         ----------
-        params : sequence of mapping
-            Setting of each trial, such as ``cv_results_["params"]`` of scikit-learn.
-        scores : array-like of shape (n_trials,)
-            Their scores; NaN for a trial that failed.
-        x, y : str, optional
-            The parameters; by default those whose values go with the score most.
-        scales : mapping of str to str, optional
-            Parameter -> "linear", "log" or "category"; by default what the values look
-            like.
-        greater_is_better : bool, default=True
-            Direction of the scores.
-        label : str, default="best score"
-            What is shown.
+        params, scores, **options
+            As of `compute`.
         ax : matplotlib Axes, optional
             Where to draw; by default new axes.
 
@@ -155,16 +140,7 @@ class SweepHeatmapDisplay(Display):
         ValueError
             If no parameter was varied, or one that was not is asked for.
         """
-        made = cls.compute(
-            params,
-            scores,
-            x=x,
-            y=y,
-            scales=scales,
-            greater_is_better=greater_is_better,
-            label=label,
-        )
-        return made.plot(ax)
+        return cls.compute(params, scores, **options).plot(ax)
 
     @classmethod
     def from_sweep(
@@ -222,13 +198,29 @@ class SweepHeatmapDisplay(Display):
 
         Parameters
         ----------
-        params, scores, x, y, scales, greater_is_better, label
-            As in `from_trials`.
+        params : sequence of mapping
+            Setting of each trial, such as ``cv_results_["params"]`` of scikit-learn.
+        scores : array-like of shape (n_trials,)
+            Their scores; NaN for a trial that failed.
+        x, y : str, optional
+            The parameters; by default those whose values go with the score most.
+        scales : mapping of str to str, optional
+            Parameter -> "linear", "log" or "category"; by default what the values look
+            like.
+        greater_is_better : bool, default=True
+            Direction of the scores.
+        label : str, default="best score"
+            What is shown.
 
         Returns
         -------
         SweepHeatmapDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            If no parameter was varied, or one that was not is asked for.
         """
         values = checked(params, scores, "SweepHeatmapDisplay")
         found = varied(params, scales or {})
