@@ -26,12 +26,6 @@ from tweetclf.reports import read_json
 QUICK = ["--system", "majority", "--system", "tfidf-lr", "--resamples", "200"]
 
 
-@pytest.fixture(autouse=True)
-def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
-
-
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "mine.csv"

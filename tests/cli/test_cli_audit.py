@@ -11,12 +11,6 @@ from tweetclf.cli import main
 from tweetclf.tasks import Audit
 
 
-@pytest.fixture(autouse=True)
-def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
-
-
 @pytest.fixture
 def table(tmp_path: Path) -> str:
     rows = ["tweet,class,split,author"]

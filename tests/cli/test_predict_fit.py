@@ -27,12 +27,6 @@ ROWS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
-
-
 def write_table(path: str, rows: list[tuple[str, ...]], header: str) -> str:
     with Path(path).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header.split(","), *rows])

@@ -12,12 +12,6 @@ from tweetclf.tasks import task_info
 from tweetclf.tasks.published import references
 
 
-@pytest.fixture(autouse=True)
-def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
-
-
 def test_a_task_has_results_that_compare_and_others_apart(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -15,12 +15,6 @@ from tweetclf.leaderboard import RunStore, Sweep
 SAMPLE = ["search", "--task", "sample-humor", "--system"]
 
 
-@pytest.fixture(autouse=True)
-def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
-
-
 def test_the_best_setting_is_printed_and_can_be_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -176,3 +170,13 @@ def test_errors(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr()
     assert said in printed.err
     assert printed.out == ""
+
+
+def test_the_command_offers_every_strategy_and_export() -> None:
+    # The commands name them again, so that --help imports no library.
+    from tweetclf.cli import export, search
+    from tweetclf.leaderboard.search_protocol import STRATEGIES
+    from tweetclf.reports.exports.writing import EXPORTS
+
+    assert search.STRATEGIES == STRATEGIES
+    assert export.FORMATS == EXPORTS

@@ -12,12 +12,6 @@ from tweetclf.cli import main
 from tweetclf.tasks import load_task
 
 
-@pytest.fixture(autouse=True)
-def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
-
-
 @pytest.fixture
 def labels(tmp_path: Path) -> list[str]:
     task = load_task("sample-humor")
