@@ -40,3 +40,11 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make an empty folder the current one, with no public data at hand."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TWEETCLF_DATA", str(tmp_path / "no-data"))
+    return tmp_path

@@ -23,6 +23,8 @@ from tweetclf.cli._main import COMMANDS
 from tweetclf.cli._tables import command_line
 from tweetclf.reports import read_json
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 QUICK = ["--system", "majority", "--system", "tfidf-lr", "--resamples", "200"]
 
 

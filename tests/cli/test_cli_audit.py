@@ -10,6 +10,8 @@ import pytest
 from tweetclf.cli import main
 from tweetclf.tasks import Audit
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 
 @pytest.fixture
 def table(tmp_path: Path) -> str:

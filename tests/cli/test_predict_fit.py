@@ -20,6 +20,8 @@ from tweetclf.cli import main
 from tweetclf.persistence import load
 from tweetclf.tasks import load_task
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 ROWS = [
     row
     for i in range(15)

@@ -11,6 +11,8 @@ from tweetclf.cli import main
 from tweetclf.tasks import task_info
 from tweetclf.tasks.published import references
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 
 def test_a_task_has_results_that_compare_and_others_apart(
     capsys: pytest.CaptureFixture[str],

@@ -12,6 +12,8 @@ import pytest
 from tweetclf.cli import main
 from tweetclf.leaderboard import RunStore, Sweep
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 SAMPLE = ["search", "--task", "sample-humor", "--system"]
 
 

@@ -11,6 +11,8 @@ import pytest
 from tweetclf.cli import main
 from tweetclf.tasks import load_task
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 
 @pytest.fixture
 def labels(tmp_path: Path) -> list[str]:
