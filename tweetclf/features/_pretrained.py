@@ -455,7 +455,7 @@ def _rebuild(state: Mapping[str, Any], transformers: Any) -> Pretrained:
     import torch
 
     values = json.loads(state["config"])
-    cls = getattr(transformers, state["architecture"])
+    cls: Any = getattr(transformers, state["architecture"])
     if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
         raise TypeError(f"{state['architecture']} is no model")
     config = cls.config_class.from_dict(values)
