@@ -61,6 +61,7 @@ ALLOWED = frozenset(
         "sklearn.svm.LinearSVR",
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
+        "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
