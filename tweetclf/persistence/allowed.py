@@ -61,6 +61,8 @@ ALLOWED = frozenset(
         "sklearn.svm.LinearSVR",
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
+        "tweetclf.estimators.BiLSTMClassifier",
+        "tweetclf.estimators.BiLSTMRegressor",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
