@@ -107,7 +107,8 @@ class _OverWords:
         if isinstance(self.embeddings, WordVectors):
             return self.embeddings
         if self.embeddings is None:
-            return WordVectors.train(tokens, dim=_DIM, seed=seed % 2**31)
+            trained = WordVectors.train(tokens, dim=_DIM, seed=seed % 2**31)
+            return _rescaled(trained, tokens)
         caller = type(self).__name__
         return read_vectors(self.embeddings, parameter=f"embeddings of {caller}")
 
@@ -218,6 +219,25 @@ class _OverWords:
         )
 
 
+def _rescaled(trained: WordVectors, tokens: list[list[str]]) -> WordVectors:
+    """Return vectors whose entries have mean square 1 over the words of a corpus.
+
+    Skip-gram starts from tiny vectors, and on few texts they stay so tiny that the
+    network would take them for one.
+    """
+    words = [word for row in tokens for word in row]
+    square = float(np.square(trained.vectors(words), dtype=np.float64).mean())
+    factor = np.float32(1.0 / np.sqrt(square)) if square > 0 else np.float32(1.0)
+    return WordVectors(
+        trained.words,
+        trained.matrix * factor,
+        counts=trained.counts,
+        minn=trained.minn,
+        maxn=trained.maxn,
+        bucket=trained.bucket,
+    )
+
+
 def _numbers(
     words: list[str], known: Mapping[str, int], default: int
 ) -> NDArray[np.int64]:
@@ -239,9 +259,9 @@ class BiLSTMClassifier(_OverWords, NeuralClassifier):
 default="learned"
         The words' vectors. "learned" trains 100 dimensions with the network, an int
         as many as it says. None trains skip-gram vectors with subwords on the
-        training texts first (needs gensim). Those, and vectors of a file, of
-        `WordVectors` or of an `ElmoVectorizer` (the mean of its layers), stay as they
-        are; a word without a vector is a zero vector.
+        training texts first (needs gensim) and scales them to mean square 1. Those,
+        and vectors of a file, of `WordVectors` or of an `ElmoVectorizer` (the mean of
+        its layers), are not trained further; a word without one is a zero vector.
     tokenizer : callable, optional
         Text to tokens; by default :class:`tweetclf.preprocessing.TweetTokenizer`.
     pairs : bool, default=False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
 __all__ = ["BagBranch", "BiLSTM", "BiLSTMNet", "init_as_keras_", "keras_decay"]
 
@@ -35,9 +34,8 @@ class BiLSTM(nn.Module):
     ) -> None:
         super().__init__()
         self.masked = masked
-        self.lstm = nn.LSTM(
-            input_size, hidden_size, batch_first=True, bidirectional=True
-        )
+        self.ahead = nn.LSTM(input_size, hidden_size, batch_first=True)
+        self.back = nn.LSTM(input_size, hidden_size, batch_first=True)
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return the states after the last word and, backwards, after the first.
@@ -45,7 +43,7 @@ class BiLSTM(nn.Module):
         Parameters
         ----------
         vectors : Tensor of shape (batch, seq, input_size)
-            Vectors of the words, padded at the end.
+            Vectors of the words, padded at the end; seq is at least 1.
         lengths : int64 Tensor of shape (batch,)
             How many of them are words. Without any the state is zero.
 
@@ -53,20 +51,29 @@ class BiLSTM(nn.Module):
         -------
         Tensor of shape (batch, 2 * hidden_size)
             The forward state, then the backward one.
+
+        Notes
+        -----
+        Padding comes after the words in both directions, where no state that counts
+        sees it. On a CPU that is quicker than packed sequences.
         """
         if not self.masked:
-            _, (last, _) = self.lstm(vectors)  # (2, batch, hidden_size)
-            return torch.cat([last[0], last[1]], dim=1)
-        packed = pack_padded_sequence(
-            vectors,
-            # No sequence may be empty there; those that are get zeros below.
-            lengths.clamp(min=1).cpu(),
-            batch_first=True,
-            enforce_sorted=False,
-        )
-        _, (last, _) = self.lstm(packed)  # (2, batch, hidden_size)
-        states = torch.cat([last[0], last[1]], dim=1)  # (batch, 2 * hidden_size)
-        return states.masked_fill((lengths == 0)[:, None], 0.0)
+            lengths = torch.full_like(lengths, vectors.shape[1])
+        last = (lengths - 1).clamp(min=0)[:, None]  # (batch, 1)
+        places = torch.arange(vectors.shape[1], device=vectors.device)
+        turned = (last - places).clamp(min=0)[:, :, None]  # (batch, seq, 1)
+        backwards = vectors.gather(1, turned.expand_as(vectors))
+        states = [
+            _state_at(lstm(words)[0], last)
+            for lstm, words in ((self.ahead, vectors), (self.back, backwards))
+        ]
+        return torch.cat(states, dim=1).masked_fill((lengths == 0)[:, None], 0.0)
+
+
+def _state_at(states: Tensor, places: Tensor) -> Tensor:
+    """Return one state a row: (batch, seq, size), (batch, 1) -> (batch, size)."""
+    index = places[:, :, None].expand(-1, 1, states.shape[2])
+    return states.gather(1, index)[:, 0]
 
 
 class BagBranch(nn.Sequential):
