@@ -66,7 +66,7 @@ class _OverWords:
             os.PathLike,
             Interval(Integral, 1, None, closed="left"),
             WordVectors,
-            HasMethods("embed_tokens"),
+            HasMethods("token_vectors"),
             None,
         ],
         "tokenizer": [callable, None],
@@ -82,17 +82,24 @@ class _OverWords:
     # Words
 
     def _tokenize(self, texts: list[str]) -> list[list[str]]:
-        tokens = tokenize(self.tokenizer, texts)
+        if self.tokenizer is None and self.embedder_ is not None:
+            tokens = self.embedder_.tokenize(texts)
+        else:
+            tokens = tokenize(self.tokenizer, texts)
         return [list(row[: self.max_length]) for row in tokens]
 
     def _fit_inputs(self, rows: list[Any], seed: int) -> None:
-        texts = [text for row in rows for text in row] if self.pairs else rows
-        tokens = self._tokenize(texts)
         self.vocabulary_ = self.word_vectors_ = self.embedder_ = None
-        if hasattr(self.embeddings, "embed_tokens"):
+        texts = [text for row in rows for text in row] if self.pairs else rows
+        if hasattr(self.embeddings, "token_vectors"):
             self.embedder_ = clone(self.embeddings).fit(texts)
-            self.input_size_ = self.embedder_.embed_tokens([["a"]])[0].shape[-1]
-        elif self.embeddings == "learned" or isinstance(self.embeddings, Integral):
+            self.input_size_ = self.embedder_.token_vectors([["a"]])[0].shape[1]
+        else:
+            self._fit_words(self._tokenize(texts), seed)
+        self._fit_bag(rows)
+
+    def _fit_words(self, tokens: list[list[str]], seed: int) -> None:
+        if self.embeddings == "learned" or isinstance(self.embeddings, Integral):
             counts = Counter(token for row in tokens for token in row)
             kept = sorted(word for word, n in counts.items() if n >= _MIN_COUNT)
             self.vocabulary_ = {w: k for k, w in enumerate(kept, start=_FIRST_WORD)}
@@ -101,7 +108,6 @@ class _OverWords:
         else:
             self.word_vectors_ = self._find_vectors(tokens, seed)
             self.input_size_ = self.word_vectors_.dim
-        self._fit_bag(rows)
 
     def _find_vectors(self, tokens: list[list[str]], seed: int) -> WordVectors:
         if isinstance(self.embeddings, WordVectors):
@@ -130,8 +136,7 @@ class _OverWords:
             # missing are empty words, looked up and read as others are.
             tokens = [row + [""] * (self.max_length - len(row)) for row in tokens]
         if self.embedder_ is not None:
-            layers = self.embedder_.embed_tokens(tokens)
-            vectors = [row.mean(axis=1, dtype=np.float32) for row in layers]
+            vectors = self.embedder_.token_vectors(tokens)
             ends = np.cumsum([len(row) for row in vectors])
             numbers = [
                 np.arange(end - len(row), end)
@@ -260,10 +265,11 @@ default="learned"
         The words' vectors. "learned" trains 100 dimensions with the network, an int
         as many as it says. None trains skip-gram vectors with subwords on the
         training texts first (needs gensim) and scales them to mean square 1. Those,
-        and vectors of a file, of `WordVectors` or of an `ElmoVectorizer` (the mean of
-        its layers), are not trained further; a word without one is a zero vector.
+        and vectors of a file, of `WordVectors` or of an `ElmoVectorizer`, are not
+        trained further; a word without one is a zero vector.
     tokenizer : callable, optional
-        Text to tokens; by default :class:`tweetclf.preprocessing.TweetTokenizer`.
+        Text to tokens; by default that of an `ElmoVectorizer`, and else
+        :class:`tweetclf.preprocessing.TweetTokenizer`.
     pairs : bool, default=False
         Take text pairs. One LSTM reads both sides; the dense layer sees both states,
         their absolute difference and their product. A bag of words has columns for
@@ -322,6 +328,8 @@ default="learned"
         the vector of unknown words.
     word_vectors_ : WordVectors or None
         Vectors that are looked up.
+    embedder_ : ElmoVectorizer or None
+        The fitted one.
     bag_of_words_ : transformer or None
         The fitted one; of pairs a :class:`~tweetclf.features.PairFeatures`.
     module_ : torch.nn.Module
