@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -268,7 +269,10 @@ class _StateDict:
     def __init__(self, torch: Any, path: Path) -> None:
         self._path = path
         try:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                # Of pickle protocols that it may not know all of; it then refuses.
+                warnings.simplefilter("ignore", UserWarning)
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
         except (
             pickle.UnpicklingError,
             AttributeError,
