@@ -64,6 +64,7 @@ ALLOWED = frozenset(
         "sklearn.svm.SVR",
         "tweetclf.estimators.BiLSTMClassifier",
         "tweetclf.estimators.BiLSTMRegressor",
+        "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
