@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         tfidf_lr,
         tfidf_ridge,
     )
+    from tweetclf.estimators.bilstm import BiLSTMClassifier, BiLSTMRegressor
     from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "BiLSTMClassifier": "tweetclf.estimators.bilstm",
+        "BiLSTMRegressor": "tweetclf.estimators.bilstm",
         "FastTextClassifier": "tweetclf.estimators.fast_text",
         "LabelPowerset": "tweetclf.estimators.powerset",
         "NBSVMClassifier": "tweetclf.estimators.nb_svm",
@@ -59,6 +62,8 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "BiLSTMClassifier",
+    "BiLSTMRegressor",
     "FastTextClassifier",
     "LabelPowerset",
     "NBSVMClassifier",

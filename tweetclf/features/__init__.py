@@ -1,4 +1,4 @@
-"""From text to matrices: n-gram TF-IDF, NB log-count ratios, word vectors, SIF."""
+"""From text to matrices: n-grams, NB log-count ratios, word vectors, SIF, ELMo."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,8 @@ from tweetclf.utils.lazy import attach
 if TYPE_CHECKING:
     from tweetclf.features._vocabulary import NgramVocabulary
     from tweetclf.features.counts import NgramCounts
+    from tweetclf.features.elmo import ElmoVectorizer
+    from tweetclf.features.elmo_weights import ElmoWeights
     from tweetclf.features.nb import NBLogCountRatio
     from tweetclf.features.ngrams import NgramTfidfVectorizer
     from tweetclf.features.pairs import PairFeatures
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "ElmoVectorizer": "tweetclf.features.elmo",
+        "ElmoWeights": "tweetclf.features.elmo_weights",
         "NBLogCountRatio": "tweetclf.features.nb",
         "NgramCounts": "tweetclf.features.counts",
         "NgramTfidfVectorizer": "tweetclf.features.ngrams",
@@ -27,6 +31,8 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "ElmoVectorizer",
+    "ElmoWeights",
     "NBLogCountRatio",
     "NgramCounts",
     "NgramTfidfVectorizer",

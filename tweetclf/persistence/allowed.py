@@ -26,6 +26,7 @@ ALLOWED = frozenset(
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.compose.ColumnTransformer",
+        "sklearn.decomposition.PCA",
         "sklearn.decomposition.TruncatedSVD",
         "sklearn.dummy.DummyClassifier",
         "sklearn.dummy.DummyRegressor",
@@ -61,6 +62,8 @@ ALLOWED = frozenset(
         "sklearn.svm.LinearSVR",
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
+        "tweetclf.estimators.BiLSTMClassifier",
+        "tweetclf.estimators.BiLSTMRegressor",
         "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
@@ -70,6 +73,8 @@ ALLOWED = frozenset(
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
+        "tweetclf.features.ElmoVectorizer",
+        "tweetclf.features.ElmoWeights",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
@@ -239,12 +244,29 @@ def _check_word_vectors(state: dict[str, Any]) -> None:
     )
 
 
+def _check_elmo_weights(state: dict[str, Any]) -> None:
+    from tweetclf.features.elmo_weights import check_elmo_state
+
+    check_elmo_state(state)
+
+
+def _check_elmo_vectorizer(state: dict[str, Any]) -> None:
+    if "weights_path_" in state:
+        _require(
+            isinstance(state["weights_path_"], str)
+            and isinstance(state["weights_digest_"], str),
+            "an ElmoVectorizer without weights does not say where they are",
+        )
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
     "sklearn.preprocessing.FunctionTransformer": _check_function_transformer,
     "sklearn.svm.SVC": _check_support_vectors,
     "sklearn.svm.SVR": _check_support_vectors,
+    "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
+    "tweetclf.features.ElmoWeights": _check_elmo_weights,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
     "tweetclf.features.WordVectors": _check_word_vectors,
 }

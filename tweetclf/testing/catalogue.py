@@ -98,10 +98,25 @@ def _regressors() -> list[Entry]:
 
 
 def _features() -> list[Entry]:
-    from tweetclf.features import NgramTfidfVectorizer, PairFeatures, SIFVectorizer
+    from tweetclf.features import (
+        ElmoVectorizer,
+        ElmoWeights,
+        NgramTfidfVectorizer,
+        PairFeatures,
+        SIFVectorizer,
+    )
     from tweetclf.preprocessing import TweetNormalizer, TweetTokenizer
 
+    small = ElmoWeights.random(
+        char_dim=4, filters=[(1, 8), (2, 8)], projection_dim=4, cell_dim=8
+    )
     return [
+        Entry("ElmoVectorizer", ElmoVectorizer(small), "transformer"),
+        Entry(
+            "ElmoVectorizer-pca",
+            ElmoVectorizer(small, layers="all", n_components=1),
+            "transformer",
+        ),
         Entry("NgramTfidfVectorizer", NgramTfidfVectorizer(), "transformer"),
         Entry("PairFeatures", PairFeatures(NgramTfidfVectorizer()), "pair"),
         Entry("SIFVectorizer", SIFVectorizer(dim=8), "transformer"),
