@@ -20,9 +20,11 @@ if TYPE_CHECKING:
         tfidf_lr,
         tfidf_ridge,
     )
+    from tweetclf.estimators.bilstm import BiLSTMClassifier, BiLSTMRegressor
     from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
+    from tweetclf.estimators.fast_text import FastTextClassifier, fasttext
     from tweetclf.estimators.haha import haha_nbsvm
     from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
     from tweetclf.estimators.nb_svm import NBSVMClassifier
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "BiLSTMClassifier": "tweetclf.estimators.bilstm",
+        "BiLSTMRegressor": "tweetclf.estimators.bilstm",
+        "FastTextClassifier": "tweetclf.estimators.fast_text",
         "LabelPowerset": "tweetclf.estimators.powerset",
         "NBSVMClassifier": "tweetclf.estimators.nb_svm",
         "OffsetClassifier": "tweetclf.estimators.offsets",
@@ -44,6 +49,7 @@ __getattr__, __dir__, _names = attach(
         "atalaya_lr": "tweetclf.estimators.atalaya",
         "atalaya_svm": "tweetclf.estimators.atalaya",
         "char_svm": "tweetclf.estimators.baselines",
+        "fasttext": "tweetclf.estimators.fast_text",
         "haha_nbsvm": "tweetclf.estimators.haha",
         "majority": "tweetclf.estimators.baselines",
         "mean": "tweetclf.estimators.baselines",
@@ -56,6 +62,9 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "BiLSTMClassifier",
+    "BiLSTMRegressor",
+    "FastTextClassifier",
     "LabelPowerset",
     "NBSVMClassifier",
     "OffsetClassifier",
@@ -67,6 +76,7 @@ __all__ = [
     "atalaya_lr",
     "atalaya_svm",
     "char_svm",
+    "fasttext",
     "haha_nbsvm",
     "majority",
     "mean",

@@ -27,6 +27,7 @@ ALLOWED = frozenset(
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.compose.ColumnTransformer",
+        "sklearn.decomposition.PCA",
         "sklearn.decomposition.TruncatedSVD",
         "sklearn.dummy.DummyClassifier",
         "sklearn.dummy.DummyRegressor",
@@ -62,6 +63,9 @@ ALLOWED = frozenset(
         "sklearn.svm.LinearSVR",
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
+        "tweetclf.estimators.BiLSTMClassifier",
+        "tweetclf.estimators.BiLSTMRegressor",
+        "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
@@ -70,6 +74,8 @@ ALLOWED = frozenset(
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
+        "tweetclf.features.ElmoVectorizer",
+        "tweetclf.features.ElmoWeights",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
@@ -240,6 +246,21 @@ def _check_word_vectors(state: dict[str, Any]) -> None:
     )
 
 
+def _check_elmo_weights(state: dict[str, Any]) -> None:
+    from tweetclf.features.elmo_weights import check_elmo_state
+
+    check_elmo_state(state)
+
+
+def _check_elmo_vectorizer(state: dict[str, Any]) -> None:
+    if "weights_path_" in state:
+        _require(
+            isinstance(state["weights_path_"], str)
+            and isinstance(state["weights_digest_"], str),
+            "an ElmoVectorizer without weights does not say where they are",
+        )
+
+
 def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
     profile = state.get("profile_")
     _require(
@@ -257,6 +278,8 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.preprocessing.FunctionTransformer": _check_function_transformer,
     "sklearn.svm.SVC": _check_support_vectors,
     "sklearn.svm.SVR": _check_support_vectors,
+    "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
+    "tweetclf.features.ElmoWeights": _check_elmo_weights,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
     "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
     "tweetclf.features.WordVectors": _check_word_vectors,
