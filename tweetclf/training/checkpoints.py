@@ -106,9 +106,7 @@ class _Decoder:
         return self._tensors[name]
 
 
-def write_checkpoint(
-    folder: str | os.PathLike[str], state: Mapping[str, Any]
-) -> None:
+def write_checkpoint(folder: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
     """Write a state as a new folder, whole or not at all.
 
     Parameters
