@@ -20,6 +20,7 @@ from tweetclf.estimators._labels import (
     read_texts,
     require_texts,
 )
+from tweetclf.estimators._neural import _in_order
 from tweetclf.exceptions import DataError
 
 __all__ = ["CopiesEnsemble", "copy_with_seed", "rows_of", "scorer_of"]
@@ -77,7 +78,14 @@ class CopiesEnsemble(BaseEstimator):
     multilabel_: bool
 
     def _read(self, X: Any, y: Any) -> tuple[list[Any], NDArray[Any]]:
-        """Return texts and targets, checked."""
+        """Return texts and targets, checked and in an order of their own.
+
+        Cuts and draws are by position: the order that the texts come in must not
+        change the model.
+        """
+        return _in_order(*self._read_as_given(X, y))
+
+    def _read_as_given(self, X: Any, y: Any) -> tuple[list[Any], NDArray[Any]]:
         caller = type(self).__name__
         texts = read_texts(X, caller=caller)
         self.__dict__.pop("classes_", None)

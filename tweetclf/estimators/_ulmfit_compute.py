@@ -36,13 +36,11 @@ from tweetclf.training.optimizers import (
     discriminative_rates,
     parameter_groups,
 )
-from tweetclf.utils.optional import import_optional
 
 __all__ = [
     "EncodedTexts",
     "ULMFiTModule",
     "make_module",
-    "require_imblearn",
     "train_stages",
 ]
 
@@ -167,6 +165,22 @@ def _pooled(module: ULMFiTModule, inputs: EncodedTexts, device: Any) -> NDArray[
     return features
 
 
+def _prime(head: PoolingClassifierHead, features: Tensor) -> None:
+    """Let batch normalisation start from the statistics of the training texts.
+
+    fastai starts from mean 0 and variance 1, which a short training on few texts
+    never gets away from: outputs of an encoder vary by hundredths.
+    """
+    x = features
+    with torch.inference_mode():
+        for block in head.blocks:
+            if isinstance(block, nn.BatchNorm1d) and len(x) > 1:
+                variance, mean = torch.var_mean(x, dim=0)
+                block.running_mean.copy_(mean)  # type: ignore[union-attr]
+                block.running_var.copy_(variance)  # type: ignore[union-attr]
+            x = block(x)
+
+
 def _even_out(n_rows: int, batch_size: int) -> int:
     """Return a batch size that leaves no last batch of a single text.
 
@@ -203,15 +217,26 @@ class _Trainer:
             inputs.lengths, collate, batch_size=size, seed=self.job.seed
         )
 
+    def prime(self) -> None:
+        inputs = self.estimator._inputs(self.job.rows[:: self._stride()])
+        device = device_of(self.estimator.device)
+        features = torch.from_numpy(_pooled(self.module, inputs, device))
+        _prime(self.module.head, features.float().to(device))
+
+    def _stride(self) -> int:
+        # About a thousand texts tell enough.
+        return -(-len(self.job.rows) // 1024)
+
     def smote_batches(self) -> LengthBatches:
         """Return batches of features, with points between those of rarer classes."""
-        over_sampling = require_imblearn(type(self.estimator).__name__)
+        from imblearn.over_sampling import SMOTE
+
         codes = self.job.targets
         inputs = self.estimator._inputs(self.job.rows)
         features = _pooled(self.module, inputs, device_of(self.estimator.device))
         rarest = int(np.bincount(codes).min())
         if rarest > 1:
-            smote = over_sampling.SMOTE(
+            smote = SMOTE(
                 k_neighbors=min(5, rarest - 1), random_state=self.job.seed
             )
             features, codes = smote.fit_resample(features, codes)
@@ -285,11 +310,6 @@ class _HeadOnly(nn.Module):
         return self.blocks(ids)
 
 
-def require_imblearn(caller: str) -> Any:
-    """Return imbalanced-learn's oversamplers, or say how to install them."""
-    return import_optional("imblearn.over_sampling", extra="resampling", caller=caller)
-
-
 def train_stages(
     estimator: Any, job: Job, encoder_state: Mapping[str, NDArray[Any]]
 ) -> list[dict[str, Any]]:
@@ -311,6 +331,7 @@ def train_stages(
     """
     _load_encoder(job.module, encoder_state)  # type: ignore[arg-type]
     trainer = _Trainer(estimator, job)
+    trainer.prime()
     rows, targets = estimator._resampled(job)
     batches = trainer.batches(rows, targets)
     peak = estimator.learning_rate

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from tweetclf.estimators._members import (
@@ -43,8 +44,11 @@ class FoldEnsemble(CopiesEnsemble):
         not. Folds of indicator matrices and numbers are not stratified.
     scoring : str or None, default=None
         Name of the score of a copy on its fold; accuracy or R2 by default.
+    fold_seed : int or None, default=None
+        Of the folds; by default they are drawn with `random_state` too. With a seed
+        of their own, runs of other seeds have the same folds.
     random_state : int, RandomState or None, default=None
-        Of the folds, and of the copies.
+        Seed of all copies. None leaves them their own.
 
     Attributes
     ----------
@@ -81,6 +85,7 @@ class FoldEnsemble(CopiesEnsemble):
         "n_splits": [Interval(Integral, 2, None, closed="left")],
         "stratify": ["boolean"],
         "scoring": [str, None],
+        "fold_seed": [Interval(Integral, 0, None, closed="left"), None],
         "random_state": ["random_state"],
     }
 
@@ -91,12 +96,14 @@ class FoldEnsemble(CopiesEnsemble):
         n_splits: int = 5,
         stratify: bool = True,
         scoring: str | None = None,
+        fold_seed: int | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
         self.estimator = estimator
         self.n_splits = n_splits
         self.stratify = stratify
         self.scoring = scoring
+        self.fold_seed = fold_seed
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -120,9 +127,12 @@ class FoldEnsemble(CopiesEnsemble):
         seed = inner_seed(self.random_state)
         scorer = scorer_of(self.scoring, self.estimator)
         members, scores = [], []
-        for inside, outside in self._folds(targets, seed):
+        cut = seed if self.fold_seed is None else self.fold_seed
+        for inside, outside in self._folds(targets, cut):
             held = rows_of(texts, outside), targets[outside]
-            copy = copy_with_seed(self.estimator, seed)
+            copy = clone(self.estimator)
+            if self.random_state is not None:
+                copy = copy_with_seed(self.estimator, seed)
             train = rows_of(texts, inside), targets[inside]
             members.append(self._fit_copy(copy, train, held))
             scores.append(float(scorer(members[-1], *held)))
@@ -219,7 +229,7 @@ class SeedEnsemble(CopiesEnsemble):
         "n_seeds": [Interval(Integral, 1, None, closed="left")],
         "seeds": ["array-like", None],
         "n_best": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"})],
-        "validation_fraction": [Interval(float, 0, 1, closed="neither")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "scoring": [str, None],
         "random_state": ["random_state"],
     }

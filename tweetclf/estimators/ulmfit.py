@@ -20,7 +20,8 @@ from tweetclf.estimators._neural import (
 from tweetclf.estimators._oversampling import bootstrapped_rows, repeated_rows
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining.stages import FINE_TUNING
-from tweetclf.utils._sklearn import Interval, StrOptions, _fit_context
+from tweetclf.utils._sklearn import Interval, StrOptions
+from tweetclf.utils.optional import import_optional
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -58,17 +59,6 @@ class _ULMFiT(NeuralEstimator):
         "gradual_unfreezing": ["boolean"],
         "dropout_multiplier": [Interval(Real, 0, 2, closed="left")],
     }
-
-    def _hold_out(
-        self, rows: list[Any], targets: NDArray[Any], X_val: Any, y_val: Any, seed: int
-    ) -> tuple[Any, Any]:
-        # In an order of their own, so that the order they come in changes nothing.
-        order = sorted(
-            range(len(rows)),
-            key=lambda i: (rows[i], np.ravel(targets[i]).tolist()),
-        )
-        rows = [rows[i] for i in order]
-        return super()._hold_out(rows, targets[order], X_val, y_val, seed)
 
     # The language model
 
@@ -222,8 +212,8 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         Where to compute; "auto" is an accelerator where there is one.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
         In what to compute.
-    verbose : bool, default=False
-        Not used yet.
+    pairs : bool, default=False
+        Expect pairs of texts, which are read one after the other.
 
     Attributes
     ----------
@@ -248,8 +238,7 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
 
     Notes
     -----
-    The order of the training texts does not matter: they are sorted first. Decay
-    (0.1), the momenta and the shape of the cycles are those of the released code and
+    Decay (0.1), the momenta and the shape of the cycles are those of the released code and
     have no parameters.
 
     With ``oversampling="smote"`` there are new points only while the head is trained
@@ -309,7 +298,7 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         random_state: int | RandomState | None = None,
         device: str = "auto",
         precision: str = "float32",
-        verbose: bool = False,
+        pairs: bool = False,
     ) -> None:
         self.language_model = language_model
         self.extra_corpus = extra_corpus
@@ -330,41 +319,26 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         self.random_state = random_state
         self.device = device
         self.precision = precision
-        self.verbose = verbose
+        self.pairs = pairs
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
-        """Fit the language model and the classifier.
 
-        Parameters
-        ----------
-        X : sequence of str, or of pairs of str, of length n_samples
-            Training texts.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Labels, or an indicator matrix.
-        X_val, y_val : optional
-            Texts to choose the best epoch on; `early_stopping` holds out others.
-
-        Returns
-        -------
-        self : ULMFiTClassifier
-            The fitted classifier.
-        """
-        if self.oversampling == "smote":
-            from tweetclf.estimators._ulmfit_compute import require_imblearn
-
-            require_imblearn(type(self).__name__)
-        return self._fit(X, y, X_val, y_val)
-
-    def _resampled(self, job: Any) -> tuple[list[Any], NDArray[Any]]:
-        if self.oversampling is None:
-            return job.rows, job.targets
-        if self.multilabel_:
+    def _fit_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
+        targets = super()._fit_targets(y, n_rows)
+        caller = type(self).__name__
+        if self.oversampling is not None and self.multilabel_:
             raise DataError(
-                f"{type(self).__name__}: oversampling={self.oversampling!r} is for "
-                "classes; y is an indicator matrix. Set oversampling=None."
+                f"{caller}: oversampling={self.oversampling!r} is for classes; y is an "
+                "indicator matrix. Set oversampling=None."
             )
         if self.oversampling == "smote":
+            # Missing, it should be missed before hours of training.
+            import_optional(
+                "imblearn.over_sampling", extra="resampling", caller=caller
+            )
+        return targets
+
+    def _resampled(self, job: Any) -> tuple[list[Any], NDArray[Any]]:
+        if self.oversampling in (None, "smote"):
             return job.rows, job.targets
         draw = repeated_rows if self.oversampling == "random" else bootstrapped_rows
         chosen = draw(job.targets, job.seed)
@@ -412,8 +386,8 @@ class ULMFiTRegressor(_ULMFiT, NeuralRegressor):
         Where to compute; "auto" is an accelerator where there is one.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
         In what to compute.
-    verbose : bool, default=False
-        Not used yet.
+    pairs : bool, default=False
+        Expect pairs of texts, which are read one after the other.
 
     Attributes
     ----------
@@ -473,7 +447,7 @@ class ULMFiTRegressor(_ULMFiT, NeuralRegressor):
         random_state: int | RandomState | None = None,
         device: str = "auto",
         precision: str = "float32",
-        verbose: bool = False,
+        pairs: bool = False,
     ) -> None:
         self.language_model = language_model
         self.extra_corpus = extra_corpus
@@ -492,24 +466,4 @@ class ULMFiTRegressor(_ULMFiT, NeuralRegressor):
         self.random_state = random_state
         self.device = device
         self.precision = precision
-        self.verbose = verbose
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
-        """Fit the language model and the regressor.
-
-        Parameters
-        ----------
-        X : sequence of str, or of pairs of str, of length n_samples
-            Training texts.
-        y : array-like of shape (n_samples,)
-            Numbers.
-        X_val, y_val : optional
-            Texts to choose the best epoch on; `early_stopping` holds out others.
-
-        Returns
-        -------
-        self : ULMFiTRegressor
-            The fitted regressor.
-        """
-        return self._fit(X, y, X_val, y_val)
+        self.pairs = pairs
