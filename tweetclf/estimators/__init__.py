@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         tfidf_lr,
         tfidf_ridge,
     )
+    from tweetclf.estimators.bilstm import BiLSTMClassifier, BiLSTMRegressor
     from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
@@ -40,6 +41,8 @@ __getattr__, __dir__, _names = attach(
     __name__,
     {
         "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
+        "BiLSTMClassifier": "tweetclf.estimators.bilstm",
+        "BiLSTMRegressor": "tweetclf.estimators.bilstm",
         "LabelPowerset": "tweetclf.estimators.powerset",
         "NBSVMClassifier": "tweetclf.estimators.nb_svm",
         "OffsetClassifier": "tweetclf.estimators.offsets",
@@ -68,6 +71,8 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "BiLSTMClassifier",
+    "BiLSTMRegressor",
     "FoldEnsemble",
     "LabelPowerset",
     "NBSVMClassifier",

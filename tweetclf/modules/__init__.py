@@ -11,13 +11,18 @@ if TYPE_CHECKING:
         activation_penalty,
         detach_state,
     )
+    from tweetclf.modules.bilstm import BiLSTM, BiLSTMNet
     from tweetclf.modules.concat_pooling import (
         AWDClassifier,
         PoolingClassifierHead,
         concat_pool,
     )
     from tweetclf.modules.dropout import AWDDropout
+    from tweetclf.modules.elmo import ElmoBiLM
+    from tweetclf.modules.elmo_config import ElmoConfig
+    from tweetclf.modules.elmo_language_model import ElmoLanguageModel
     from tweetclf.modules.qrnn import QRNN, QRNNLayer, forget_mult
+    from tweetclf.modules.scalar_mix import ScalarMix
 
 __getattr__, __dir__, _names = attach(
     __name__,
@@ -33,6 +38,12 @@ __getattr__, __dir__, _names = attach(
         "concat_pool": "tweetclf.modules.concat_pooling",
         "detach_state": "tweetclf.modules.awd",
         "forget_mult": "tweetclf.modules.qrnn",
+        "BiLSTM": "tweetclf.modules.bilstm",
+        "BiLSTMNet": "tweetclf.modules.bilstm",
+        "ElmoBiLM": "tweetclf.modules.elmo",
+        "ElmoConfig": "tweetclf.modules.elmo_config",
+        "ElmoLanguageModel": "tweetclf.modules.elmo_language_model",
+        "ScalarMix": "tweetclf.modules.scalar_mix",
     },
 )
 
@@ -42,8 +53,14 @@ __all__ = [
     "AWDDropout",
     "AWDEncoder",
     "AWDLanguageModel",
+    "BiLSTM",
+    "BiLSTMNet",
+    "ElmoBiLM",
+    "ElmoConfig",
+    "ElmoLanguageModel",
     "PoolingClassifierHead",
     "QRNNLayer",
+    "ScalarMix",
     "activation_penalty",
     "concat_pool",
     "detach_state",

@@ -62,6 +62,8 @@ ALLOWED = frozenset(
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
         "tweetclf.estimators.FoldEnsemble",
+        "tweetclf.estimators.BiLSTMClassifier",
+        "tweetclf.estimators.BiLSTMRegressor",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
