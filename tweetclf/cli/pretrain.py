@@ -1,4 +1,4 @@
-"""Learn a model of language from unlabelled tweets, for estimators to build on.
+r"""Learn a model of language from unlabelled tweets, for estimators to build on.
 
 examples:
   tweetclf pretrain lm --corpus tweets.txt --out spanish-lm
@@ -17,6 +17,7 @@ __all__ = ["add_arguments", "run"]
 
 # Kind -> what it makes; tweetclf/cli/_pretrain_KIND.py has its options.
 KINDS = {
+    "bert": "a BERT from scratch, for the transformer estimators",
     "lm": "an AWD-QRNN or AWD-LSTM language model, for ULMFiT",
 }
 
