@@ -133,7 +133,9 @@ def _texts(args: argparse.Namespace) -> Iterator[Any]:
         )
 
 
-def _reporting(show: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], None]:
+def _reporting(
+    show: Callable[[dict[str, Any]], Any],
+) -> Callable[[dict[str, Any]], None]:
     """Return what draws the bar and prints a line an epoch."""
 
     def report(event: dict[str, Any]) -> None:

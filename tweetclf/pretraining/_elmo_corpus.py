@@ -69,7 +69,7 @@ def read_corpus(
     max_vocabulary: int,
     max_length: int,
 ) -> ElmoCorpus:
-    """Number tokens, and choose the words that are foretold.
+    """Give tokens numbers, and choose the words that are foretold.
 
     Parameters
     ----------

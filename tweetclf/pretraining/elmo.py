@@ -12,7 +12,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -214,7 +214,9 @@ def _make_module(
 
 def _digest(corpus: ElmoCorpus) -> str:
     parts = (corpus.tokens, corpus.starts, corpus.characters, corpus.words)
-    return sha256_bytes("".join(sha256_bytes(part.tobytes()) for part in parts).encode())
+    return sha256_bytes(
+        "".join(sha256_bytes(part.tobytes()) for part in parts).encode()
+    )
 
 
 def _open_checkpoint(folder: Path, told: Mapping[str, Any]) -> Checkpoints:
