@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.pretraining.elmo import train_elmo
+    from tweetclf.pretraining.elmo_settings import (
+        ELMO_SIZES,
+        ElmoTraining,
+        ElmoTrainingResult,
+    )
     from tweetclf.pretraining.language_model import (
         LanguageModel,
         LanguageModelConfig,
@@ -39,12 +45,19 @@ __getattr__, __dir__, _names = attach(
         "perplexity": "tweetclf.pretraining.lm_training",
         "train_bert": "tweetclf.pretraining.masked",
         "train_language_model": "tweetclf.pretraining.lm_training",
+        "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
+        "ElmoTraining": "tweetclf.pretraining.elmo_settings",
+        "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
+        "train_elmo": "tweetclf.pretraining.elmo",
     },
 )
 
 __all__ = [
     "BertTraining",
     "BertTrainingResult",
+    "ELMO_SIZES",
+    "ElmoTraining",
+    "ElmoTrainingResult",
     "LanguageModel",
     "LanguageModelConfig",
     "LanguageModelTraining",
@@ -54,5 +67,6 @@ __all__ = [
     "mask_tokens",
     "perplexity",
     "train_bert",
+    "train_elmo",
     "train_language_model",
 ]
