@@ -40,7 +40,10 @@ def pool_by_loop(z: np.ndarray, f: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 def layer_by_loop(
-    layer: QRNNLayer, x: Tensor, cell: Tensor | None = None, before: Tensor | None = None
+    layer: QRNNLayer,
+    x: Tensor,
+    cell: Tensor | None = None,
+    before: Tensor | None = None,
 ) -> np.ndarray:
     """Return h, word by word, from the weights of a layer."""
     weight, bias = (p.detach().numpy() for p in layer.linear.parameters())
@@ -253,9 +256,7 @@ def test_no_gradient_flows_through_the_remembered_x() -> None:
 
 def zoned_out(rule: str, zoneout: float) -> QRNNLayer:
     """Return a layer of which z is 1 and f one half, whatever x is."""
-    layer = QRNNLayer(
-        1, 2000, output_gate=False, zoneout=zoneout, zoneout_rule=rule
-    )
+    layer = QRNNLayer(1, 2000, output_gate=False, zoneout=zoneout, zoneout_rule=rule)
     nn.init.zeros_(layer.linear.weight)
     with torch.no_grad():
         layer.linear.bias[:2000] = 20.0
