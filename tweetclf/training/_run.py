@@ -361,7 +361,7 @@ class Run:
             self.options.checkpoint(self.state())
 
     def _tell(self, event: dict[str, Any]) -> None:
-        if self.options.report is not None and self.options.report(event) is True:
+        if self.options.report is not None and self.options.report(event):
             self.stop_asked = True
 
     def _roll_back(self, error: _NotFiniteError) -> None:
