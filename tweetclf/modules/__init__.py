@@ -1,0 +1,1 @@
+"""Bare networks, one model a file; import them from their own modules."""
