@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from tweetclf.estimators.nb_svm import NBSVMClassifier
     from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
+    from tweetclf.estimators.transformer import (
+        TransformerClassifier,
+        TransformerRegressor,
+    )
     from tweetclf.estimators.voting import SoftVotingClassifier
 
 __getattr__, __dir__, _names = attach(
@@ -41,6 +45,8 @@ __getattr__, __dir__, _names = attach(
         "SoftVotingClassifier": "tweetclf.estimators.voting",
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
+        "TransformerClassifier": "tweetclf.estimators.transformer",
+        "TransformerRegressor": "tweetclf.estimators.transformer",
         "atalaya_lr": "tweetclf.estimators.atalaya",
         "atalaya_svm": "tweetclf.estimators.atalaya",
         "char_svm": "tweetclf.estimators.baselines",
@@ -64,6 +70,8 @@ __all__ = [
     "SoftVotingClassifier",
     "TextDummyClassifier",
     "TextDummyRegressor",
+    "TransformerClassifier",
+    "TransformerRegressor",
     "atalaya_lr",
     "atalaya_svm",
     "char_svm",

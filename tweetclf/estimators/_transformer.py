@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from tweetclf.estimators._neural import _RESTORING, NeuralEstimator
+from tweetclf.estimators._neural import NeuralEstimator
 from tweetclf.exceptions import DataError
 from tweetclf.utils._sklearn import Interval
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.validation import check_text_pairs, check_texts
 
 __all__ = ["TransformerEstimator", "read_segments"]
+
+# Of threads that predict with a model that was just unpickled, one makes the tokenizer.
+_MAKING = threading.Lock()
 
 
 def read_segments(X: Any, n_segments: int, *, caller: str) -> list[Any]:
@@ -140,7 +144,7 @@ class TransformerEstimator(NeuralEstimator):
 
     def _token_encoder(self) -> Any:
         """Return what turns texts into tokens, made anew after unpickling."""
-        with _RESTORING:
+        with _MAKING:
             made = self.__dict__.get("_encoder")
             if made is None or made[0] != self.max_length:
                 from tweetclf.estimators._transformer_compute import token_encoder

@@ -157,6 +157,11 @@ class HeadedModel(nn.Module):
         return bool((ours - theirs).abs().max() <= tolerance)
 
     @property
+    def max_length(self) -> int | None:
+        """Tokens of the longest sequence that the model has positions for."""
+        return self._encoder[0].max_length
+
+    @property
     def output_layer(self) -> str:
         """Name of the layer that makes the outputs, within the model."""
         for name in ("classifier.out_proj", "classifier", "qa_outputs"):
@@ -272,6 +277,11 @@ class PooledModel(nn.Module):
         std = getattr(config, "initializer_range", 0.02)
         nn.init.normal_(self.classifier.weight, std=std)
         nn.init.zeros_(self.classifier.bias)
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens of the longest sequence that the model has positions for."""
+        return self._encoder[0].max_length
 
     def forward(
         self,
