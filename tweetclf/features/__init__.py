@@ -1,4 +1,4 @@
-"""From text to matrices: n-gram TF-IDF, NB log-count ratios, word vectors, SIF."""
+"""From text to matrices: n-gram TF-IDF, NB log-count ratios, vectors, SIF, frozen BERT."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tweetclf.features.ngrams import NgramTfidfVectorizer
     from tweetclf.features.pairs import PairFeatures
     from tweetclf.features.sif import SIFVectorizer
+    from tweetclf.features.transformer import TransformerVectorizer
     from tweetclf.features.vectors import WordVectors
 
 __getattr__, __dir__, _names = attach(
@@ -22,6 +23,7 @@ __getattr__, __dir__, _names = attach(
         "NgramVocabulary": "tweetclf.features._vocabulary",
         "PairFeatures": "tweetclf.features.pairs",
         "SIFVectorizer": "tweetclf.features.sif",
+        "TransformerVectorizer": "tweetclf.features.transformer",
         "WordVectors": "tweetclf.features.vectors",
     },
 )
@@ -33,5 +35,6 @@ __all__ = [
     "NgramVocabulary",
     "PairFeatures",
     "SIFVectorizer",
+    "TransformerVectorizer",
     "WordVectors",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -156,14 +156,19 @@ class TokenEncoder:
         encoded = [e if e[0] else ([filler], [1], [0], False) for e in encoded]
         lengths = np.array([len(e[0]) for e in encoded], dtype=np.int64)
 
-        def flat(part: int, dtype: Any) -> NDArray[Any]:
-            values = chain.from_iterable(e[part] for e in encoded)
+        def flat(parts: Iterable[Sequence[int]], dtype: Any) -> NDArray[Any]:
+            values = chain.from_iterable(parts)
             return np.fromiter(values, dtype=dtype, count=int(lengths.sum()))
 
-        types = flat(2, np.int32) if self._has_types else None
-        n_truncated = sum(e[3] for e in encoded)
+        types = None
+        if self._has_types:
+            types = flat((e[2] for e in encoded), np.int32)
         return Tokenized(
-            flat(0, np.int32), lengths, flat(1, np.bool_), types, n_truncated
+            flat((e[0] for e in encoded), np.int32),
+            lengths,
+            flat((e[1] for e in encoded), np.bool_),
+            types,
+            sum(e[3] for e in encoded),
         )
 
     def _filler(self) -> int:

@@ -484,7 +484,7 @@ def rebuild_model(architecture: str, config: str) -> Any:
     import torch
     import transformers
 
-    cls = getattr(transformers, architecture)
+    cls: Any = getattr(transformers, architecture)
     if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
         raise TypeError(f"{architecture} is no model")
     # fork_rng puts the generator back that weights are drawn from.

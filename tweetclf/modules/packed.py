@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -95,7 +95,7 @@ def packed_attention(
         mask = None
         if sliding_window is not None and length > sliding_window:
             mask = _window_mask(length, sliding_window, is_causal, query.device)
-        state = F.scaled_dot_product_attention(
+        state = nn.functional.scaled_dot_product_attention(
             q,
             k,
             v,
@@ -168,6 +168,10 @@ class PackedEncoder(nn.Module):
             )
         self.model = model
         self._padding_position = _padding_position(model)
+        self._has_types = (
+            "token_type_ids" in inspect.signature(model.forward).parameters
+            and getattr(model.config, "type_vocab_size", 0) > 1
+        )
         self.max_length = _max_length(model, self._padding_position)
         self.is_packed = packing == "packed"
         if packing != "padded":
@@ -195,7 +199,7 @@ class PackedEncoder(nn.Module):
         lengths : int64 tensor of shape (n,)
             Tokens of each sequence, at least 1; on the CPU, best.
         token_type_ids : int tensor of shape (total,), optional
-            Segments of the tokens.
+            Segments of the tokens; not looked at if the model knows one only.
         layer : int, default=-1
             Which states: 0 stands for the embeddings, -1 for the output.
 
@@ -219,6 +223,8 @@ class PackedEncoder(nn.Module):
         if not len(sizes):
             empty = self.model.get_input_embeddings().weight
             return empty.new_zeros((0, self.model.config.hidden_size))
+        if not self._has_types:
+            token_type_ids = None
         run = self._packed if self.is_packed else self._padded
         order = np.argsort(sizes, kind="stable")
         if (order[1:] > order[:-1]).all():

@@ -11,6 +11,7 @@ import numpy as np
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features import NgramVocabulary
+from tweetclf.features._pretrained import check_captured
 
 __all__ = ["ALLOWED", "DROPPED", "check_state", "class_named", "finish", "name_of"]
 
@@ -73,6 +74,7 @@ ALLOWED = frozenset(
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
         "tweetclf.features.SIFVectorizer",
+        "tweetclf.features.TransformerVectorizer",
         "tweetclf.features.WordVectors",
         "tweetclf.preprocessing.TweetNormalizer",
         "tweetclf.preprocessing.TweetTokenizer",
@@ -238,6 +240,17 @@ def _check_word_vectors(state: dict[str, Any]) -> None:
     )
 
 
+def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
+    profile = state.get("profile_")
+    _require(
+        profile is None or isinstance(profile, str),
+        "the profile of a TransformerVectorizer is no name",
+    )
+    _require("_encoder" not in state, "a TransformerVectorizer holds more than data")
+    if "pretrained_" in state:
+        check_captured(state["pretrained_"])
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
@@ -245,5 +258,6 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.svm.SVC": _check_support_vectors,
     "sklearn.svm.SVR": _check_support_vectors,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
+    "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
     "tweetclf.features.WordVectors": _check_word_vectors,
 }
