@@ -118,7 +118,7 @@ class TransformerEstimator(NeuralEstimator):
         from tweetclf.estimators._transformer_compute import describe, load
         from tweetclf.preprocessing import get_profile
 
-        loaded = load(self, seed)
+        loaded = load(self, seed, **self._model_options())
         profile = self.profile or loaded.profile or "raw"
         self.normalizer_ = get_profile(profile).make_normalizer()
         self.architecture_, self.config_, self.tokenizer_files_ = describe(loaded)

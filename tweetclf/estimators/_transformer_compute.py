@@ -43,14 +43,24 @@ POOL = 50
 """Batches that are sorted by length together where sequences are padded."""
 
 
-def load(estimator: Any, seed: int) -> Pretrained:
-    """Load the model that an estimator names, its head drawn with `seed`."""
+def load(estimator: Any, seed: int = 0, **options: Any) -> Pretrained:
+    """Load the model that an estimator names, its head drawn with `seed`.
+
+    Parameters
+    ----------
+    estimator : TransformerEstimator
+        Not fitted.
+    seed : int, default=0
+        Of what the checkpoint lacks.
+    **options
+        What the configuration shall say of the outputs.
+    """
     return load_pretrained(
         estimator.model,
         auto_class=estimator._auto_class,
         seed=seed,
         caller=type(estimator).__name__,
-        **estimator._model_options(),
+        **options,
     )
 
 

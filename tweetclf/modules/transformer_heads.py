@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tweetclf.modules.packed import PackedEncoder
 from tweetclf.modules.pooling import POOLINGS, pool
 
-__all__ = ["HeadedModel", "Plan", "PooledModel"]
+__all__ = ["HeadedModel", "Plan", "PooledModel", "output_layer"]
 
 Plan: TypeAlias = Literal["packed", "padded", "native"]
 """How sequences are read: in one row, as padded batches, or by the model itself."""
@@ -79,6 +79,20 @@ def _find_head(model: Any, answers: bool) -> Head | None:
     if getattr(model.base_model, "pooler", None) is not None:
         return _head_with_pooler
     return None
+
+
+def output_layer(model: nn.Module) -> str:
+    """Return the name of the linear layer that makes a model's outputs."""
+    for name in ("classifier.out_proj", "classifier", "qa_outputs"):
+        try:
+            layer = model.get_submodule(name)
+        except AttributeError:
+            continue
+        if isinstance(layer, nn.Linear):
+            return name
+    raise NotImplementedError(
+        f"the output layer of a {type(model).__name__} is unknown"
+    )
 
 
 class HeadedModel(nn.Module):
@@ -161,20 +175,6 @@ class HeadedModel(nn.Module):
         """Tokens of the longest sequence that the model has positions for."""
         return self._encoder[0].max_length
 
-    @property
-    def output_layer(self) -> str:
-        """Name of the layer that makes the outputs, within the model."""
-        for name in ("classifier.out_proj", "classifier", "qa_outputs"):
-            try:
-                layer = self.model.get_submodule(name)
-            except AttributeError:
-                continue
-            if isinstance(layer, nn.Linear):
-                return name
-        raise NotImplementedError(
-            f"the output layer of a {type(self.model).__name__} is unknown"
-        )
-
     def forward(
         self,
         input_ids: Tensor,
@@ -254,8 +254,6 @@ class PooledModel(nn.Module):
     plan : str
         How sequences are read.
     """
-
-    output_layer = "classifier"
 
     def __init__(
         self, model: Any, pooling: str, n_outputs: int, plan: Plan | None = None

@@ -70,6 +70,10 @@ ALLOWED = frozenset(
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
+        "tweetclf.estimators.TransformerClassifier",
+        "tweetclf.estimators.TransformerMultipleChoice",
+        "tweetclf.estimators.TransformerQuestionAnswering",
+        "tweetclf.estimators.TransformerRegressor",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
@@ -251,12 +255,34 @@ def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
         check_captured(state["pretrained_"])
 
 
+def _check_transformer(state: dict[str, Any]) -> None:
+    if "architecture_" not in state:
+        return  # It is not fitted.
+    check_captured(
+        {
+            "architecture": state["architecture_"],
+            "config": state["config_"],
+            "files": state["tokenizer_files_"],
+            "weights": state["module_state_"],
+        }
+    )
+    _require(
+        state["plan_"] in ("packed", "padded", "native")
+        and hasattr(state["normalizer_"], "transform"),
+        "a transformer's plan_ or normalizer_ is of no known kind",
+    )
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
     "sklearn.preprocessing.FunctionTransformer": _check_function_transformer,
     "sklearn.svm.SVC": _check_support_vectors,
     "sklearn.svm.SVR": _check_support_vectors,
+    "tweetclf.estimators.TransformerClassifier": _check_transformer,
+    "tweetclf.estimators.TransformerMultipleChoice": _check_transformer,
+    "tweetclf.estimators.TransformerQuestionAnswering": _check_transformer,
+    "tweetclf.estimators.TransformerRegressor": _check_transformer,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
     "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
     "tweetclf.features.WordVectors": _check_word_vectors,
