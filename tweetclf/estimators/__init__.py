@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from tweetclf.estimators.ensemble import ngram_ensemble
     from tweetclf.estimators.haha import haha_nbsvm
     from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
+    from tweetclf.estimators.multiple_choice import TransformerMultipleChoice
     from tweetclf.estimators.nb_svm import NBSVMClassifier
     from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
+    from tweetclf.estimators.question_answering import TransformerQuestionAnswering
     from tweetclf.estimators.transformer import (
         TransformerClassifier,
         TransformerRegressor,
@@ -46,6 +48,8 @@ __getattr__, __dir__, _names = attach(
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
         "TransformerClassifier": "tweetclf.estimators.transformer",
+        "TransformerMultipleChoice": "tweetclf.estimators.multiple_choice",
+        "TransformerQuestionAnswering": "tweetclf.estimators.question_answering",
         "TransformerRegressor": "tweetclf.estimators.transformer",
         "atalaya_lr": "tweetclf.estimators.atalaya",
         "atalaya_svm": "tweetclf.estimators.atalaya",
@@ -71,6 +75,8 @@ __all__ = [
     "TextDummyClassifier",
     "TextDummyRegressor",
     "TransformerClassifier",
+    "TransformerMultipleChoice",
+    "TransformerQuestionAnswering",
     "TransformerRegressor",
     "atalaya_lr",
     "atalaya_svm",

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tweetclf.modules.packed import PackedEncoder
 from tweetclf.modules.pooling import POOLINGS, pool
 
-__all__ = ["HeadedModel", "Plan", "PooledModel", "output_layer"]
+__all__ = ["ChoiceModel", "HeadedModel", "Plan", "PooledModel", "output_layer"]
 
 Plan: TypeAlias = Literal["packed", "padded", "native"]
 """How sequences are read: in one row, as padded batches, or by the model itself."""
@@ -227,6 +227,34 @@ class HeadedModel(nn.Module):
             both = torch.stack([output.start_logits, output.end_logits], -1)
             return both[mask]  # (total, 2)
         return output.logits  # (n, n_outputs)
+
+
+class ChoiceModel(HeadedModel):
+    """A model for multiple choice: one number a sequence, `n_choices` of them a row.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        For multiple choice.
+    n_choices : int
+        Sequences of a row.
+    plan : {"packed", "padded", "native"}, optional
+        How sequences are read; found out if not given.
+    """
+
+    def __init__(self, model: Any, n_choices: int, plan: Plan | None = None) -> None:
+        super().__init__(model, plan)
+        self.n_choices = n_choices
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        lengths: Tensor,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Return the outputs, of shape (n / n_choices, n_choices)."""
+        outputs = super().forward(input_ids, lengths, token_type_ids)  # (n, 1)
+        return outputs.view(-1, self.n_choices)
 
 
 def _padded(values: Tensor, lengths: Tensor, filler: int) -> Tensor:
