@@ -36,9 +36,15 @@ if TYPE_CHECKING:
         haha_ulmfit_qrnn_regressor,
     )
     from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
+    from tweetclf.estimators.multiple_choice import TransformerMultipleChoice
     from tweetclf.estimators.nb_svm import NBSVMClassifier
     from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
+    from tweetclf.estimators.question_answering import TransformerQuestionAnswering
+    from tweetclf.estimators.transformer import (
+        TransformerClassifier,
+        TransformerRegressor,
+    )
     from tweetclf.estimators.ulmfit import ULMFiTClassifier, ULMFiTRegressor
     from tweetclf.estimators.voting import SoftVotingClassifier
 
@@ -58,6 +64,10 @@ __getattr__, __dir__, _names = attach(
         "SoftVotingClassifier": "tweetclf.estimators.voting",
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
+        "TransformerClassifier": "tweetclf.estimators.transformer",
+        "TransformerMultipleChoice": "tweetclf.estimators.multiple_choice",
+        "TransformerQuestionAnswering": "tweetclf.estimators.question_answering",
+        "TransformerRegressor": "tweetclf.estimators.transformer",
         "ULMFiTClassifier": "tweetclf.estimators.ulmfit",
         "ULMFiTRegressor": "tweetclf.estimators.ulmfit",
         "atalaya_lr": "tweetclf.estimators.atalaya",
@@ -94,6 +104,10 @@ __all__ = [
     "SoftVotingClassifier",
     "TextDummyClassifier",
     "TextDummyRegressor",
+    "TransformerClassifier",
+    "TransformerMultipleChoice",
+    "TransformerQuestionAnswering",
+    "TransformerRegressor",
     "ULMFiTClassifier",
     "ULMFiTRegressor",
     "atalaya_lr",

@@ -80,6 +80,10 @@ ALLOWED = frozenset(
         "tweetclf.features.ElmoWeights",
         "tweetclf.estimators.ULMFiTClassifier",
         "tweetclf.estimators.ULMFiTRegressor",
+        "tweetclf.estimators.TransformerClassifier",
+        "tweetclf.estimators.TransformerMultipleChoice",
+        "tweetclf.estimators.TransformerQuestionAnswering",
+        "tweetclf.estimators.TransformerRegressor",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
@@ -350,6 +354,24 @@ def _check_bilstm(state: dict[str, Any]) -> None:
     )
 
 
+def _check_transformer(state: dict[str, Any]) -> None:
+    if "architecture_" not in state:
+        return  # It is not fitted.
+    check_captured(
+        {
+            "architecture": state["architecture_"],
+            "config": state["config_"],
+            "files": state["tokenizer_files_"],
+            "weights": state["module_state_"],
+        }
+    )
+    _require(
+        state["plan_"] in ("packed", "padded", "native")
+        and hasattr(state["normalizer_"], "transform"),
+        "a transformer's plan_ or normalizer_ is of no known kind",
+    )
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
@@ -360,6 +382,10 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "tweetclf.estimators.BiLSTMRegressor": _check_bilstm,
     "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
     "tweetclf.features.ElmoWeights": _check_elmo_weights,
+    "tweetclf.estimators.TransformerClassifier": _check_transformer,
+    "tweetclf.estimators.TransformerMultipleChoice": _check_transformer,
+    "tweetclf.estimators.TransformerQuestionAnswering": _check_transformer,
+    "tweetclf.estimators.TransformerRegressor": _check_transformer,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
     "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
     "tweetclf.estimators.ULMFiTClassifier": _check_ulmfit,
