@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -42,7 +43,9 @@ from tweetclf.leaderboard import (
     run_leaderboard,
     run_search,
     shared_study,
+    warming,
 )
+from tweetclf.leaderboard import search as search_module
 from tweetclf.leaderboard import study as study_module
 from tweetclf.leaderboard.checking import check_score
 from tweetclf.leaderboard.folds import FOLD_SEED
@@ -317,6 +320,51 @@ def test_failed_trials_are_recorded_and_kept(
     assert _facts(retried) == _facts(sweep)
 
 
+class _Cold:
+    """A classifier of which the first fit of a process takes long, and warns."""
+
+    cold = True
+
+    def fit(self, texts: Any, labels: Any) -> _Cold:
+        if _Cold.cold:
+            _Cold.cold = False
+            time.sleep(0.5)
+            warnings.warn("read once", UserWarning, stacklevel=2)
+        self.label_ = labels[0]
+        return self
+
+    def predict(self, texts: Any) -> Any:
+        return np.full(len(texts), self.label_, dtype=object)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"size": 1}
+
+    def set_params(self, **params: Any) -> _Cold:
+        return self
+
+
+def make_cold() -> Any:
+    """Return a classifier that is not ready at once."""
+    return _Cold()
+
+
+def test_what_a_process_pays_once_is_in_no_trial(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Cold, "cold", True)
+    monkeypatch.setattr(warming, "_WARM", set())
+    monkeypatch.setattr(search_module, "prepared", lambda estimator, cache: estimator)
+    system = System("cold", f"{__name__}:make_cold", "cold", "none")
+    protocol = SearchProtocol(space=Space({"size": Choice((1, 2, 3))}))
+    store = RunStore(tmp_path)
+    sweep = run_search(make_task(), system, store, protocol)
+    assert [trial.state for trial in sweep.trials] == ["complete"] * 3
+    assert max(trial.fit_seconds for trial in sweep.trials) < 0.4
+    # Nor is what was warned of then said of a trial.
+    records = list(store.records(trials=True))
+    assert not any("read once" in said for r in records for said in r.warnings)
+
+
 def _failing_once(
     monkeypatch: pytest.MonkeyPatch, fails: Callable[[dict[str, Any]], bool]
 ) -> list[dict[str, Any]]:
@@ -509,8 +557,6 @@ def test_trials_side_by_side_are_those_one_after_the_other(
 def test_warnings_of_threads_are_told_apart(
     make_task: MakeTask, system: System, tmp_path: Path
 ) -> None:
-    import warnings
-
     filters = list(warnings.filters)
     store = RunStore(tmp_path)
     # One iteration does not converge; a thousand do.
