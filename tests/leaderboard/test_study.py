@@ -365,6 +365,20 @@ def test_what_a_process_pays_once_is_in_no_trial(
     assert not any("read once" in said for r in records for said in r.warnings)
 
 
+def test_a_random_search_knows_when_it_has_tried_everything(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    space = Space({"lr__C": Choice((0.1, 1.0, 9.0))})
+    for n_trials, whole in ((2, False), (3, True), (9, True)):
+        protocol = SearchProtocol(space=space, strategy="random", n_trials=n_trials)
+        sweep = run_search(make_task(), system, store, protocol)
+        assert (sweep.strategy, sweep.whole) == ("random", whole)
+        assert Sweep.from_json(sweep.to_json()) == sweep
+    drawn = SearchProtocol(strategy="random", n_trials=3)
+    assert not run_search(make_task(), system, store, drawn).whole
+
+
 def _failing_once(
     monkeypatch: pytest.MonkeyPatch, fails: Callable[[dict[str, Any]], bool]
 ) -> list[dict[str, Any]]:

@@ -109,6 +109,8 @@ def test_a_log_scale_gives_each_decade_its_share() -> None:
         (lambda: Uniform(0.0, float("inf")), "finite"),
         (lambda: Choice(()), "no values"),
         (lambda: Choice((DummyClassifier(),)), "DummyClassifier"),
+        (lambda: Choice((1.0, float("inf"))), "a finite number.*got inf"),
+        (lambda: Choice(((1, float("nan")),)), "a finite number.*got nan"),
         (lambda: Space({"a": Choice((1,))}, {"a": ("b", (1,))}), "'b'"),
     ],
 )

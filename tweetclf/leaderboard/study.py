@@ -326,7 +326,15 @@ def _as_recorded(
     return found
 
 
-def _sweep(search: _Search, trials: Iterable[Trial]) -> Sweep:
+def _is_whole(search: _Search, n_trials: int) -> bool:
+    """Tell whether every setting of a finite space was tried."""
+    if search.protocol.strategy not in ("grid", "random") or not search.space.finite:
+        return False
+    # A sample of a finite space has no setting twice.
+    return n_trials >= sum(1 for _ in search.space.settings())
+
+
+def _sweep(search: _Search, trials: Sequence[Trial]) -> Sweep:
     protocol = search.protocol
     return Sweep(
         task=search.task.name,
@@ -343,6 +351,7 @@ def _sweep(search: _Search, trials: Iterable[Trial]) -> Sweep:
         scales=search.space.scales,
         version=__version__,
         task_version=search.facts.version,
+        whole=_is_whole(search, len(trials)),
     )
 
 

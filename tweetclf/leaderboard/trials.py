@@ -70,6 +70,7 @@ _SWEEP_MAY_HAVE: Mapping[str, Test] = {
     "scales": optional(mapping_of(one_of(*SCALES))),
     "version": is_text,
     "task_version": is_text,
+    "whole": is_flag,
 }
 
 
@@ -124,6 +125,11 @@ class Trial:
         """Whether it finished and its predictions have a score."""
         known = self.score is not None and math.isfinite(self.score)
         return self.state == "complete" and known
+
+    @property
+    def n_tweets(self) -> float:
+        """Number of tweets that it was trained on; infinite for all there are."""
+        return math.inf if self.resource is None else self.resource
 
     @property
     def outcome(self) -> str:
@@ -200,6 +206,8 @@ class Sweep:
         Version of tweetclf.
     task_version : str, default=""
         Version of the task.
+    whole : bool, default=False
+        Whether all settings of a finite space were tried, however they were drawn.
 
     Examples
     --------
@@ -228,6 +236,7 @@ class Sweep:
     scales: Mapping[str, str] | None = None
     version: str = ""
     task_version: str = ""
+    whole: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", dict(self.scales or {}))
@@ -246,12 +255,17 @@ class Sweep:
         sign = -1.0 if self.greater_is_better else 1.0
 
         def order(trial: Trial) -> tuple[float, float, int]:
-            seen = math.inf if trial.resource is None else trial.resource
             assert trial.score is not None
-            return -seen, sign * trial.score, trial.number
+            return -trial.n_tweets, sign * trial.score, trial.number
 
         scored = [trial for trial in self.trials if trial.scored]
         return sorted(scored, key=order)
+
+    @property
+    def comparable(self) -> tuple[Trial, ...]:
+        """The trials that were trained on the most tweets, failed ones included."""
+        most = max((trial.n_tweets for trial in self.trials), default=math.inf)
+        return tuple(trial for trial in self.trials if trial.n_tweets == most)
 
     @property
     def best(self) -> Trial | None:
