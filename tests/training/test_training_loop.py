@@ -654,6 +654,8 @@ def test_bfloat16_computes_in_it_and_keeps_float32_weights():
 
 
 @pytest.mark.slow
+# torch's own compiler asks for parts of torch that torch has deprecated.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_module_learns_the_same():
     modules = network(dtype=torch.float32), network(dtype=torch.float32)
     for module, compiled in zip(modules, (True, False), strict=True):
@@ -690,6 +692,45 @@ def test_options_are_checked(options, message):
             optimizer=adam(module),
             **{"max_epochs": 1, **options},
         )
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_what_a_cpu_learns():
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    gpu = torch.device("cuda", 0)
+    before = torch.get_rng_state(), torch.cuda.get_rng_state(gpu)
+    batches = Listed(cut(data(), [6, 6, 6, 5]))
+    module, other = network(), network().to(gpu)
+    states: list[dict[str, Any]] = []
+    for trained in (module, other):
+        fit_loop(
+            trained,
+            squared_error,
+            batches,
+            optimizer=adam(trained),
+            max_epochs=3,
+            clip_norm=0.5,
+        )
+    assert torch.allclose(weights(module), weights(other).cpu(), atol=1e-9)
+    runs = []
+    for options in ({"checkpoint": states.append}, {"resume": None}):
+        again = network(0.3).to(gpu)
+        if "resume" in options:
+            options["resume"] = states[0]
+        fit_loop(
+            again,
+            squared_error,
+            batches,
+            optimizer=adam(again),
+            max_epochs=3,
+            precision="auto",
+            **options,
+        )
+        runs.append(weights(again))
+    assert torch.allclose(*runs, atol=1e-6)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert torch.equal(before[1], torch.cuda.get_rng_state(gpu))
 
 
 def test_fetching_losses_rarely_changes_no_number():
