@@ -258,11 +258,11 @@ def test_packing_is_checked(models):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_padded_buckets_hold_each_sequence_once_and_little_padding(seed):
-    from tweetclf.modules.packed import _buckets_of
+    from tweetclf.modules.packed import length_buckets
 
     generator = np.random.default_rng(seed)
     sizes = np.sort(generator.integers(1, 200, generator.integers(1, 300)))
-    buckets = _buckets_of(sizes)
+    buckets = length_buckets(sizes)
     ends = np.cumsum(sizes)
     assert buckets[0][0] == buckets[0][2] == 0
     assert buckets[-1][1] == len(sizes)

@@ -13,7 +13,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-__all__ = ["ATTENTION", "PackedEncoder", "packed_attention"]
+__all__ = ["ATTENTION", "PackedEncoder", "length_buckets", "packed_attention"]
 
 ATTENTION = "tweetclf_packed"
 """Name of `packed_attention` among the attention functions of transformers."""
@@ -282,7 +282,7 @@ class PackedEncoder(nn.Module):
     ) -> Tensor:
         states = []
         filler = self.model.config.pad_token_id or 0
-        for first, last, start, stop in _buckets_of(sizes):
+        for first, last, start, stop in length_buckets(sizes):
             lengths = torch.from_numpy(sizes[first:last]).to(input_ids.device)
             places = torch.arange(int(sizes[last - 1]), device=input_ids.device)
             mask = places < lengths[:, None]  # (sequences, longest)
@@ -315,8 +315,23 @@ _MAX_TOKENS = 8192
 _MAX_PADDING = 0.15
 
 
-def _buckets_of(sizes: NDArray[np.int64]) -> list[tuple[int, int, int, int]]:
-    """Cut sequences in order of length: (first, past the last) sequence and token."""
+def length_buckets(
+    sizes: NDArray[np.int64], max_tokens: int = _MAX_TOKENS
+) -> list[tuple[int, int, int, int]]:
+    """Cut sequences in order of length into batches with little padding.
+
+    Parameters
+    ----------
+    sizes : ndarray of int64 of shape (n,)
+        Lengths, none below the one before.
+    max_tokens : int, default=8192
+        Most tokens of a batch, padding included, unless it is one sequence.
+
+    Returns
+    -------
+    list of (int, int, int, int)
+        First sequence of each batch, the one past its last, and likewise its tokens.
+    """
     ends = np.cumsum(sizes)
     buckets = []
     first = start = 0
@@ -324,8 +339,9 @@ def _buckets_of(sizes: NDArray[np.int64]) -> list[tuple[int, int, int, int]]:
         if last < len(sizes):
             padded = int(sizes[last]) * (last + 1 - first)
             real = int(ends[last]) - start
-            fits = padded <= _MAX_TOKENS or last == first
-            if fits and (last - first < 4 or padded - real <= _MAX_PADDING * padded):
+            if padded <= max_tokens and (
+                last - first < 4 or padded - real <= _MAX_PADDING * padded
+            ):
                 continue
         buckets.append((first, last, start, int(ends[last - 1])))
         first, start = last, int(ends[last - 1])
