@@ -1,4 +1,4 @@
-"""From text to matrices: n-gram TF-IDF, NB log-count ratios, vectors, SIF, frozen BERT."""
+"""From text to matrices: n-grams, NB ratios, word vectors, SIF, ELMo, transformers."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,8 @@ from tweetclf.utils.lazy import attach
 if TYPE_CHECKING:
     from tweetclf.features._vocabulary import NgramVocabulary
     from tweetclf.features.counts import NgramCounts
+    from tweetclf.features.elmo import ElmoVectorizer
+    from tweetclf.features.elmo_weights import ElmoWeights
     from tweetclf.features.nb import NBLogCountRatio
     from tweetclf.features.ngrams import NgramTfidfVectorizer
     from tweetclf.features.pairs import PairFeatures
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "ElmoVectorizer": "tweetclf.features.elmo",
+        "ElmoWeights": "tweetclf.features.elmo_weights",
         "NBLogCountRatio": "tweetclf.features.nb",
         "NgramCounts": "tweetclf.features.counts",
         "NgramTfidfVectorizer": "tweetclf.features.ngrams",
@@ -29,6 +33,8 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "ElmoVectorizer",
+    "ElmoWeights",
     "NBLogCountRatio",
     "NgramCounts",
     "NgramTfidfVectorizer",

@@ -64,7 +64,9 @@ class VectorCache:
             missing = [i for i, key in enumerate(keys) if key not in known]
             if missing:
                 made = compute([rows[i] for i in missing])
-                fresh = {keys[i]: vector for i, vector in zip(missing, made, strict=True)}
+                fresh = {
+                    keys[i]: vector for i, vector in zip(missing, made, strict=True)
+                }
                 with closing(self._connect()) as connection:
                     self._write(connection, fresh)
                 known |= fresh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,7 @@ ALLOWED = frozenset(
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.compose.ColumnTransformer",
+        "sklearn.decomposition.PCA",
         "sklearn.decomposition.TruncatedSVD",
         "sklearn.dummy.DummyClassifier",
         "sklearn.dummy.DummyRegressor",
@@ -62,11 +64,16 @@ ALLOWED = frozenset(
         "sklearn.svm.LinearSVR",
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
+        "tweetclf.estimators.FoldEnsemble",
+        "tweetclf.estimators.BiLSTMClassifier",
+        "tweetclf.estimators.BiLSTMRegressor",
+        "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
         "tweetclf.estimators.OneVsRestLogisticRegression",
         "tweetclf.estimators.PowerWeightedClassifier",
+        "tweetclf.estimators.SeedEnsemble",
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
@@ -74,6 +81,10 @@ ALLOWED = frozenset(
         "tweetclf.estimators.TransformerMultipleChoice",
         "tweetclf.estimators.TransformerQuestionAnswering",
         "tweetclf.estimators.TransformerRegressor",
+        "tweetclf.features.ElmoVectorizer",
+        "tweetclf.features.ElmoWeights",
+        "tweetclf.estimators.ULMFiTClassifier",
+        "tweetclf.estimators.ULMFiTRegressor",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
@@ -84,6 +95,7 @@ ALLOWED = frozenset(
         "tweetclf.preprocessing.TweetTokenizer",
         "tweetclf.preprocessing.TwilbertNormalizer",
         "tweetclf.preprocessing.ULMFiTNormalizer",
+        "tweetclf.pretraining.SentencePieceTokenizer",
     ]
 )
 
@@ -244,6 +256,21 @@ def _check_word_vectors(state: dict[str, Any]) -> None:
     )
 
 
+def _check_elmo_weights(state: dict[str, Any]) -> None:
+    from tweetclf.features.elmo_weights import check_elmo_state
+
+    check_elmo_state(state)
+
+
+def _check_elmo_vectorizer(state: dict[str, Any]) -> None:
+    if "weights_path_" in state:
+        _require(
+            isinstance(state["weights_path_"], str)
+            and isinstance(state["weights_digest_"], str),
+            "an ElmoVectorizer without weights does not say where they are",
+        )
+
+
 def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
     profile = state.get("profile_")
     _require(
@@ -271,6 +298,83 @@ def _check_transformer(state: dict[str, Any]) -> None:
         and hasattr(state["normalizer_"], "transform"),
         "a transformer's plan_ or normalizer_ is of no known kind",
     )
+    _require(
+        not {"_encoder", "_loaded", "_module"} & set(state),
+        "a transformer holds more than data",
+    )
+    # A small file must not ask for a model that no memory holds.
+    config, arrays = json.loads(state["config_"]), state["module_state_"]
+    longest = max(max(a.shape, default=1) for a in arrays.values())
+    sizes = (config.get(name) for name in _SIZES)
+    layers = (config.get(name) for name in _LAYERS)
+    _require(
+        all(size is None or size <= longest for size in sizes)
+        and all(n is None or n <= len(arrays) for n in layers),
+        "the weights of a transformer do not fit its configuration",
+    )
+
+
+# In configurations of transformers.
+_SIZES = (
+    "dim",
+    "embedding_size",
+    "hidden_dim",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "vocab_size",
+)
+_LAYERS = ("n_layers", "num_hidden_layers")
+
+
+def _check_pieces(state: dict[str, Any]) -> None:
+    model, passes = state["model"], state["passes"]
+    _require(
+        set(state) == {"model", "passes"}
+        and isinstance(model, np.ndarray)
+        and model.ndim == 1
+        and model.dtype == np.uint8
+        and type(passes) is int
+        and 1 <= passes <= 100,
+        "a SentencePiece tokenizer is no model in bytes and a number of passes",
+    )
+
+
+def _check_module(state: dict[str, Any]) -> None:
+    # What the module is made of, before torch reads it; its names and shapes are
+    # compared with the module's when it is made.
+    arrays = state.get("module_state_", {})
+    _require(
+        "_module" not in state
+        and isinstance(arrays, dict)
+        and all(
+            type(name) is str and isinstance(array, np.ndarray)
+            for name, array in arrays.items()
+        ),
+        "the weights of a neural estimator are no arrays by name",
+    )
+
+
+def _check_ulmfit(state: dict[str, Any]) -> None:
+    _check_module(state)
+    if "config_" not in state:
+        return
+    from tweetclf.pretraining import LanguageModelConfig
+
+    try:
+        config = LanguageModelConfig(**state["config_"])
+    except ValueError as error:
+        raise ModelFormatError(str(error)) from error
+    # A small file must not ask for a module that no memory holds.
+    embedding = state["module_state_"]["encoder.embedding.weight"]
+    _require(
+        embedding.ndim == 2
+        and embedding.shape[1] == config.emb_size
+        and sum(k.endswith("weight") for k in state["module_state_"])
+        >= config.n_layers,
+        "the weights of a language model do not fit its sizes",
+    )
 
 
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -283,7 +387,12 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "tweetclf.estimators.TransformerMultipleChoice": _check_transformer,
     "tweetclf.estimators.TransformerQuestionAnswering": _check_transformer,
     "tweetclf.estimators.TransformerRegressor": _check_transformer,
+    "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
+    "tweetclf.features.ElmoWeights": _check_elmo_weights,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
     "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
+    "tweetclf.estimators.ULMFiTClassifier": _check_ulmfit,
+    "tweetclf.estimators.ULMFiTRegressor": _check_ulmfit,
     "tweetclf.features.WordVectors": _check_word_vectors,
+    "tweetclf.pretraining.SentencePieceTokenizer": _check_pieces,
 }
