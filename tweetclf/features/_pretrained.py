@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -57,6 +58,17 @@ _TOKENIZERS = (
 # Names that transformers writes for tokenizers; none of them can hold code.
 _TOKENIZER_FILE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(?:json|txt|model|bpe|spm|jinja)", re.ASCII
+)
+# What transformers and torch raise on damaged files, or on those that hold code.
+_LOAD_ERRORS = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
 )
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
@@ -230,15 +242,7 @@ def _check_directory(path: Path, caller: str) -> None:
 def _read_directory(read: Any, source: str, caller: str) -> tuple[Any, Any, Any]:
     try:
         return read(local_files_only=True)
-    except (
-        AttributeError,
-        ImportError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _LOAD_ERRORS as error:
         raise ModelFormatError(
             f"{caller}: the model at {str(Path(source).absolute())!r} cannot be read "
             f"({type(error).__name__}: {_first_line(error)})."
@@ -359,7 +363,7 @@ def capture(model: Any, tokenizer: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
         tokenizer.save_pretrained(name)
         files = {
-            path.name: np.frombuffer(path.read_bytes(), np.uint8).copy()
+            path.name: np.frombuffer(_file_bytes(path), np.uint8).copy()
             for path in sorted(Path(name).iterdir())
             if path.is_file()
         }
@@ -375,6 +379,18 @@ def capture(model: Any, tokenizer: Any) -> dict[str, Any]:
         "files": files,
         "weights": weights,
     }
+
+
+def _file_bytes(path: Path) -> bytes:
+    """Return a tokenizer's file without the padding and cutting of its last call."""
+    data = path.read_bytes()
+    if path.name != "tokenizer.json":
+        return data
+    values = json.loads(data)
+    if values.get("padding") is None and values.get("truncation") is None:
+        return data
+    values |= {"padding": None, "truncation": None}
+    return json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8")
 
 
 def check_captured(state: Any) -> None:
@@ -439,15 +455,7 @@ def rebuild(state: Mapping[str, Any], *, caller: str = "rebuild") -> Pretrained:
     import_optional("transformers", extra="neural", caller=caller)
     try:
         return _rebuild(state)
-    except (
-        AttributeError,
-        ImportError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _LOAD_ERRORS as error:
         raise ModelFormatError(
             f"{caller}: a pretrained model of class {state['architecture']!r} cannot "
             f"be made again ({type(error).__name__}: {_first_line(error)})."
