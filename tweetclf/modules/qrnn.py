@@ -32,6 +32,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from tweetclf.modules.dropout import WeightDropout, check_probability
 
@@ -161,70 +162,128 @@ def forget_mult(z: Tensor, f: Tensor, initial: Tensor | None = None) -> Tensor:
     return _ForgetMult.apply(z, f, initial)
 
 
-class _GatedPool(torch.autograd.Function):
-    """Activations, fo-pooling and output gate in one pass over the time.
+def _multiply(
+    x: Tensor, weight: Tensor, bias: Tensor, before: Tensor | None, n_gates: int
+) -> Tensor:
+    """Return all gates before their activation, (n_gates, T, B, H).
 
-    Takes the product (T*B, n*H), n = 2 or 3 gates, and overwrites it by the
-    activations: nothing else needs it, and at these sizes memory that was never
-    touched costs as much as the arithmetic.
+    Each gate has its own product, so that what follows runs over whole stretches of
+    memory; a window of two is two products, of x and of x a step later, so that
+    nothing is copied beside itself.
+    """
+    n_steps, n_texts, width = x.shape
+    rows = x.view(-1, width)  # (T * B, I)
+    gates = x.new_empty(n_gates, n_steps * n_texts, len(bias) // n_gates)
+    for gate, matrix, b in zip(
+        gates, weight.chunk(n_gates), bias.chunk(n_gates), strict=True
+    ):
+        torch.addmm(b, rows, matrix[:, :width].t(), out=gate)
+        if matrix.size(1) > width:
+            of_before = matrix[:, width:].t()  # (I, H)
+            gate[n_texts:].addmm_(rows[:-n_texts], of_before)
+            if before is not None:
+                gate[:n_texts].addmm_(before, of_before)
+    # The product is cheap in half precision, but the sum over time inexact.
+    exact = torch.promote_types(x.dtype, torch.float32)
+    return gates.view(n_gates, n_steps, n_texts, -1).to(exact)
+
+
+def _multiply_back(
+    grads: Tensor, x: Tensor, weight: Tensor, before: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of x and of the matrix, from those of the gates."""
+    _, n_texts, width = x.shape
+    rows = x.view(-1, width)
+    grad_rows, grad_weight = torch.zeros_like(rows), torch.empty_like(weight)
+    parts = (grads, weight.chunk(len(grads)), grad_weight.chunk(len(grads)))
+    for grad, matrix, grad_matrix in zip(*parts, strict=True):
+        torch.mm(grad.t(), rows, out=grad_matrix[:, :width])
+        grad_rows.addmm_(grad, matrix[:, :width])
+        if matrix.size(1) > width:
+            later = grad[n_texts:]
+            torch.mm(later.t(), rows[:-n_texts], out=grad_matrix[:, width:])
+            grad_rows[:-n_texts].addmm_(later, matrix[:, width:])
+            if before is not None:
+                grad_matrix[:, width:].addmm_(grad[:n_texts].t(), before)
+    return grad_rows.view_as(x), grad_weight
+
+
+def _pool_back(
+    gates: Tensor,
+    cells: Tensor,
+    grad_hidden: Tensor,
+    carry: Tensor | None,
+    out: Tensor,
+) -> Tensor | None:
+    """Write the gradients before the activations into `out`; return that of c_0.
+
+    `gates` holds activations. Every line is one pass over a block of steps; what a
+    pass needs lies in `out` already.
+    """
+    for span in reversed(_blocks(cells)):
+        z, f, c, g = gates[0, span], gates[1, span], cells[span], grad_hidden[span]
+        flow, grad_f = out[0, span], out[1, span]
+        if len(gates) == 3:
+            o, grad_o = gates[2, span], out[2, span]
+            torch.mul(g, c, out=grad_o)
+            torch.ops.aten.sigmoid_backward.grad_input(grad_o, o, grad_input=grad_o)
+            g = torch.mul(g, o, out=flow)
+        carry = _flow_back(g, 1 - f, carry, flow)
+        flow.mul_(f)
+        # f' (z_t - c_{t-1}) = f (1 - f) (z_t - c_{t-1}) = f (z_t - c_t)
+        torch.sub(z, c, out=grad_f).mul_(flow)
+        torch.ops.aten.tanh_backward.grad_input(flow, z, grad_input=flow)
+    return carry
+
+
+class _Layer(torch.autograd.Function):
+    """A whole layer without zoneout: product, activations, pooling, output gate.
+
+    One function, because at these sizes memory that was never touched costs as much
+    as the arithmetic: the gates are computed in place, and no gradient is padded.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, product: Tensor, initial: Tensor | None, n_steps: int, n_gates: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        gates = product.view(n_steps, -1, n_gates, product.size(1) // n_gates)
-        z, f = gates[:, :, 0], gates[:, :, 1]  # (T, B, H)
-        cells = torch.empty_like(z, memory_format=torch.contiguous_format)
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        cell: Tensor | None,
+        before: Tensor | None,
+        n_gates: int,
+    ) -> tuple[Tensor, Tensor]:
+        gates = _multiply(x, weight, bias, before, n_gates)
+        cells = torch.empty_like(gates[0])  # (T, B, H)
         hidden = torch.empty_like(cells) if n_gates == 3 else cells
-        previous = torch.zeros_like(cells[0]) if initial is None else initial
+        previous = torch.zeros_like(cells[0]) if cell is None else cell
         for span in _blocks(cells):
-            z[span].tanh_()
-            gates[span, :, 1:].sigmoid_()
-            previous = _recur(z[span], f[span], previous, cells[span])
+            z, f = gates[0, span].tanh_(), gates[1, span].sigmoid_()
+            previous = _recur(z, f, previous, cells[span])
             if n_gates == 3:
-                torch.mul(gates[span, :, 2], cells[span], out=hidden[span])
-        ctx.mark_dirty(product)
+                o = gates[2, span].sigmoid_()
+                torch.mul(o, cells[span], out=hidden[span])
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(product, initial, cells)
-        ctx.n_gates = n_gates
+        ctx.save_for_backward(x, weight, before, gates, cells)
+        ctx.has_cell = cell is not None
         # A copy, or the last state would keep all of them in memory.
-        return product, hidden, previous.clone()
+        return hidden, previous.clone()
 
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: Any, _: None, grad_hidden: Tensor | None, grad_last: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, None, None]:
-        product, initial, cells = ctx.saved_tensors
-        gates = product.view(len(cells), -1, ctx.n_gates, cells.size(2))
-        grad_product = torch.empty_like(product)
-        grads = grad_product.view(gates.shape)
+        ctx: Any, grad_hidden: Tensor | None, grad_last: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        x, weight, before, gates, cells = ctx.saved_tensors
         if grad_hidden is None:
             grad_hidden = torch.zeros_like(cells)
-        carry = grad_last
-        for span in reversed(_blocks(cells)):
-            z, f = gates[span, :, 0], gates[span, :, 1]
-            flow = grad_hidden[span]
-            if ctx.n_gates == 3:
-                o = gates[span, :, 2]
-                torch.ops.aten.sigmoid_backward.grad_input(
-                    flow * cells[span], o, grad_input=grads[span, :, 2]
-                )
-                flow = flow * o
-                carry = _flow_back(flow, 1 - f, carry, flow)
-            else:
-                coming, flow = flow, torch.empty_like(cells[span])
-                carry = _flow_back(coming, 1 - f, carry, flow)
-            difference = torch.empty_like(flow)
-            _subtract_previous(gates[:, :, 0], cells, initial, span, difference)
-            torch.ops.aten.sigmoid_backward.grad_input(
-                difference.mul_(flow), f, grad_input=grads[span, :, 1]
-            )
-            torch.ops.aten.tanh_backward.grad_input(
-                flow.mul_(f), z, grad_input=grads[span, :, 0]
-            )
-        return grad_product, carry if initial is not None else None, None, None
+        grads = torch.empty_like(gates)
+        carry = _pool_back(gates, cells, grad_hidden, grad_last, grads)
+        grads = grads.flatten(1, 2)  # (n_gates, T * B, H)
+        grad_bias = grads.sum(dim=1).flatten().to(x.dtype)
+        grad_x, grad_weight = _multiply_back(grads.to(x.dtype), x, weight, before)
+        grad_cell = carry if ctx.has_cell else None
+        return grad_x, grad_weight, grad_bias, grad_cell, None, None
 
 
 class QRNNLayer(nn.Module):
@@ -305,53 +364,57 @@ class QRNNLayer(nn.Module):
             The last c, with its gradient, and the last x if it is kept, without.
         """
         state = state or {}
-        source = self._source(x, state.get("previous_x"))  # (T, B, window * I)
-        weight = self.drop_weight(self.linear.weight)
-        # Not linear(): its result is a view, which nothing may overwrite.
-        product = torch.addmm(self.linear.bias, source.flatten(0, 1), weight.t())
-        if product.dtype in (torch.bfloat16, torch.float16):
-            # The product is cheap in half precision, the sum over time inexact.
-            product = product.float()
-        cell = state.get("cell")
-        if cell is not None:
-            cell = self._checked_cell(cell, x).to(product.dtype)
+        dtype = x.dtype
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+        weight = self.drop_weight(self.linear.weight).to(dtype)
+        bias, given = self.linear.bias.to(dtype), x.to(dtype).contiguous()
+        cell, before = self._read_state(state, given)
         if self.zoneout:
-            hidden, last = self._pool_with_zoneout(product, cell, len(x))
+            source = self._source(given, before)  # (T, B, window * I)
+            product = functional.linear(source, weight, bias)
+            hidden, last = self._pool_with_zoneout(product, cell)
         else:
-            _, hidden, last = _GatedPool.apply(product, cell, len(x), self.n_gates)
+            hidden, last = _Layer.apply(given, weight, bias, cell, before, self.n_gates)
         after = {"cell": last}
         if self.window == 2 and self.save_prev_x:
             after["previous_x"] = x[-1].detach().clone()
         return hidden.to(x.dtype), after
 
-    def _source(self, x: Tensor, previous: Tensor | None) -> Tensor:
+    def _read_state(
+        self, state: LayerState, x: Tensor
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return c and x before the first step, checked; None for zeros."""
+        cell, before = state.get("cell"), None
+        if cell is not None:
+            expected = (x.size(1), self.hidden_size)
+            if tuple(cell.shape) != expected:
+                raise ValueError(
+                    f"QRNNLayer: the state's 'cell' must have shape {expected}, "
+                    f"(batch, hidden_size). Got {tuple(cell.shape)} instead. A state "
+                    "fits only batches of the size it came from."
+                )
+            cell = cell.to(torch.promote_types(x.dtype, torch.float32))
+        if self.window == 2 and self.save_prev_x and "previous_x" in state:
+            before = state["previous_x"].detach().to(x.dtype)
+        return cell, before
+
+    def _source(self, x: Tensor, before: Tensor | None) -> Tensor:
         """Return [x_t; x_{t-1}], or x itself for a window of one."""
         if self.window == 1:
             return x
-        if previous is None or not self.save_prev_x:
-            previous = torch.zeros_like(x[0])
-        before = torch.cat([previous.to(x.dtype).unsqueeze(0), x[:-1]])
-        return torch.cat([x, before], dim=2)
-
-    def _checked_cell(self, cell: Tensor, x: Tensor) -> Tensor:
-        expected = (x.size(1), self.hidden_size)
-        if tuple(cell.shape) != expected:
-            raise ValueError(
-                f"QRNNLayer: the state's 'cell' must have shape {expected}, (batch, "
-                f"hidden_size). Got {tuple(cell.shape)} instead. A state fits only "
-                "batches of the size it came from."
-            )
-        return cell
+        before = torch.zeros_like(x[0]) if before is None else before
+        return torch.cat([x, torch.cat([before.unsqueeze(0), x[:-1]])], dim=2)
 
     def _pool_with_zoneout(
-        self, product: Tensor, cell: Tensor | None, n_steps: int
+        self, product: Tensor, cell: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        gates = product.view(n_steps, -1, self.n_gates, self.hidden_size)
-        f = self._zone_out(gates[:, :, 1].sigmoid())
-        cells = forget_mult(gates[:, :, 0].tanh(), f, cell)
-        if self.n_gates == 2:
-            return cells, cells[-1]
-        return gates[:, :, 2].sigmoid() * cells, cells[-1]
+        exact = torch.promote_types(product.dtype, torch.float32)
+        gates = product.to(exact).chunk(self.n_gates, dim=2)
+        f = self._zone_out(gates[1].sigmoid())
+        cells = forget_mult(gates[0].tanh(), f, cell)
+        hidden = gates[2].sigmoid() * cells if self.n_gates == 3 else cells
+        return hidden, cells[-1]
 
     def _zone_out(self, f: Tensor) -> Tensor:
         kept = 1.0 - self.zoneout
