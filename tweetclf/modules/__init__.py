@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         concat_pool,
     )
     from tweetclf.modules.dropout import AWDDropout
-    from tweetclf.modules.qrnn import QRNN, QRNNLayer, forget_mult
+    from tweetclf.modules.fo_pooling import forget_mult
+    from tweetclf.modules.qrnn import QRNN, QRNNLayer
 
 __getattr__, __dir__, _names = attach(
     __name__,
@@ -32,7 +33,7 @@ __getattr__, __dir__, _names = attach(
         "activation_penalty": "tweetclf.modules.awd",
         "concat_pool": "tweetclf.modules.concat_pooling",
         "detach_state": "tweetclf.modules.awd",
-        "forget_mult": "tweetclf.modules.qrnn",
+        "forget_mult": "tweetclf.modules.fo_pooling",
     },
 )
 
