@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
+    from tweetclf.estimators.fast_text import FastTextClassifier, fasttext
     from tweetclf.estimators.fold_ensemble import FoldEnsemble, SeedEnsemble
     from tweetclf.estimators.haha import haha_nbsvm
     from tweetclf.estimators.haha_ulmfit import (
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _names = attach(
     __name__,
     {
-        "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
         "BiLSTMClassifier": "tweetclf.estimators.bilstm",
         "BiLSTMRegressor": "tweetclf.estimators.bilstm",
+        "FastTextClassifier": "tweetclf.estimators.fast_text",
+        "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
         "LabelPowerset": "tweetclf.estimators.powerset",
         "NBSVMClassifier": "tweetclf.estimators.nb_svm",
         "OffsetClassifier": "tweetclf.estimators.offsets",
@@ -57,6 +59,7 @@ __getattr__, __dir__, _names = attach(
         "atalaya_lr": "tweetclf.estimators.atalaya",
         "atalaya_svm": "tweetclf.estimators.atalaya",
         "char_svm": "tweetclf.estimators.baselines",
+        "fasttext": "tweetclf.estimators.fast_text",
         "haha_nbsvm": "tweetclf.estimators.haha",
         "haha_ulmfit_qrnn": "tweetclf.estimators.haha_ulmfit",
         "haha_ulmfit_qrnn_regressor": "tweetclf.estimators.haha_ulmfit",
@@ -73,6 +76,7 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "BiLSTMClassifier",
     "BiLSTMRegressor",
+    "FastTextClassifier",
     "FoldEnsemble",
     "LabelPowerset",
     "NBSVMClassifier",
@@ -88,6 +92,7 @@ __all__ = [
     "atalaya_lr",
     "atalaya_svm",
     "char_svm",
+    "fasttext",
     "haha_nbsvm",
     "haha_ulmfit_qrnn",
     "haha_ulmfit_qrnn_regressor",

@@ -57,6 +57,9 @@ class NeuralEstimator(BaseEstimator):
     history_: list[dict[str, Any]]
     module_state_: dict[str, NDArray[Any]]
 
+    # What is made anew from the rest of the state, and so neither pickled nor saved.
+    _restored: ClassVar[tuple[str, ...]] = ("_module",)
+
     # What a subclass without these parameters does.
     pairs: bool = False
     precision: str = "float32"
@@ -137,8 +140,8 @@ class NeuralEstimator(BaseEstimator):
         rows, targets = _in_order(rows, self._fit_targets(y, len(rows)))
         seed = inner_seed(self.random_state)
         train, valid = self._hold_out(rows, targets, X_val, y_val, seed)
-        self.__dict__.pop("_module", None)
-        self.__dict__.pop("module_state_", None)
+        for name in (*self._restored, "module_state_"):
+            self.__dict__.pop(name, None)
         self._fit_inputs(train[0], seed)
         module = make_module(self, seed)
         job = Job(module, train[0], train[1], valid, seed)
@@ -193,6 +196,10 @@ class NeuralEstimator(BaseEstimator):
         """Encode the targets of validation rows."""
         raise NotImplementedError
 
+    def _decode_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return encoded targets as they were given, for scorers."""
+        raise NotImplementedError
+
     # Predict
 
     @property
@@ -217,7 +224,9 @@ class NeuralEstimator(BaseEstimator):
         # Arrays in place of the module: they need no torch to be read, and equal
         # models have equal states.
         state = dict(super().__getstate__())
-        module = state.pop("_module", None)
+        module = state.get("_module")
+        for name in self._restored:
+            state.pop(name, None)
         if module is not None:
             from tweetclf.estimators._neural_compute import state_of
 
@@ -243,9 +252,7 @@ class NeuralEstimator(BaseEstimator):
         return tags
 
 
-def _in_order(
-    rows: list[Any], targets: NDArray[Any]
-) -> tuple[list[Any], NDArray[Any]]:
+def _in_order(rows: list[Any], targets: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
     """Sort rows and targets, so that a fit does not depend on the order of its data.
 
     Batches are drawn at random anyway; what would depend on the order are the draws.
@@ -324,6 +331,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
                 "which no training text has."
             )
         return codes.astype(np.int64)
+
+    def _decode_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
+        return targets.astype(np.int64) if self.multilabel_ else self.classes_[targets]
 
     @property
     def _n_outputs(self) -> int:
@@ -404,6 +414,9 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
 
     def _encode_targets(self, y: Any, n_rows: int, caller: str) -> NDArray[Any]:
         return self._scaled(check_targets(y, n_rows, caller=caller))
+
+    def _decode_targets(self, targets: NDArray[Any]) -> NDArray[np.float64]:
+        return targets.astype(np.float64) * self.target_scale_ + self.target_mean_
 
     def _scaled(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
         return ((targets - self.target_mean_) / self.target_scale_).astype(np.float32)

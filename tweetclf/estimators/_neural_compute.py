@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tweetclf.training.batching import LengthBatches, sorted_batches
-from tweetclf.training.devices import seeded, to_device
+from tweetclf.training.devices import autocast, seeded, to_device
 from tweetclf.training.loop import fit_loop
 
 __all__ = [
@@ -113,7 +113,7 @@ def _forward(
     outputs = np.empty((n_rows, estimator._n_outputs))
     was_training = module.training
     module.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(estimator.precision, device):
         for indices in sorted_batches(inputs.lengths, max(64, estimator.batch_size)):
             batch = to_device(inputs.collate(indices), device)
             outputs[indices] = module(**batch).double().cpu().numpy()
@@ -137,6 +137,8 @@ def make_objective(estimator: Any) -> Callable[..., tuple[Tensor, dict[str, floa
         inputs = dict(batch)
         targets = inputs.pop("targets")
         logits = module(**inputs)
+        if logits.dtype == torch.bfloat16:
+            logits = logits.float()
         if targets.dtype == torch.int64:
             weight = None
             if weights is not None:
@@ -181,9 +183,7 @@ def evaluator(
     """Return what measures a module on validation rows: loss, and `scoring` if any."""
     inputs = estimator._inputs(rows)
     scorer = None if estimator.scoring == "loss" else get_scorer(estimator.scoring)
-    answers = targets
-    if targets.dtype.kind == "i":
-        answers = estimator.classes_[targets]
+    answers = estimator._decode_targets(targets)
 
     def evaluate(module: nn.Module) -> dict[str, float]:
         logits = _forward(estimator, module, inputs, len(rows))
@@ -224,6 +224,8 @@ def train(
     schedule: Any = None,
     clip_norm: float | None = None,
     stop_by_loss: bool = False,
+    pool: int = 50,
+    split: Callable[[Any], list[Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """Train all of a module at once: the default of neural estimators.
 
@@ -242,6 +244,10 @@ def train(
     stop_by_loss : bool, default=False
         Watch the validation loss for when to stop, whatever `scoring` chooses the
         best epoch by.
+    pool : int, default=50
+        Batches that are sorted by length together.
+    split : callable, optional
+        Halves a batch when memory runs out.
 
     Returns
     -------
@@ -257,7 +263,12 @@ def train(
         return batch
 
     batches = LengthBatches(
-        inputs.lengths, collate, batch_size=estimator.batch_size, seed=job.seed
+        inputs.lengths,
+        collate,
+        batch_size=estimator.batch_size,
+        seed=job.seed,
+        pool=pool,
+        split=split,
     )
     evaluate = None
     if job.validation is not None:

@@ -248,9 +248,7 @@ class _Trainer:
         features = _pooled(self.module, inputs, device_of(self.estimator.device))
         rarest = int(np.bincount(codes).min())
         if rarest > 1:
-            smote = SMOTE(
-                k_neighbors=min(5, rarest - 1), random_state=self.job.seed
-            )
+            smote = SMOTE(k_neighbors=min(5, rarest - 1), random_state=self.job.seed)
             features, codes = smote.fit_resample(features, codes)
         made = _Features(
             torch.from_numpy(features).float(), torch.from_numpy(np.asarray(codes))

@@ -90,7 +90,10 @@ class _ULMFiT(NeuralEstimator):
         }
         corpus = [*rows, *self._read_extra()]
         if self.language_model is None:
-            sizes, how = LanguageModelConfig(**config), LanguageModelTraining(**training)
+            sizes, how = (
+                LanguageModelConfig(**config),
+                LanguageModelTraining(**training),
+            )
             return train_language_model(corpus, sizes, how, **options)
         model = load_language_model(self.language_model)
         if config or "stages" in training:
@@ -321,7 +324,6 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         self.precision = precision
         self.pairs = pairs
 
-
     def _fit_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         targets = super()._fit_targets(y, n_rows)
         caller = type(self).__name__
@@ -332,9 +334,7 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
             )
         if self.oversampling == "smote":
             # Missing, it should be missed before hours of training.
-            import_optional(
-                "imblearn.over_sampling", extra="resampling", caller=caller
-            )
+            import_optional("imblearn.over_sampling", extra="resampling", caller=caller)
         return targets
 
     def _resampled(self, job: Any) -> tuple[list[Any], NDArray[Any]]:

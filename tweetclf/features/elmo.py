@@ -381,9 +381,7 @@ class ElmoVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         texts = require_texts(check_texts(X, caller=caller), caller=caller)
         return self._reduce(self._embed(tokenize(self._tokenizer(), texts)))
 
-    def embed_tokens(
-        self, token_lists: Sequence[Sequence[str]]
-    ) -> list[np.ndarray]:
+    def embed_tokens(self, token_lists: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Return all layers of the tokens of texts.
 
         Parameters
@@ -404,9 +402,7 @@ class ElmoVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             token_lists, lambda batch: torch.stack(batch.layers, dim=1)
         )
 
-    def token_vectors(
-        self, token_lists: Sequence[Sequence[str]]
-    ) -> list[np.ndarray]:
+    def token_vectors(self, token_lists: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Return the vectors of the tokens of texts, of the layers chosen.
 
         Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,9 @@ def read_manylangs(files: Mapping[str, Path], *, caller: str) -> RawElmo:
     words = None
     if embedder.get("word_dim"):
         if "word.dic" not in files:
-            raise DataError(f"{path.parent} has no word.dic, which {path.name} asks for.")
+            raise DataError(
+                f"{path.parent} has no word.dic, which {path.name} asks for."
+            )
         words = _read_dictionary(files["word.dic"])
     tokens = _StateDict(torch, files["token_embedder.pkl"])
     lstms = _StateDict(torch, files["encoder.pkl"])
@@ -268,7 +271,10 @@ class _StateDict:
     def __init__(self, torch: Any, path: Path) -> None:
         self._path = path
         try:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                # Of pickle protocols that it may not know all of; it then refuses.
+                warnings.simplefilter("ignore", UserWarning)
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
         except (
             pickle.UnpicklingError,
             AttributeError,

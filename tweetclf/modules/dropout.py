@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 
-import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own abbreviation
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = [

@@ -221,7 +221,10 @@ def check_arrays(config: ElmoConfig, arrays: Mapping[str, np.ndarray]) -> None:
         If one is missing, too many, of another shape or type, or not finite.
     """
     shapes = config.shapes()
-    missing, extra = sorted(set(shapes) - set(arrays)), sorted(set(arrays) - set(shapes))
+    missing, extra = (
+        sorted(set(shapes) - set(arrays)),
+        sorted(set(arrays) - set(shapes)),
+    )
     if missing or extra:
         raise ModelFormatError(
             f"the weights of an ELMo network lack {missing[:3]} and have the unknown "

@@ -11,6 +11,7 @@ import numpy as np
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features import NgramVocabulary
+from tweetclf.features._pretrained import check_captured
 
 __all__ = ["ALLOWED", "DROPPED", "check_state", "class_named", "finish", "name_of"]
 
@@ -26,6 +27,7 @@ ALLOWED = frozenset(
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.compose.ColumnTransformer",
+        "sklearn.decomposition.PCA",
         "sklearn.decomposition.TruncatedSVD",
         "sklearn.dummy.DummyClassifier",
         "sklearn.dummy.DummyRegressor",
@@ -64,6 +66,7 @@ ALLOWED = frozenset(
         "tweetclf.estimators.FoldEnsemble",
         "tweetclf.estimators.BiLSTMClassifier",
         "tweetclf.estimators.BiLSTMRegressor",
+        "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
@@ -73,12 +76,15 @@ ALLOWED = frozenset(
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
+        "tweetclf.features.ElmoVectorizer",
+        "tweetclf.features.ElmoWeights",
         "tweetclf.estimators.ULMFiTClassifier",
         "tweetclf.estimators.ULMFiTRegressor",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
         "tweetclf.features.SIFVectorizer",
+        "tweetclf.features.TransformerVectorizer",
         "tweetclf.features.WordVectors",
         "tweetclf.preprocessing.TweetNormalizer",
         "tweetclf.preprocessing.TweetTokenizer",
@@ -245,6 +251,32 @@ def _check_word_vectors(state: dict[str, Any]) -> None:
     )
 
 
+def _check_elmo_weights(state: dict[str, Any]) -> None:
+    from tweetclf.features.elmo_weights import check_elmo_state
+
+    check_elmo_state(state)
+
+
+def _check_elmo_vectorizer(state: dict[str, Any]) -> None:
+    if "weights_path_" in state:
+        _require(
+            isinstance(state["weights_path_"], str)
+            and isinstance(state["weights_digest_"], str),
+            "an ElmoVectorizer without weights does not say where they are",
+        )
+
+
+def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
+    profile = state.get("profile_")
+    _require(
+        profile is None or isinstance(profile, str),
+        "the profile of a TransformerVectorizer is no name",
+    )
+    _require("_encoder" not in state, "a TransformerVectorizer holds more than data")
+    if "pretrained_" in state:
+        check_captured(state["pretrained_"])
+
+
 def _check_pieces(state: dict[str, Any]) -> None:
     model, passes = state["model"], state["passes"]
     _require(
@@ -300,7 +332,10 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.preprocessing.FunctionTransformer": _check_function_transformer,
     "sklearn.svm.SVC": _check_support_vectors,
     "sklearn.svm.SVR": _check_support_vectors,
+    "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
+    "tweetclf.features.ElmoWeights": _check_elmo_weights,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
+    "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
     "tweetclf.estimators.ULMFiTClassifier": _check_ulmfit,
     "tweetclf.estimators.ULMFiTRegressor": _check_ulmfit,
     "tweetclf.features.WordVectors": _check_word_vectors,

@@ -52,6 +52,7 @@ def _classifiers() -> list[Entry]:
         "atalaya_svm-without-bow": e.atalaya_svm(without="bow"),
         "atalaya_svm-without-emb": e.atalaya_svm(without="emb"),
         "char_svm": e.char_svm(),
+        "fasttext": e.fasttext(),
         "haha_nbsvm": e.haha_nbsvm(),
         "majority": e.majority(),
         "nbsvm": e.nbsvm(),
@@ -68,6 +69,7 @@ def _pairs() -> list[Entry]:
     made = {
         "atalaya_svm-pairs": e.atalaya_svm(pairs=True, without="emb"),
         "char_svm-pairs": e.char_svm(pairs=True),
+        "fasttext-pairs": e.fasttext(pairs=True),
         "haha_nbsvm-pairs": e.haha_nbsvm(pairs=True),
         "majority-pairs": e.majority(pairs=True),
         "nbsvm-pairs": e.nbsvm(pairs=True),
@@ -87,6 +89,7 @@ def _multilabel() -> list[Entry]:
         "LabelPowerset-atalaya_lr": e.LabelPowerset(e.atalaya_lr(without="emb")),
         "atalaya_lr-multilabel": e.atalaya_lr(multilabel=True, without="emb"),
         "char_svm-multilabel": e.char_svm(multilabel=True),
+        "fasttext-multilabel": e.fasttext(multilabel=True, subwords=(3, 5)),
         "haha_nbsvm-multilabel": e.haha_nbsvm(multilabel=True),
         "majority-multilabel": e.majority(multilabel=True),
         "nbsvm-multilabel": e.nbsvm(multilabel=True),
@@ -108,10 +111,25 @@ def _regressors() -> list[Entry]:
 
 
 def _features() -> list[Entry]:
-    from tweetclf.features import NgramTfidfVectorizer, PairFeatures, SIFVectorizer
+    from tweetclf.features import (
+        ElmoVectorizer,
+        ElmoWeights,
+        NgramTfidfVectorizer,
+        PairFeatures,
+        SIFVectorizer,
+    )
     from tweetclf.preprocessing import TweetNormalizer, TweetTokenizer
 
+    small = ElmoWeights.random(
+        char_dim=4, filters=[(1, 8), (2, 8)], projection_dim=4, cell_dim=8
+    )
     return [
+        Entry("ElmoVectorizer", ElmoVectorizer(small), "transformer"),
+        Entry(
+            "ElmoVectorizer-pca",
+            ElmoVectorizer(small, layers="all", n_components=1),
+            "transformer",
+        ),
         Entry("NgramTfidfVectorizer", NgramTfidfVectorizer(), "transformer"),
         Entry("PairFeatures", PairFeatures(NgramTfidfVectorizer()), "pair"),
         Entry("SIFVectorizer", SIFVectorizer(dim=8), "transformer"),
