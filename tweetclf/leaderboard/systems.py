@@ -474,6 +474,7 @@ for _system in (
                 "max_iter": Integer(4, 20),
             }
         ),
+        files=("language_model", "extra_corpus"),
         **_NEURAL,
     ),
     System(
@@ -484,6 +485,7 @@ for _system in (
         kinds=("regression",),
         params={"size": "tiny"},
         grid={"learning_rate": (2e-3, 5e-3, 1e-2)},
+        files=("language_model", "extra_corpus"),
         **_NEURAL,
     ),
     System(
