@@ -110,11 +110,10 @@ def test_failed_trials_are_named(
 ) -> None:
     from dataclasses import replace
 
-    import tweetclf.leaderboard as leaderboard
-    from tweetclf.leaderboard import get_system
+    from tweetclf.leaderboard import get_system, given
 
     system = replace(get_system("tfidf-lr"), grid={"lr__C": (-1.0, 1.0)})
-    monkeypatch.setattr(leaderboard, "get_system", lambda name: system, raising=False)
+    monkeypatch.setattr(given, "get_system", lambda name: system)
     assert main([*SAMPLE, "tfidf-lr"]) == 1
     printed = capsys.readouterr()
     assert "failed: trial 0 {'lr__C': -1.0}: InvalidParameterError" in printed.err

@@ -41,7 +41,8 @@ def data(n: int = 23, dtype: torch.dtype = torch.float64) -> dict[str, torch.Ten
 
 def cut(whole: dict[str, torch.Tensor], sizes: list[int]) -> list[Any]:
     parts = {name: tensor.split(sizes) for name, tensor in whole.items()}
-    return [dict(zip(parts, row, strict=True)) for row in zip(*parts.values())]
+    rows = zip(*parts.values(), strict=True)
+    return [dict(zip(parts, row, strict=True)) for row in rows]
 
 
 def network(dropout: float = 0.0, dtype: torch.dtype = torch.float64) -> nn.Module:
@@ -108,7 +109,11 @@ def test_the_loop_is_the_loop_one_would_write():
     )
     assert [entry["n_steps"] for entry in result.history] == [4, 4, 4]
     assert all(entry["tokens_per_second"] > 0 for entry in result.history)
-    assert (result.n_steps, result.stopped, result.best_epoch) == (12, "max_epochs", None)
+    assert (result.n_steps, result.stopped, result.best_epoch) == (
+        12,
+        "max_epochs",
+        None,
+    )
     assert not module.training
     assert optimizer.param_groups[0]["lr"] == 0.01
     assert all(parameter.grad is None for parameter in module.parameters())
@@ -287,9 +292,7 @@ def test_an_unknown_monitor_is_named():
 def test_no_batches_are_an_error():
     module = network()
     with pytest.raises(ValueError, match="epoch 0 had no batches"):
-        fit_loop(
-            module, squared_error, Listed([]), optimizer=sgd(module), max_epochs=1
-        )
+        fit_loop(module, squared_error, Listed([]), optimizer=sgd(module), max_epochs=1)
 
 
 class Spoilt:
@@ -369,7 +372,7 @@ def test_rolling_back_tames_a_rate_that_is_too_high():
         result = fit_loop(
             module,
             squared_error,
-            Listed(cut(data(dtype=torch.float32), [12, 11] * 1)),
+            Listed(cut(data(dtype=torch.float32), [12, 11])),
             optimizer=sgd(module, lr=1e12),
             max_epochs=5,
             on_divergence="rollback",
@@ -387,13 +390,49 @@ def test_rolling_back_ends():
     ):
         fit_loop(
             module,
-            Spoilt(set(range(99)), "loss"),
-            Listed(cut(data(), [23])),
+            Spoilt({1, 3, 5}, "loss"),
+            Listed(cut(data(), [12, 11])),
             optimizer=adam(module),
             max_epochs=1,
             on_divergence="rollback",
             max_rollbacks=2,
         )
+
+
+def test_nothing_good_to_go_back_to():
+    module = network()
+    with pytest.raises(DivergenceError, match="in epoch 0, step 0"):
+        fit_loop(
+            module,
+            Spoilt({0}, "loss"),
+            Listed(cut(data(), [12, 11])),
+            optimizer=adam(module),
+            max_epochs=1,
+            on_divergence="rollback",
+        )
+
+
+def test_a_state_whose_first_step_fails_is_not_gone_back_to():
+    module, other = network(), network()
+    batches = Listed(cut(data(), [12, 11]))
+    with pytest.warns(TweetclfWarning, match=r"epoch 2, step 4.*epoch 1, step 2"):
+        fit_loop(
+            module,
+            Spoilt({4}, "loss"),
+            batches,
+            optimizer=adam(module),
+            max_epochs=3,
+            on_divergence="rollback",
+        )
+    fit_loop(
+        other,
+        squared_error,
+        batches,
+        optimizer=adam(other),
+        max_epochs=3,
+        schedule=lambda step: 1.0 if step < 2 else 0.5,
+    )
+    assert torch.equal(weights(module), weights(other))
 
 
 class _Greedy(torch.autograd.Function):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_column_arguments",
     "add_own_arguments",
+    "add_parameter_argument",
     "add_reading_arguments",
     "given_columns",
     "given_reading",
@@ -63,6 +64,18 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--id", metavar="COLUMN", help="column of the identifiers")
     own.add_argument("--group", metavar="COLUMN", help="column of author or thread")
     add_reading_arguments(own)
+
+
+def add_parameter_argument(parser: Any) -> None:
+    """Declare what changes the parameters of a system."""
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="SYSTEM.NAME=VALUE",
+        help="set a parameter of a system, e.g. transformer.model=models/beto; VALUE "
+        "is JSON or text; may be repeated",
+    )
 
 
 def given_columns(args: argparse.Namespace) -> dict[str, Any]:

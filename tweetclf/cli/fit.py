@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import (
     add_column_arguments,
+    add_parameter_argument,
     add_reading_arguments,
     load_whole,
     seed,
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="folder of the saved model"
     )
+    add_parameter_argument(parser)
     add_column_arguments(parser)
     add_reading_arguments(parser)
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
@@ -86,13 +88,13 @@ def _training_data(task: Task, with_dev: bool) -> tuple[list[Any], Any, str]:
 
 def _fit(args: argparse.Namespace) -> None:
     from tweetclf.exceptions import DataError
-    from tweetclf.leaderboard import get_system
+    from tweetclf.leaderboard.given import choose_systems, parse_parameters
     from tweetclf.leaderboard.runner import check_runs
     from tweetclf.persistence import save
 
     _check_output(args.output)
     task = load_whole(args, args.task)
-    system = get_system(args.system)
+    (system,) = choose_systems([args.system], parse_parameters(args.param))
     check_runs(task, system)
     if task.grouped:
         raise DataError(

@@ -8,6 +8,7 @@ examples:
   tweetclf leaderboard --task tweeteval-irony --system nbsvm --system atalaya-svm --grid
   tweetclf leaderboard --task my.csv --text tweet --label class --seeds 5
   tweetclf leaderboard --config benchmarks/leaderboards/haha.toml --jobs 2
+  tweetclf leaderboard --system nbsvm --system beto=transformer --param beto.model=DIR
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._data import add_column_arguments, given_columns, say_notes
+from tweetclf.cli._data import (
+    add_column_arguments,
+    add_parameter_argument,
+    given_columns,
+    say_notes,
+)
 from tweetclf.cli._output import UsageError, note
 from tweetclf.cli._running import (
     add_where_arguments,
@@ -101,8 +107,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--system",
         action="append",
         metavar="NAME",
-        help='a system (see "tweetclf systems"); may be repeated',
+        help='a system (see "tweetclf systems"), or OWN=NAME: one under a name of your '
+        "own; may be repeated",
     )
+    add_parameter_argument(what)
     what.add_argument(
         "--seeds", type=positive, metavar="N", help="number of seeds, from 0 (1)"
     )
@@ -130,6 +138,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _definition(args: argparse.Namespace) -> Definition:
     """Join the configuration file and the options; options win."""
     from tweetclf.leaderboard.definitions import DEFAULT, read_definition
+    from tweetclf.leaderboard.given import parse_parameters
 
     definition = read_definition(args.config) if args.config else DEFAULT
     changes: dict[str, Any] = {}
@@ -139,6 +148,12 @@ def _definition(args: argparse.Namespace) -> Definition:
             changes["title"] = "Leaderboard"
     if args.system:
         changes["systems"] = tuple(dict.fromkeys(args.system))
+    if args.param:
+        given = parse_parameters(args.param)
+        changes["params"] = {
+            name: {**definition.params.get(name, {}), **given.get(name, {})}
+            for name in {**definition.params, **given}
+        }
     if args.seeds:
         changes["seeds"] = tuple(range(args.seeds))
     if args.title:
@@ -210,13 +225,14 @@ def _report_failures(outcome: LeaderboardRun) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the leaderboard, write the report, print the tables."""
-    from tweetclf.leaderboard import RunStore, get_system, run_leaderboard
+    from tweetclf.leaderboard import RunStore, run_leaderboard
+    from tweetclf.leaderboard.given import choose_systems
 
     if args.scheduler and args.backend != "dask":
         raise UsageError("--scheduler needs --backend dask")
     definition = _definition(args)
     with _named_by(args.config, args.system):
-        systems = [get_system(name) for name in definition.systems]
+        systems = choose_systems(definition.systems, definition.params)
     check_folder("--store", args.store)
     check_folder("--output", args.output)
     tasks, skipped = _load_tasks(definition, args)

@@ -21,7 +21,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._data import add_column_arguments, given_columns, say_notes
+from tweetclf.cli._data import (
+    add_column_arguments,
+    add_parameter_argument,
+    given_columns,
+    say_notes,
+)
 from tweetclf.cli._output import UsageError, note, print_json, print_table
 from tweetclf.cli._running import (
     add_where_arguments,
@@ -71,6 +76,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help='a registered task (see "tweetclf tasks") or your own file',
     )
     what.add_argument("--system", metavar="NAME", help='see "tweetclf systems"')
+    add_parameter_argument(what)
     what.add_argument(
         "--space",
         metavar="NAME",
@@ -197,10 +203,11 @@ def run(args: argparse.Namespace) -> int:
     if args.spaces:
         return _list_spaces(args)
     _check_usage(args)
-    from tweetclf.leaderboard import RunStore, get_system, run_search
+    from tweetclf.leaderboard import RunStore, run_search
+    from tweetclf.leaderboard.given import choose_systems, parse_parameters
     from tweetclf.tasks import load_task
 
-    system = get_system(args.system)
+    (system,) = choose_systems([args.system], parse_parameters(args.param))
     protocol = _protocol(args)
     check_folder("--store", args.store)
     if args.output:
@@ -301,6 +308,7 @@ def _print_use(
     args: argparse.Namespace, best: Trial, system: System, task: Task
 ) -> None:
     """Print the best setting, and the lines that use it."""
+    from tweetclf.leaderboard.given import parse_parameters
     from tweetclf.reports.formatting import make_safe
 
     names = system.parameter_names(task, best.params)
@@ -308,16 +316,19 @@ def _print_use(
     columns = "".join(
         f", {key}={value!r}" for key, value in given_columns(args).items()
     )
+    own = parse_parameters(args.param)
+    chosen = f", {own!r}" if own else ""
     lines = (
         "",
         f"best parameters: {json.dumps(dict(best.params), ensure_ascii=False)}",
         f"run record: {best.record}",
         "",
         "from tweetclf import load_task",
-        "from tweetclf.leaderboard import get_system",
+        "from tweetclf.leaderboard import choose_systems",
         "",
         f"task = load_task({args.task!r}{columns})",
-        f"model = get_system({system.name!r}).build(task)",
+        f"(system,) = choose_systems([{args.system!r}]{chosen})",
+        "model = system.build(task)",
         *([f"model.set_params({given})"] if given else []),
         "model.fit(*task.train)",
         "",

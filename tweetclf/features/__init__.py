@@ -1,4 +1,4 @@
-"""From text to matrices: n-grams, NB log-count ratios, word vectors, SIF, ELMo."""
+"""From text to matrices: n-grams, NB ratios, word vectors, SIF, ELMo, transformers."""
 
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tweetclf.features.ngrams import NgramTfidfVectorizer
     from tweetclf.features.pairs import PairFeatures
     from tweetclf.features.sif import SIFVectorizer
+    from tweetclf.features.transformer import TransformerVectorizer
     from tweetclf.features.vectors import WordVectors
 
 __getattr__, __dir__, _names = attach(
@@ -26,6 +27,7 @@ __getattr__, __dir__, _names = attach(
         "NgramVocabulary": "tweetclf.features._vocabulary",
         "PairFeatures": "tweetclf.features.pairs",
         "SIFVectorizer": "tweetclf.features.sif",
+        "TransformerVectorizer": "tweetclf.features.transformer",
         "WordVectors": "tweetclf.features.vectors",
     },
 )
@@ -39,5 +41,6 @@ __all__ = [
     "NgramVocabulary",
     "PairFeatures",
     "SIFVectorizer",
+    "TransformerVectorizer",
     "WordVectors",
 ]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.definitions import Definition, read_definition
     from tweetclf.leaderboard.execution import execute_run
     from tweetclf.leaderboard.fold_cache import FoldCache
+    from tweetclf.leaderboard.given import choose_systems
     from tweetclf.leaderboard.learning import (
         Extrapolation,
         FittedCurve,
@@ -58,6 +59,7 @@ _MODULES = {
     "definitions": ("Definition", "read_definition"),
     "execution": ("execute_run",),
     "fold_cache": ("FoldCache",),
+    "given": ("choose_systems",),
     "learning": (
         "Extrapolation",
         "FittedCurve",
@@ -121,6 +123,7 @@ __all__ = [
     "Trial",
     "Uniform",
     "build_leaderboard",
+    "choose_systems",
     "execute_run",
     "find_label_noise",
     "fit_learning_curve",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ class Definition:
     tasks : tuple of str
         Names of registered tasks, or paths.
     systems : tuple of str
-        Names of registered systems.
+        Names of registered systems; ``"beto=transformer"`` gives one a name of its
+        own.
     title : str, default="Leaderboard"
         Title of the report.
     seeds : tuple of int, default=(0,)
@@ -36,6 +38,8 @@ class Definition:
         How systems are trained and scored.
     n_resamples : int, default=2000
         Bootstrap resamples behind the intervals, at least 100.
+    params : mapping of str to mapping, default={}
+        System -> keyword arguments of its factory.
     """
 
     tasks: tuple[str, ...]
@@ -44,6 +48,7 @@ class Definition:
     seeds: tuple[int, ...] = (0,)
     protocol: Protocol = Protocol()
     n_resamples: int = 2000
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 DEFAULT = Definition(
@@ -73,6 +78,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "refit_on_dev": (bool, "true or false"),
     "evaluation": (str, '"test" or "cv"'),
     "n_folds": (int, "an integer"),
+    "params": (dict, "a table of tables, as in [params.transformer]"),
 }
 
 
@@ -106,6 +112,12 @@ def _check(document: dict[str, Any], place: str) -> None:
     for seed in document.get("seeds", []):
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise DataError(f"{place}: seeds must be integers from 0. Got {seed!r}.")
+    for name, given in document.get("params", {}).items():
+        if not isinstance(given, dict):
+            raise DataError(
+                f"{place}: 'params' must hold a table a system, as in "
+                f"[params.{name}]. Got {given!r}."
+            )
     if document.get("evaluation", "test") not in {"test", "cv"}:
         raise DataError(
             f'{place}: evaluation must be "test" or "cv". Got '

@@ -157,7 +157,7 @@ def make_spec(
         task=facts or describe_task(task, protocol.evaluation),
         system=system.name,
         target=system.target,
-        arguments=system.arguments(task),
+        arguments=system.recorded_arguments(task),
         grid=grid if protocol.grid else None,
         seed=seed,
         protocol=protocol,
@@ -177,6 +177,11 @@ def _obstacle(task: Task, system: System) -> str | None:
             f"needs {system.module}, which is not installed; run: "
             f'pip install "tweetclf[{system.extra}]"'
         )
+    if system.needs and not system.params.get(system.needs):
+        return (
+            f"needs its parameter {system.needs!r}: --param "
+            f"{system.name}.{system.needs}=PATH"
+        )
     return None
 
 
@@ -192,7 +197,7 @@ def check_runs(task: Task, system: System) -> None:
     """
     reason = _obstacle(task, system)
     if reason:
-        kind = DataError if reason.startswith("does not") else MissingDependencyError
+        kind = MissingDependencyError if "not installed" in reason else DataError
         raise kind(f"{system.name} {reason} ({task.name}).")
 
 

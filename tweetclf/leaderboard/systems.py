@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from tweetclf.leaderboard.spaces import (
     Space,
     Uniform,
 )
+from tweetclf.utils.files import sha256_bytes, sha256_file
 from tweetclf.utils.registry import Registry, resolve
 
 if TYPE_CHECKING:
@@ -60,6 +62,11 @@ class System:
         Module of that extra, tested for before a run.
     space : Space, optional
         Wider search space, with distributions; searched by "tweetclf search".
+    files : tuple of str, default=()
+        Keyword arguments that are paths of files or folders. Runs are named by the
+        content of these, not by where they lie.
+    needs : str, optional
+        Keyword argument without which the system cannot run.
     """
 
     name: str
@@ -73,6 +80,8 @@ class System:
     extra: str | None = None
     module: str | None = None
     space: Space | None = None
+    files: tuple[str, ...] = ()
+    needs: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("params", "grid", "task_params"):
@@ -94,6 +103,8 @@ class System:
                 self.extra,
                 self.module,
                 self.space,
+                self.files,
+                self.needs,
             ),
         )
 
@@ -110,6 +121,20 @@ class System:
         if task.kind in {"multilabel", "pair"}:
             filled[{"multilabel": "multilabel", "pair": "pairs"}[task.kind]] = True
         return {**filled, **self.params}
+
+    def recorded_arguments(self, task: Task) -> dict[str, Any]:
+        """Return the arguments as runs record them: files by name and content.
+
+        Raises
+        ------
+        DataError
+            If a file is not there.
+        """
+        arguments = self.arguments(task)
+        for name in self.files:
+            if isinstance(path := arguments.get(name), str):
+                arguments[name] = _fingerprint(self.name, name, path)
+        return arguments
 
     def build(self, task: Task, *, seed: int = 0) -> Any:
         """Return an unfitted estimator for `task`.
@@ -181,6 +206,22 @@ class System:
             )
 
 
+def _fingerprint(system: str, name: str, path: str) -> dict[str, str]:
+    """Return name and sha256 of a file, or of all files of a folder."""
+    found = Path(path)
+    if not found.exists():
+        raise DataError(f"{system}.{name}={path}: there is no such file or folder.")
+    if found.is_file():
+        return {"name": found.name, "sha256": sha256_file(found)}
+    files = sorted(p for p in found.rglob("*") if p.is_file())
+    lines = [f"{sha256_file(p)} {p.relative_to(found).as_posix()}\n" for p in files]
+    # Of "models/beto/." the name is "beto".
+    return {
+        "name": found.resolve().name,
+        "sha256": sha256_bytes("".join(lines).encode("utf-8", "surrogateescape")),
+    }
+
+
 SYSTEMS: Registry[System] = Registry("system", 'Run "tweetclf systems": it')
 
 
@@ -231,6 +272,14 @@ _TERMS: dict[str, Dimension] = {
 }
 _WEIGHTS = Choice((None, "balanced"))
 _ATALAYA_SVM = Space({"svm__C": LogUniform(0.003, 10.0), "svm__class_weight": _WEIGHTS})
+_FASTTEXT = Space(
+    {
+        "fasttext__learning_rate": LogUniform(0.03, 3.0),
+        "fasttext__max_iter": Integer(3, 50),
+        "fasttext__n_components": Choice((20, 50, 100, 200)),
+        "fasttext__class_weight": _WEIGHTS,
+    }
+)
 _ATALAYA = "Perez & Luque, SemEval-2019 Task 5 (Atalaya)"
 
 for _system in (
@@ -304,6 +353,31 @@ for _system in (
                 "counts__ngram_range": Choice(((1, 1), (1, 2), (1, 3))),
             }
         ),
+    ),
+    System(
+        "fasttext",
+        f"{_ESTIMATORS}:fasttext",
+        "Averaged embeddings of word 1-2-grams, softmax, learnt by SGD",
+        "Joulin et al., EACL 2017",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        grid={
+            "fasttext__learning_rate": (0.1, 0.3, 1.0),
+            "fasttext__max_iter": (5, 15, 40),
+        },
+        space=_FASTTEXT,
+    ),
+    System(
+        "fasttext-subwords",
+        f"{_ESTIMATORS}:fasttext",
+        "The same with character 3-6-grams within words",
+        "Joulin et al., EACL 2017; Bojanowski et al., TACL 2017",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        params={"subwords": (3, 6)},
+        grid={
+            "fasttext__learning_rate": (0.1, 0.3, 1.0),
+            "fasttext__max_iter": (5, 15, 40),
+        },
+        space=_FASTTEXT,
     ),
     System(
         "haha-nbsvm",

@@ -162,7 +162,7 @@ def make_trial_spec(
         task=facts,
         system=system.name,
         target=system.target,
-        arguments=system.arguments(task),
+        arguments=system.recorded_arguments(task),
         grid=None,
         seed=seed,
         protocol=protocol,

@@ -11,6 +11,7 @@ import numpy as np
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features import NgramVocabulary
+from tweetclf.features._pretrained import check_captured
 
 __all__ = ["ALLOWED", "DROPPED", "check_state", "class_named", "finish", "name_of"]
 
@@ -62,25 +63,34 @@ ALLOWED = frozenset(
         "sklearn.svm.LinearSVR",
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
+        "tweetclf.estimators.FoldEnsemble",
+        "tweetclf.estimators.BiLSTMClassifier",
+        "tweetclf.estimators.BiLSTMRegressor",
+        "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",
         "tweetclf.estimators.NBSVMClassifier",
         "tweetclf.estimators.OffsetClassifier",
         "tweetclf.estimators.OneVsRestLogisticRegression",
         "tweetclf.estimators.PowerWeightedClassifier",
+        "tweetclf.estimators.SeedEnsemble",
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
         "tweetclf.features.ElmoVectorizer",
         "tweetclf.features.ElmoWeights",
+        "tweetclf.estimators.ULMFiTClassifier",
+        "tweetclf.estimators.ULMFiTRegressor",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
         "tweetclf.features.SIFVectorizer",
+        "tweetclf.features.TransformerVectorizer",
         "tweetclf.features.WordVectors",
         "tweetclf.preprocessing.TweetNormalizer",
         "tweetclf.preprocessing.TweetTokenizer",
         "tweetclf.preprocessing.TwilbertNormalizer",
         "tweetclf.preprocessing.ULMFiTNormalizer",
+        "tweetclf.pretraining.SentencePieceTokenizer",
     ]
 )
 
@@ -256,6 +266,66 @@ def _check_elmo_vectorizer(state: dict[str, Any]) -> None:
         )
 
 
+def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
+    profile = state.get("profile_")
+    _require(
+        profile is None or isinstance(profile, str),
+        "the profile of a TransformerVectorizer is no name",
+    )
+    _require("_encoder" not in state, "a TransformerVectorizer holds more than data")
+    if "pretrained_" in state:
+        check_captured(state["pretrained_"])
+
+
+def _check_pieces(state: dict[str, Any]) -> None:
+    model, passes = state["model"], state["passes"]
+    _require(
+        set(state) == {"model", "passes"}
+        and isinstance(model, np.ndarray)
+        and model.ndim == 1
+        and model.dtype == np.uint8
+        and type(passes) is int
+        and 1 <= passes <= 100,
+        "a SentencePiece tokenizer is no model in bytes and a number of passes",
+    )
+
+
+def _check_module(state: dict[str, Any]) -> None:
+    # What the module is made of, before torch reads it; its names and shapes are
+    # compared with the module's when it is made.
+    arrays = state.get("module_state_", {})
+    _require(
+        "_module" not in state
+        and isinstance(arrays, dict)
+        and all(
+            type(name) is str and isinstance(array, np.ndarray)
+            for name, array in arrays.items()
+        ),
+        "the weights of a neural estimator are no arrays by name",
+    )
+
+
+def _check_ulmfit(state: dict[str, Any]) -> None:
+    _check_module(state)
+    if "config_" not in state:
+        return
+    from tweetclf.pretraining import LanguageModelConfig
+
+    try:
+        config = LanguageModelConfig(**state["config_"])
+    except ValueError as error:
+        raise ModelFormatError(str(error)) from error
+    # A small file must not ask for a module that no memory holds.
+    embedding = state["module_state_"]["encoder.embedding.weight"]
+    _require(
+        embedding.ndim == 2
+        and embedding.shape[1] == config.emb_size
+        and sum(k.endswith("weight") for k in state["module_state_"])
+        >= config.n_layers,
+        "the weights of a language model do not fit its sizes",
+    )
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
@@ -265,5 +335,9 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
     "tweetclf.features.ElmoWeights": _check_elmo_weights,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
+    "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
+    "tweetclf.estimators.ULMFiTClassifier": _check_ulmfit,
+    "tweetclf.estimators.ULMFiTRegressor": _check_ulmfit,
     "tweetclf.features.WordVectors": _check_word_vectors,
+    "tweetclf.pretraining.SentencePieceTokenizer": _check_pieces,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any, NamedTuple
 
 __all__ = ["Entry", "public_estimators"]
@@ -17,7 +18,19 @@ class Entry(NamedTuple):
 
 def public_estimators() -> list[Entry]:
     """Return every public text estimator, and every factory in each of its roles."""
-    return [*_classifiers(), *_pairs(), *_multilabel(), *_regressors(), *_features()]
+    return [
+        *_classifiers(),
+        *_pairs(),
+        *_multilabel(),
+        *_regressors(),
+        *_features(),
+        *_copies(),
+        *(_ulmfit() if _has("torch", "sentencepiece") else []),
+    ]
+
+
+def _has(*packages: str) -> bool:
+    return all(importlib.util.find_spec(package) for package in packages)
 
 
 def _classifiers() -> list[Entry]:
@@ -39,6 +52,7 @@ def _classifiers() -> list[Entry]:
         "atalaya_svm-without-bow": e.atalaya_svm(without="bow"),
         "atalaya_svm-without-emb": e.atalaya_svm(without="emb"),
         "char_svm": e.char_svm(),
+        "fasttext": e.fasttext(),
         "haha_nbsvm": e.haha_nbsvm(),
         "majority": e.majority(),
         "nbsvm": e.nbsvm(),
@@ -55,6 +69,7 @@ def _pairs() -> list[Entry]:
     made = {
         "atalaya_svm-pairs": e.atalaya_svm(pairs=True, without="emb"),
         "char_svm-pairs": e.char_svm(pairs=True),
+        "fasttext-pairs": e.fasttext(pairs=True),
         "haha_nbsvm-pairs": e.haha_nbsvm(pairs=True),
         "majority-pairs": e.majority(pairs=True),
         "nbsvm-pairs": e.nbsvm(pairs=True),
@@ -74,6 +89,7 @@ def _multilabel() -> list[Entry]:
         "LabelPowerset-atalaya_lr": e.LabelPowerset(e.atalaya_lr(without="emb")),
         "atalaya_lr-multilabel": e.atalaya_lr(multilabel=True, without="emb"),
         "char_svm-multilabel": e.char_svm(multilabel=True),
+        "fasttext-multilabel": e.fasttext(multilabel=True, subwords=(3, 5)),
         "haha_nbsvm-multilabel": e.haha_nbsvm(multilabel=True),
         "majority-multilabel": e.majority(multilabel=True),
         "nbsvm-multilabel": e.nbsvm(multilabel=True),
@@ -120,3 +136,71 @@ def _features() -> list[Entry]:
         Entry("TweetNormalizer", TweetNormalizer(), "transformer"),
         Entry("TweetTokenizer", TweetTokenizer(), "transformer"),
     ]
+
+
+def _copies() -> list[Entry]:
+    """Ensembles of copies of one estimator, in every kind."""
+    from tweetclf import estimators as e
+
+    folds, seeds = e.FoldEnsemble, e.SeedEnsemble
+    made = {
+        "FoldEnsemble": (folds(e.tfidf_lr(), n_splits=3), "classifier"),
+        "FoldEnsemble-votes": (folds(e.nbsvm(), n_splits=3), "classifier"),
+        "FoldEnsemble-pairs": (folds(e.tfidf_lr(pairs=True), n_splits=2), "pair"),
+        "FoldEnsemble-multilabel": (
+            folds(e.tfidf_lr(multilabel=True), n_splits=2),
+            "multilabel",
+        ),
+        "FoldEnsemble-regressor": (folds(e.tfidf_ridge(), n_splits=2), "regressor"),
+        "SeedEnsemble": (seeds(e.tfidf_lr(), n_seeds=2), "classifier"),
+        "SeedEnsemble-folds": (
+            seeds(folds(e.nbsvm(), n_splits=2), n_seeds=2),
+            "classifier",
+        ),
+        "SeedEnsemble-multilabel": (
+            seeds(e.tfidf_lr(multilabel=True), n_seeds=2, n_best="all"),
+            "multilabel",
+        ),
+        "SeedEnsemble-regressor": (seeds(e.tfidf_ridge(), n_seeds=2), "regressor"),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
+
+
+def _ulmfit() -> list[Entry]:
+    """ULMFiT in sizes that learn the battery's texts in a fraction of a second."""
+    from tweetclf import estimators as e
+
+    language_model = {
+        "vocab_size": 300,
+        "emb_size": 32,
+        "hidden_size": 16,
+        "n_layers": 1,
+        "batch_size": 4,
+        "bptt": 32,
+        "stages": ((1, 0.02),),
+        "validation_fraction": 0.0,
+        "dropout_multiplier": 0.0,
+    }
+    options: dict[str, Any] = {
+        "lm_params": language_model,
+        "head_iter": 1,
+        "max_iter": 8,
+        "learning_rate": 0.03,
+        "dropout_multiplier": 0.0,
+    }
+    classifier, regressor = e.ULMFiTClassifier, e.ULMFiTRegressor
+    made = {
+        "ULMFiTClassifier": (classifier(**options), "classifier"),
+        "ULMFiTClassifier-pairs": (classifier(**options, pairs=True), "pair"),
+        "ULMFiTClassifier-multilabel": (classifier(**options), "multilabel"),
+        "ULMFiTRegressor": (regressor(**options), "regressor"),
+        "haha_ulmfit_qrnn": (
+            e.haha_ulmfit_qrnn(size="tiny").set_params(**options),
+            "classifier",
+        ),
+        "haha_ulmfit_qrnn_regressor": (
+            e.haha_ulmfit_qrnn_regressor(size="tiny").set_params(**options),
+            "regressor",
+        ),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]

@@ -171,6 +171,7 @@ class Gradients:
         loss.n_tokens += float(logs.get("n_tokens", 0))
         for name, entry in logs.items():
             if name not in _OWN_LOGS:
+                entry = entry.detach() if isinstance(entry, Tensor) else entry
                 loss.logs[name] = loss.logs.get(name, 0.0) + entry * weight
 
     def _parameters(self) -> list[Tensor]:

@@ -102,7 +102,8 @@ def fit_loop(
         Put the state of the best epoch back at the end.
     on_divergence : {"stop", "rollback"}, default="stop"
         On a loss, gradient or monitored value that is not finite: raise, or go back to
-        the last good state (the start of the epoch) and halve the rate.
+        the last good state (the start of the epoch, or of the one before if already
+        its first step failed) and halve the rate.
     checkpoint : callable, optional
         Called with the whole state, a dict of tensors and plain values, after each
         epoch. See `tweetclf.training.checkpoints`.

@@ -1,0 +1,310 @@
+"""What neural estimators need torch for; imported when one is fitted or predicts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import get_scorer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tweetclf.training.batching import LengthBatches, sorted_batches
+from tweetclf.training.devices import autocast, seeded, to_device
+from tweetclf.training.loop import fit_loop
+
+__all__ = [
+    "Inputs",
+    "Job",
+    "device_of",
+    "evaluator",
+    "finished",
+    "make_module",
+    "make_objective",
+    "outputs_of",
+    "restored",
+    "state_of",
+    "train",
+]
+
+
+class Inputs(Protocol):
+    """Encoded rows: what batches are made of."""
+
+    lengths: NDArray[np.int64]
+
+    def collate(self, indices: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return the rows as one batch, padded to the longest of them."""
+
+
+@dataclass
+class Job:
+    """One training: the module, encoded targets and validation rows."""
+
+    module: nn.Module
+    rows: list[Any]
+    targets: NDArray[Any]
+    validation: tuple[list[Any], NDArray[Any]] | None
+    seed: int
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device called `name`; "auto" is an accelerator where there is one."""
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def make_module(estimator: Any, seed: int) -> nn.Module:
+    """Return the estimator's module, its weights drawn with `seed`."""
+    # Initialisation knows the global generator alone, which is put back.
+    with seeded(seed, torch.device("cpu")):
+        module = estimator._make_module(estimator._n_outputs)
+    return module.to(device_of(estimator.device))
+
+
+def finished(module: nn.Module) -> nn.Module:
+    """Return the module ready to predict."""
+    for parameter in module.parameters():
+        parameter.grad = None
+    return module.eval()
+
+
+def state_of(module: nn.Module) -> dict[str, NDArray[Any]]:
+    """Return the weights and buffers of a module as arrays."""
+    arrays = {}
+    for name, tensor in module.state_dict().items():
+        tensor = tensor.detach().cpu()
+        if tensor.dtype in (torch.bfloat16, torch.float16):
+            tensor = tensor.float()
+        arrays[name] = tensor.numpy().copy()
+    return arrays
+
+
+def restored(estimator: Any, state: Mapping[str, NDArray[Any]]) -> nn.Module:
+    """Return the module with the weights of `state`."""
+    module = make_module(estimator, 0)
+    module.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in state.items()})
+    return finished(module)
+
+
+def outputs_of(
+    estimator: Any, module: nn.Module, rows: list[Any]
+) -> NDArray[np.float64]:
+    """Return the module's outputs, a row a text; equal texts are read once."""
+    numbers: dict[Any, int] = {}
+    inverse = np.array([numbers.setdefault(row, len(numbers)) for row in rows])
+    inputs = estimator._inputs(list(numbers))
+    outputs = _forward(estimator, module, inputs, len(numbers))
+    return outputs[inverse]
+
+
+def _forward(
+    estimator: Any, module: nn.Module, inputs: Any, n_rows: int
+) -> NDArray[np.float64]:
+    device = device_of(estimator.device)
+    outputs = np.empty((n_rows, estimator._n_outputs))
+    was_training = module.training
+    module.eval()
+    with torch.inference_mode(), autocast(estimator.precision, device):
+        for indices in sorted_batches(inputs.lengths, max(64, estimator.batch_size)):
+            batch = to_device(inputs.collate(indices), device)
+            outputs[indices] = module(**batch).double().cpu().numpy()
+    module.train(was_training)
+    return outputs
+
+
+def make_objective(estimator: Any) -> Callable[..., tuple[Tensor, dict[str, float]]]:
+    """Return the objective of the estimator's kind of targets.
+
+    Classes: cross-entropy, smoothed, its class weights in the reduction
+    (1/N) sum w CE, so that a rare class weighs the same in every batch. Indicator
+    matrices: binary cross-entropy. Numbers: squared error.
+    """
+    weights = getattr(estimator, "class_weight_", None)
+    smoothing = getattr(estimator, "label_smoothing", 0.0)
+
+    def objective(
+        module: nn.Module, batch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, float]]:
+        inputs = dict(batch)
+        targets = inputs.pop("targets")
+        logits = module(**inputs)
+        if logits.dtype == torch.bfloat16:
+            logits = logits.float()
+        if targets.dtype == torch.int64:
+            weight = None
+            if weights is not None:
+                weight = torch.as_tensor(
+                    weights, dtype=logits.dtype, device=logits.device
+                )
+            total = F.cross_entropy(
+                logits, targets, weight, reduction="sum", label_smoothing=smoothing
+            )
+            loss = total / len(targets)
+        elif targets.ndim == 2:
+            loss = F.binary_cross_entropy_with_logits(logits, targets)
+        else:
+            loss = F.mse_loss(logits[:, 0], targets)
+        return loss, {"weight": len(targets), "n_examples": len(targets)}
+
+    return objective
+
+
+class _Given(BaseEstimator):
+    """Hands a scorer outputs that are computed already."""
+
+    def __init__(self, estimator: Any, logits: NDArray[np.float64]) -> None:
+        self.estimator = estimator
+        self.logits = logits
+        if hasattr(estimator, "classes_"):
+            self.classes_ = estimator.classes_
+
+    def __sklearn_tags__(self) -> Any:
+        return self.estimator.__sklearn_tags__()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        return self.estimator._answers(self.logits)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        return self.estimator._probabilities(self.logits)
+
+
+def evaluator(
+    estimator: Any, rows: list[Any], targets: NDArray[Any]
+) -> Callable[[nn.Module], dict[str, float]]:
+    """Return what measures a module on validation rows: loss, and `scoring` if any."""
+    inputs = estimator._inputs(rows)
+    scorer = None if estimator.scoring == "loss" else get_scorer(estimator.scoring)
+    answers = estimator._decode_targets(targets)
+
+    def evaluate(module: nn.Module) -> dict[str, float]:
+        logits = _forward(estimator, module, inputs, len(rows))
+        values = {"valid_loss": estimator._loss(logits, targets)}
+        if scorer is not None:
+            with warnings.catch_warnings():
+                # Early in training a class may not be predicted at all.
+                warnings.simplefilter("ignore", UndefinedMetricWarning)
+                score = scorer(_Given(estimator, logits), rows, answers)
+            values["valid_score"] = float(score)
+        return values
+
+    return evaluate
+
+
+class _LossPatience:
+    """Stops a training whose validation loss has not fallen for some epochs."""
+
+    def __init__(self, n_iter_no_change: int) -> None:
+        self.n_iter_no_change = n_iter_no_change
+        self.best = float("inf")
+        self.n_no_change = 0
+
+    def __call__(self, event: dict[str, Any]) -> bool:
+        if event["kind"] != "epoch":
+            return False
+        self.n_no_change += 1
+        if event["valid_loss"] < self.best:
+            self.best, self.n_no_change = event["valid_loss"], 0
+        return self.n_no_change >= self.n_iter_no_change
+
+
+def train(
+    estimator: Any,
+    job: Job,
+    *,
+    optimizer: torch.optim.Optimizer | None = None,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    stop_by_loss: bool = False,
+    pool: int = 50,
+    split: Callable[[Any], list[Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """Train all of a module at once: the default of neural estimators.
+
+    Parameters
+    ----------
+    estimator : NeuralEstimator
+        Whose parameters say how.
+    job : Job
+        What is trained, on what.
+    optimizer : torch.optim.Optimizer, optional
+        By default Adam.
+    schedule : callable, optional
+        Step -> factor on the rate.
+    clip_norm : float, optional
+        Longest gradient.
+    stop_by_loss : bool, default=False
+        Watch the validation loss for when to stop, whatever `scoring` chooses the
+        best epoch by.
+    pool : int, default=50
+        Batches that are sorted by length together.
+    split : callable, optional
+        Halves a batch when memory runs out.
+
+    Returns
+    -------
+    list of dict
+        One an epoch, without seconds, so that equal fits have equal histories.
+    """
+    inputs = estimator._inputs(job.rows)
+    targets = torch.from_numpy(job.targets)
+
+    def collate(indices: NDArray[np.int64]) -> dict[str, Tensor]:
+        batch = inputs.collate(indices)
+        batch["targets"] = targets[torch.from_numpy(indices)]
+        return batch
+
+    batches = LengthBatches(
+        inputs.lengths,
+        collate,
+        batch_size=estimator.batch_size,
+        seed=job.seed,
+        pool=pool,
+        split=split,
+    )
+    evaluate = None
+    if job.validation is not None:
+        evaluate = evaluator(estimator, *job.validation)
+    by_score = estimator.scoring != "loss"
+    patience = estimator.n_iter_no_change if evaluate else None
+    report = None
+    if stop_by_loss and by_score and patience is not None:
+        report, patience = _LossPatience(patience), None
+    result = fit_loop(
+        job.module,
+        make_objective(estimator),
+        batches,
+        optimizer=optimizer
+        or torch.optim.Adam(job.module.parameters(), lr=estimator.learning_rate),
+        max_epochs=estimator.max_iter,
+        schedule=schedule,
+        clip_norm=clip_norm,
+        precision=estimator.precision,
+        evaluate=evaluate,
+        monitor="valid_score" if by_score else "valid_loss",
+        greater_is_better=by_score,
+        n_iter_no_change=patience,
+        report=report,
+        seed=job.seed,
+    )
+    return without_timing(result.history)
+
+
+def without_timing(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Drop what two equal fits do not share from a history."""
+    return [
+        {
+            name: value
+            for name, value in epoch.items()
+            if "second" not in name and "per_s" not in name
+        }
+        for epoch in history
+    ]
