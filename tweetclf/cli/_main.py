@@ -25,7 +25,6 @@ COMMANDS = {
     "rerun": "make a stored run again and compare every number",
     "pretrain": "learn a model of language from unlabelled tweets",
     "fit": "train one system and save the model",
-    "pretrain": "learn a model of language from unlabelled tweets",
     "predict": "label a file or standard input with a saved model",
     "audit": "look for leaks, contradicting labels and damage in a task or file",
     "advise": "is BERT worth it? baselines, learning curve and what to do next",

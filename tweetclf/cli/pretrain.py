@@ -1,10 +1,9 @@
-r"""Learn a model of language from unlabelled tweets, for estimators to build on.
+"""Learn a model of language from unlabelled tweets, for estimators to build on.
 
 examples:
-  tweetclf pretrain lm --corpus tweets.txt --out spanish-lm
-  tweetclf pretrain lm --corpus a.jsonl.gz --corpus b.csv --text tweet --out lm \\
-    --vocab-size 8000 --emb-size 200 --hidden-size 600 --layers 2 --epochs 4
+  tweetclf pretrain bert --corpus tweets.txt --out small-bert
   tweetclf pretrain elmo --corpus tweets.txt --out spanish-elmo
+  tweetclf pretrain lm --corpus a.jsonl.gz --corpus b.csv --text tweet --out lm
 
 Each kind has its own options: "tweetclf pretrain lm --help".
 """

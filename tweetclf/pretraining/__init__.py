@@ -35,9 +35,6 @@ __getattr__, __dir__, _names = attach(
     {
         "BertTraining": "tweetclf.pretraining.masked",
         "BertTrainingResult": "tweetclf.pretraining.masked",
-        "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
-        "ElmoTraining": "tweetclf.pretraining.elmo_settings",
-        "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
         "LanguageModel": "tweetclf.pretraining.language_model",
         "LanguageModelConfig": "tweetclf.pretraining.language_model",
         "LanguageModelTraining": "tweetclf.pretraining.lm_training",
@@ -47,8 +44,11 @@ __getattr__, __dir__, _names = attach(
         "mask_tokens": "tweetclf.pretraining.masked",
         "perplexity": "tweetclf.pretraining.lm_training",
         "train_bert": "tweetclf.pretraining.masked",
-        "train_elmo": "tweetclf.pretraining.elmo",
         "train_language_model": "tweetclf.pretraining.lm_training",
+        "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
+        "ElmoTraining": "tweetclf.pretraining.elmo_settings",
+        "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
+        "train_elmo": "tweetclf.pretraining.elmo",
     },
 )
 
