@@ -24,7 +24,6 @@ COMMANDS = {
     "export": "write runs as model cards and results for MTEB and the Hugging Face Hub",
     "rerun": "make a stored run again and compare every number",
     "fit": "train one system and save the model",
-    "pretrain": "learn a model of language from unlabelled tweets",
     "predict": "label a file or standard input with a saved model",
     "audit": "look for leaks, contradicting labels and damage in a task or file",
     "advise": "is BERT worth it? baselines, learning curve and what to do next",
