@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features._files import MissingFileError
@@ -31,6 +32,8 @@ __all__ = [
     "load_pretrained",
     "quiet_transformers",
     "rebuild",
+    "rebuild_model",
+    "rebuild_tokenizer",
     "save_pretrained",
 ]
 
@@ -449,9 +452,9 @@ def rebuild(state: Mapping[str, Any], *, caller: str = "rebuild") -> Pretrained:
         If the data are damaged or of an unknown architecture.
     """
     check_captured(state)
-    transformers = import_optional("transformers", extra="neural", caller=caller)
+    import_optional("transformers", extra="neural", caller=caller)
     try:
-        return _rebuild(state, transformers)
+        return _rebuild(state)
     except _LOAD_ERRORS as error:
         raise ModelFormatError(
             f"{caller}: a pretrained model of class {state['architecture']!r} cannot "
@@ -459,26 +462,39 @@ def rebuild(state: Mapping[str, Any], *, caller: str = "rebuild") -> Pretrained:
         ) from error
 
 
-def _rebuild(state: Mapping[str, Any], transformers: Any) -> Pretrained:
+def _rebuild(state: Mapping[str, Any]) -> Pretrained:
     import torch
 
-    values = json.loads(state["config"])
-    cls: Any = getattr(transformers, state["architecture"])
-    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
-        raise TypeError(f"{state['architecture']} is no model")
-    config = cls.config_class.from_dict(values)
-    with (
-        tempfile.TemporaryDirectory(prefix="tweetclf-") as name,
-        quiet_transformers(),
-        # Weights are drawn before they are replaced; fork_rng puts the generator back.
-        torch.random.fork_rng(devices=[]),
-    ):
-        for file, data in state["files"].items():
-            (Path(name) / file).write_bytes(data.tobytes())
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            name, trust_remote_code=False, local_files_only=True
-        )
-        model = cls(config)
+    tokenizer = rebuild_tokenizer(state["files"])
+    model = rebuild_model(state["architecture"], state["config"])
     weights = {k: torch.from_numpy(np.array(v)) for k, v in state["weights"].items()}
     model.load_state_dict(weights)
     return Pretrained(model.eval(), tokenizer, None)
+
+
+def rebuild_tokenizer(files: Mapping[str, NDArray[Any]]) -> Any:
+    """Make the tokenizer again whose files `capture` kept."""
+    import transformers
+
+    with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
+        for file, data in files.items():
+            (Path(name) / file).write_bytes(data.tobytes())
+        return transformers.AutoTokenizer.from_pretrained(
+            name, trust_remote_code=False, local_files_only=True
+        )
+
+
+def rebuild_model(architecture: str, config: str) -> Any:
+    """Make a model again whose class and configuration `capture` kept.
+
+    Its weights are drawn at random, and are to be replaced.
+    """
+    import torch
+    import transformers
+
+    cls: Any = getattr(transformers, architecture)
+    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
+        raise TypeError(f"{architecture} is no model")
+    # fork_rng puts the generator back that weights are drawn from.
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        return cls(cls.config_class.from_dict(json.loads(config)))

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tweetclf.modules.elmo import ElmoBiLM
     from tweetclf.modules.elmo_config import ElmoConfig
     from tweetclf.modules.elmo_language_model import ElmoLanguageModel
-    from tweetclf.modules.qrnn import QRNN, QRNNLayer, forget_mult
+    from tweetclf.modules.fo_pooling import forget_mult
+    from tweetclf.modules.qrnn import QRNN, QRNNLayer
     from tweetclf.modules.scalar_mix import ScalarMix
 
 __getattr__, __dir__, _names = attach(
@@ -31,38 +32,38 @@ __getattr__, __dir__, _names = attach(
         "AWDDropout": "tweetclf.modules.dropout",
         "AWDEncoder": "tweetclf.modules.awd",
         "AWDLanguageModel": "tweetclf.modules.awd",
-        "PoolingClassifierHead": "tweetclf.modules.concat_pooling",
-        "QRNN": "tweetclf.modules.qrnn",
-        "QRNNLayer": "tweetclf.modules.qrnn",
-        "activation_penalty": "tweetclf.modules.awd",
-        "concat_pool": "tweetclf.modules.concat_pooling",
-        "detach_state": "tweetclf.modules.awd",
-        "forget_mult": "tweetclf.modules.qrnn",
         "BiLSTM": "tweetclf.modules.bilstm",
         "BiLSTMNet": "tweetclf.modules.bilstm",
         "ElmoBiLM": "tweetclf.modules.elmo",
         "ElmoConfig": "tweetclf.modules.elmo_config",
         "ElmoLanguageModel": "tweetclf.modules.elmo_language_model",
+        "PoolingClassifierHead": "tweetclf.modules.concat_pooling",
+        "QRNN": "tweetclf.modules.qrnn",
+        "QRNNLayer": "tweetclf.modules.qrnn",
         "ScalarMix": "tweetclf.modules.scalar_mix",
+        "activation_penalty": "tweetclf.modules.awd",
+        "concat_pool": "tweetclf.modules.concat_pooling",
+        "detach_state": "tweetclf.modules.awd",
+        "forget_mult": "tweetclf.modules.fo_pooling",
     },
 )
 
 __all__ = [
-    "QRNN",
     "AWDClassifier",
     "AWDDropout",
     "AWDEncoder",
     "AWDLanguageModel",
-    "PoolingClassifierHead",
-    "QRNNLayer",
-    "activation_penalty",
-    "concat_pool",
-    "detach_state",
-    "forget_mult",
     "BiLSTM",
     "BiLSTMNet",
     "ElmoBiLM",
     "ElmoConfig",
     "ElmoLanguageModel",
+    "PoolingClassifierHead",
+    "QRNN",
+    "QRNNLayer",
     "ScalarMix",
+    "activation_penalty",
+    "concat_pool",
+    "detach_state",
+    "forget_mult",
 ]

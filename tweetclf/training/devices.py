@@ -24,7 +24,23 @@ Precision: TypeAlias = Literal["float32", "bfloat16", "auto"]
 
 
 def module_device(module: nn.Module) -> torch.device:
-    """Return the device of a module's first parameter or buffer; else the CPU."""
+    """Return the device of a module's first parameter or buffer.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    Returns
+    -------
+    torch.device
+        The CPU if the module has neither.
+
+    Examples
+    --------
+    >>> module_device(nn.Linear(1, 1)).type
+    'cpu'
+    """
     for parameter in module.parameters():
         return parameter.device
     for buffer in module.buffers():

@@ -136,7 +136,8 @@ def fit_loop(
     Notes
     -----
     Micro-batches are weighted by ``logs["weight"]``, so that k of them equal one big
-    batch also where they are not equally long. Everything that draws from torch's
+    batch also where they are not equally long (but for modules that look across the
+    batch, as BatchNorm does). Everything that draws from torch's
     global generators inside a step draws from a stream named by `seed`, the step and
     the micro-batch: a run can be cut anywhere without a change of its numbers.
 
