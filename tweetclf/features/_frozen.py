@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -41,13 +41,13 @@ class FrozenEncoder:
         Where to compute; "auto" is an accelerator where there is one.
     """
 
-    def __init__(
-        self, pretrained: Pretrained, precision: Precision, device: str
-    ) -> None:
+    def __init__(self, pretrained: Pretrained, precision: str, device: str) -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        dtype = getattr(torch, resolve_precision(precision, self.device))
+        dtype = getattr(
+            torch, resolve_precision(cast("Precision", precision), self.device)
+        )
         model = pretrained.model.to(self.device, dtype)
         self.encoder = PackedEncoder(model.requires_grad_(False)).eval()
         self.tokenizer = pretrained.tokenizer
@@ -148,29 +148,30 @@ def _batches(
 
 
 def load_frozen(
-    name_or_path: str | os.PathLike[str], precision: Precision, device: str, caller: str
+    name_or_path: str | os.PathLike[str], precision: str, device: str, caller: str
 ) -> FrozenEncoder:
     """Load an encoder, once for all fits of a search, and again if its files change."""
     folder = Path(name_or_path).expanduser()
+    source: str | Path = os.fspath(name_or_path)
     stamp: tuple[Any, ...] = ()
     if folder.is_dir():
-        name_or_path = folder.resolve()
+        source = folder.resolve()
         stamp = tuple(
             (file.name, file.stat().st_mtime_ns, file.stat().st_size)
             for file in sorted(folder.iterdir())
         )
-    return _load(name_or_path, stamp, precision, device, caller)
+    return _load(source, stamp, precision, device, caller)
 
 
 @lru_cache(maxsize=1)
 def _load(
-    source: Any, stamp: tuple[Any, ...], precision: Precision, device: str, caller: str
+    source: str | Path, stamp: tuple[Any, ...], precision: str, device: str, caller: str
 ) -> FrozenEncoder:
     return FrozenEncoder(load_pretrained(source, caller=caller), precision, device)
 
 
 def restore_frozen(
-    state: Mapping[str, Any], precision: Precision, device: str, caller: str
+    state: Mapping[str, Any], precision: str, device: str, caller: str
 ) -> FrozenEncoder:
     """Make an encoder again from its plain data."""
     return FrozenEncoder(rebuild(state, caller=caller), precision, device)

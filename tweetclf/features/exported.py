@@ -111,10 +111,10 @@ def export_onnx(
             f"{caller}: the 'quantize' parameter must be 'int8' or None. Got "
             f"{quantize!r} instead."
         )
-    for module in ("torch", "transformers"):
-        import_optional(module, extra="neural", caller=caller)
-    for module in ("onnx", "onnxscript", "onnxruntime"):
-        import_optional(module, extra="onnx", caller=caller)
+    for name in ("torch", "transformers"):
+        import_optional(name, extra="neural", caller=caller)
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        import_optional(name, extra="onnx", caller=caller)
     from tweetclf.features._onnx_graph import whole_model, write_graph
 
     settings: dict[str, Any] = {**_FORMAT, "max_length": max_length}
