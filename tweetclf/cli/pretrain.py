@@ -2,8 +2,7 @@
 
 examples:
   tweetclf pretrain lm --corpus tweets.txt --out spanish-lm
-  tweetclf pretrain lm --corpus a.jsonl.gz --corpus b.csv --text tweet --out lm \\
-    --vocab-size 8000 --emb-size 200 --hidden-size 600 --layers 2 --epochs 4
+  tweetclf pretrain lm --corpus a.jsonl.gz --corpus topics-es --layers 2 --out lm
 
 Each kind has its own options: "tweetclf pretrain lm --help".
 """

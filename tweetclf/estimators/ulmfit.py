@@ -240,8 +240,8 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
 
     Notes
     -----
-    Decay (0.1), the momenta and the shape of the cycles are those of the released code and
-    have no parameters.
+    Decay (0.1), the momenta and the shape of the cycles are those of the released code
+    and have no parameters.
 
     With ``oversampling="smote"`` there are new points only while the head is trained
     alone: all layers are trained on texts, and none can be put between two others.
