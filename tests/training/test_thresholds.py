@@ -19,7 +19,7 @@ def micro_f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
 
 @given(arrays(bool, (9, 2)), arrays(float, (9, 2), elements=SCORES))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_no_other_thresholds_are_better(y_true, y_score):
     ours = best_thresholds(y_true, y_score)
     every = np.concatenate([[-1.0], np.unique(y_score), [2.0]])

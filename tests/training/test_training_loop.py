@@ -489,6 +489,66 @@ def test_running_out_of_memory_keeps_the_effective_batch(where, accumulate):
     assert torch.allclose(weights(module), weights(other), rtol=0, atol=1e-12)
 
 
+class Counting:
+    """Counts examples, and runs out of memory at more than six of them."""
+
+    def __init__(self) -> None:
+        self.n_examples = self.n_failures = 0
+        self.epochs: list[int] = []
+        self.broken_at: int | None = None
+
+    def start_epoch(self, epoch: int) -> None:
+        self.epochs.append(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"n_examples": self.n_examples}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.n_examples = state["n_examples"]
+
+    def __call__(self, module: nn.Module, batch: Any):
+        self.n_examples += len(batch["x"])
+        if len(batch["x"]) > 6:
+            self.n_failures += 1
+            raise MemoryError
+        loss, logs = squared_error(module, batch)
+        if self.n_examples == self.broken_at:
+            self.broken_at = None
+            loss = loss * float("nan")
+        return loss, logs
+
+
+def test_the_state_of_an_objective_is_that_of_steps_that_count():
+    objective, module = Counting(), network()
+    fit_loop(
+        module,
+        objective,
+        Listed(cut(data(), [12, 11])),
+        optimizer=adam(module),
+        max_epochs=3,
+    )
+    assert (objective.n_examples, objective.n_failures) == (3 * 23, 1)
+    assert objective.epochs == [0, 1, 2]
+
+
+def test_a_rollback_takes_the_objective_back_and_batches_stay_small():
+    objective, module = Counting(), network()
+    objective.broken_at = 23 + 12
+    with pytest.warns(TweetclfWarning, match="epoch 1, step 2"):
+        result = fit_loop(
+            module,
+            objective,
+            Listed(cut(data(), [12, 11])),
+            optimizer=adam(module),
+            max_epochs=3,
+            on_divergence="rollback",
+        )
+    assert (objective.n_examples, objective.n_failures) == (3 * 23, 1)
+    # The first step of epoch 1 failed: back to the start of epoch 0.
+    assert objective.epochs == [0, 1, 0, 1, 2]
+    assert (result.n_rollbacks, result.n_halvings) == (1, 1)
+
+
 def test_memory_that_no_halving_frees_is_an_error():
     def greedy(module: nn.Module, batch: Any):
         raise MemoryError("all of it")

@@ -11,6 +11,10 @@ from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
     from tweetclf.estimators.atalaya import atalaya_lr, atalaya_svm
+    from tweetclf.estimators.atalaya_neural import (
+        atalaya_lstm_elmo,
+        atalaya_lstm_elmo_bow,
+    )
     from tweetclf.estimators.baselines import (
         char_svm,
         majority,
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
         tfidf_lr,
         tfidf_ridge,
     )
-    from tweetclf.estimators.bilstm import BiLSTMClassifier, BiLSTMRegressor
+    from tweetclf.estimators.bi_lstm import BiLSTMClassifier, BiLSTMRegressor, bilstm
     from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
@@ -32,17 +36,23 @@ if TYPE_CHECKING:
         haha_ulmfit_qrnn_regressor,
     )
     from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
+    from tweetclf.estimators.multiple_choice import TransformerMultipleChoice
     from tweetclf.estimators.nb_svm import NBSVMClassifier
     from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
+    from tweetclf.estimators.question_answering import TransformerQuestionAnswering
+    from tweetclf.estimators.transformer import (
+        TransformerClassifier,
+        TransformerRegressor,
+    )
     from tweetclf.estimators.ulmfit import ULMFiTClassifier, ULMFiTRegressor
     from tweetclf.estimators.voting import SoftVotingClassifier
 
 __getattr__, __dir__, _names = attach(
     __name__,
     {
-        "BiLSTMClassifier": "tweetclf.estimators.bilstm",
-        "BiLSTMRegressor": "tweetclf.estimators.bilstm",
+        "BiLSTMClassifier": "tweetclf.estimators.bi_lstm",
+        "BiLSTMRegressor": "tweetclf.estimators.bi_lstm",
         "FastTextClassifier": "tweetclf.estimators.fast_text",
         "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
         "LabelPowerset": "tweetclf.estimators.powerset",
@@ -54,10 +64,17 @@ __getattr__, __dir__, _names = attach(
         "SoftVotingClassifier": "tweetclf.estimators.voting",
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
+        "TransformerClassifier": "tweetclf.estimators.transformer",
+        "TransformerMultipleChoice": "tweetclf.estimators.multiple_choice",
+        "TransformerQuestionAnswering": "tweetclf.estimators.question_answering",
+        "TransformerRegressor": "tweetclf.estimators.transformer",
         "ULMFiTClassifier": "tweetclf.estimators.ulmfit",
         "ULMFiTRegressor": "tweetclf.estimators.ulmfit",
         "atalaya_lr": "tweetclf.estimators.atalaya",
+        "atalaya_lstm_elmo": "tweetclf.estimators.atalaya_neural",
+        "atalaya_lstm_elmo_bow": "tweetclf.estimators.atalaya_neural",
         "atalaya_svm": "tweetclf.estimators.atalaya",
+        "bilstm": "tweetclf.estimators.bi_lstm",
         "char_svm": "tweetclf.estimators.baselines",
         "fasttext": "tweetclf.estimators.fast_text",
         "haha_nbsvm": "tweetclf.estimators.haha",
@@ -87,10 +104,17 @@ __all__ = [
     "SoftVotingClassifier",
     "TextDummyClassifier",
     "TextDummyRegressor",
+    "TransformerClassifier",
+    "TransformerMultipleChoice",
+    "TransformerQuestionAnswering",
+    "TransformerRegressor",
     "ULMFiTClassifier",
     "ULMFiTRegressor",
     "atalaya_lr",
+    "atalaya_lstm_elmo",
+    "atalaya_lstm_elmo_bow",
     "atalaya_svm",
+    "bilstm",
     "char_svm",
     "fasttext",
     "haha_nbsvm",

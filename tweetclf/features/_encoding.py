@@ -78,6 +78,11 @@ class TokenEncoder:
             self._backend = backend
         self._check_room()
 
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of transformers."""
+        return self._tokenizer
+
     def _check_room(self) -> None:
         n_special = self._tokenizer.num_special_tokens_to_add(pair=True)
         if self._max_length <= n_special:

@@ -23,6 +23,7 @@ from tweetclf.features._pretrained import (
 )
 from tweetclf.modules.packed import PackedEncoder
 from tweetclf.modules.pooling import POOLINGS, pool
+from tweetclf.training.devices import Precision, resolve_precision
 
 __all__ = ["FrozenEncoder", "load_frozen", "restore_frozen"]
 
@@ -35,19 +36,19 @@ class FrozenEncoder:
     pretrained : Pretrained
         Model and tokenizer.
     precision : {"float32", "bfloat16", "auto"}
-        Of weights and states; "auto" is bfloat16 on an accelerator that has it.
+        Of weights and states; "auto" is bfloat16 where the device is fast at it.
     device : str
         Where to compute; "auto" is an accelerator where there is one.
     """
 
-    def __init__(self, pretrained: Pretrained, precision: str, device: str) -> None:
+    def __init__(
+        self, pretrained: Pretrained, precision: Precision, device: str
+    ) -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        if precision == "auto":
-            has_half = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-            precision = "bfloat16" if has_half else "float32"
-        model = pretrained.model.to(self.device, getattr(torch, precision))
+        dtype = getattr(torch, resolve_precision(precision, self.device))
+        model = pretrained.model.to(self.device, dtype)
         self.encoder = PackedEncoder(model.requires_grad_(False)).eval()
         self.tokenizer = pretrained.tokenizer
         self.profile = pretrained.profile
@@ -147,7 +148,7 @@ def _batches(
 
 
 def load_frozen(
-    name_or_path: str | os.PathLike[str], precision: str, device: str, caller: str
+    name_or_path: str | os.PathLike[str], precision: Precision, device: str, caller: str
 ) -> FrozenEncoder:
     """Load an encoder, once for all fits of a search, and again if its files change."""
     folder = Path(name_or_path).expanduser()
@@ -163,13 +164,13 @@ def load_frozen(
 
 @lru_cache(maxsize=1)
 def _load(
-    source: Any, stamp: tuple[Any, ...], precision: str, device: str, caller: str
+    source: Any, stamp: tuple[Any, ...], precision: Precision, device: str, caller: str
 ) -> FrozenEncoder:
     return FrozenEncoder(load_pretrained(source, caller=caller), precision, device)
 
 
 def restore_frozen(
-    state: Mapping[str, Any], precision: str, device: str, caller: str
+    state: Mapping[str, Any], precision: Precision, device: str, caller: str
 ) -> FrozenEncoder:
     """Make an encoder again from its plain data."""
     return FrozenEncoder(rebuild(state, caller=caller), precision, device)

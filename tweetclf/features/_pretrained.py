@@ -11,11 +11,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features._files import MissingFileError
@@ -30,6 +32,8 @@ __all__ = [
     "load_pretrained",
     "quiet_transformers",
     "rebuild",
+    "rebuild_model",
+    "rebuild_tokenizer",
     "save_pretrained",
 ]
 
@@ -54,6 +58,17 @@ _TOKENIZERS = (
 # Names that transformers writes for tokenizers; none of them can hold code.
 _TOKENIZER_FILE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(?:json|txt|model|bpe|spm|jinja)", re.ASCII
+)
+# What transformers and torch raise on damaged files, or on those that hold code.
+_LOAD_ERRORS = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
 )
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
@@ -227,15 +242,7 @@ def _check_directory(path: Path, caller: str) -> None:
 def _read_directory(read: Any, source: str, caller: str) -> tuple[Any, Any, Any]:
     try:
         return read(local_files_only=True)
-    except (
-        AttributeError,
-        ImportError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _LOAD_ERRORS as error:
         raise ModelFormatError(
             f"{caller}: the model at {str(Path(source).absolute())!r} cannot be read "
             f"({type(error).__name__}: {_first_line(error)})."
@@ -356,7 +363,7 @@ def capture(model: Any, tokenizer: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
         tokenizer.save_pretrained(name)
         files = {
-            path.name: np.frombuffer(path.read_bytes(), np.uint8).copy()
+            path.name: np.frombuffer(_file_bytes(path), np.uint8).copy()
             for path in sorted(Path(name).iterdir())
             if path.is_file()
         }
@@ -372,6 +379,18 @@ def capture(model: Any, tokenizer: Any) -> dict[str, Any]:
         "files": files,
         "weights": weights,
     }
+
+
+def _file_bytes(path: Path) -> bytes:
+    """Return a tokenizer's file without the padding and cutting of its last call."""
+    data = path.read_bytes()
+    if path.name != "tokenizer.json":
+        return data
+    values = json.loads(data)
+    if values.get("padding") is None and values.get("truncation") is None:
+        return data
+    values |= {"padding": None, "truncation": None}
+    return json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8")
 
 
 def check_captured(state: Any) -> None:
@@ -433,44 +452,49 @@ def rebuild(state: Mapping[str, Any], *, caller: str = "rebuild") -> Pretrained:
         If the data are damaged or of an unknown architecture.
     """
     check_captured(state)
-    transformers = import_optional("transformers", extra="neural", caller=caller)
+    import_optional("transformers", extra="neural", caller=caller)
     try:
-        return _rebuild(state, transformers)
-    except (
-        AttributeError,
-        ImportError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+        return _rebuild(state)
+    except _LOAD_ERRORS as error:
         raise ModelFormatError(
             f"{caller}: a pretrained model of class {state['architecture']!r} cannot "
             f"be made again ({type(error).__name__}: {_first_line(error)})."
         ) from error
 
 
-def _rebuild(state: Mapping[str, Any], transformers: Any) -> Pretrained:
+def _rebuild(state: Mapping[str, Any]) -> Pretrained:
     import torch
 
-    values = json.loads(state["config"])
-    cls: Any = getattr(transformers, state["architecture"])
-    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
-        raise TypeError(f"{state['architecture']} is no model")
-    config = cls.config_class.from_dict(values)
-    with (
-        tempfile.TemporaryDirectory(prefix="tweetclf-") as name,
-        quiet_transformers(),
-        # Weights are drawn before they are replaced; fork_rng puts the generator back.
-        torch.random.fork_rng(devices=[]),
-    ):
-        for file, data in state["files"].items():
-            (Path(name) / file).write_bytes(data.tobytes())
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            name, trust_remote_code=False, local_files_only=True
-        )
-        model = cls(config)
+    tokenizer = rebuild_tokenizer(state["files"])
+    model = rebuild_model(state["architecture"], state["config"])
     weights = {k: torch.from_numpy(np.array(v)) for k, v in state["weights"].items()}
     model.load_state_dict(weights)
     return Pretrained(model.eval(), tokenizer, None)
+
+
+def rebuild_tokenizer(files: Mapping[str, NDArray[Any]]) -> Any:
+    """Make the tokenizer again whose files `capture` kept."""
+    import transformers
+
+    with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
+        for file, data in files.items():
+            (Path(name) / file).write_bytes(data.tobytes())
+        return transformers.AutoTokenizer.from_pretrained(
+            name, trust_remote_code=False, local_files_only=True
+        )
+
+
+def rebuild_model(architecture: str, config: str) -> Any:
+    """Make a model again whose class and configuration `capture` kept.
+
+    Its weights are drawn at random, and are to be replaced.
+    """
+    import torch
+    import transformers
+
+    cls: Any = getattr(transformers, architecture)
+    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
+        raise TypeError(f"{architecture} is no model")
+    # fork_rng puts the generator back that weights are drawn from.
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        return cls(cls.config_class.from_dict(json.loads(config)))

@@ -1,4 +1,4 @@
-"""Vectors of texts on disk, by what they were made of; several processes may share it."""
+"""Vectors of texts on disk, by what they were made of; processes may share it."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ default="mean"
     max_tokens : int, default=4096
         Tokens that are computed at once: more take more memory.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
-        Of weights and states. "auto" is bfloat16 on an accelerator that has it.
+        Of weights and states. "auto" is bfloat16 where the device is fast at
+        it.
     device : str, default="auto"
         Where to compute, e.g. "cpu" or "cuda"; "auto" is an accelerator where there
         is one.

@@ -281,6 +281,15 @@ _FASTTEXT = Space(
         "fasttext__class_weight": _WEIGHTS,
     }
 )
+_BILSTM = Space(
+    {
+        "learning_rate": LogUniform(3e-4, 1e-2),
+        "hidden_size": Choice((64, 128, 256)),
+        "dropout": Uniform(0.0, 0.8),
+        "class_weight": _WEIGHTS,
+    }
+)
+_NEURAL: dict[str, Any] = {"extra": "neural", "module": "torch"}
 _ATALAYA = "Perez & Luque, SemEval-2019 Task 5 (Atalaya)"
 
 for _system in (
@@ -441,6 +450,52 @@ for _system in (
         task_params=_LANGUAGE,
         grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
         space=_ATALAYA_SVM,
+    ),
+    System(
+        "atalaya-svm-elmo",
+        f"{_ESTIMATORS}:atalaya_svm",
+        "The same with the mean of ELMo vectors, reduced to 100 dimensions",
+        f"{_ATALAYA}, SVM with ELMo",
+        kinds=("binary", "multiclass", "multilabel"),
+        task_params=_LANGUAGE,
+        grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        space=_ATALAYA_SVM,
+        files=("with_elmo",),
+        needs="with_elmo",
+        **_NEURAL,
+    ),
+    System(
+        "atalaya-lstm-elmo",
+        f"{_ESTIMATORS}:atalaya_lstm_elmo",
+        "BiLSTM over ELMo vectors",
+        f"{_ATALAYA}, LSTM-ELMo",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        task_params=_LANGUAGE,
+        files=("weights",),
+        needs="weights",
+        **_NEURAL,
+    ),
+    System(
+        "atalaya-lstm-elmo-bow",
+        f"{_ESTIMATORS}:atalaya_lstm_elmo_bow",
+        "The same beside a bag of words",
+        f"{_ATALAYA}, LSTM-ELMo+BoW, figure 1",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        task_params=_LANGUAGE,
+        files=("weights",),
+        needs="weights",
+        **_NEURAL,
+    ),
+    System(
+        "bilstm",
+        f"{_ESTIMATORS}:bilstm",
+        "BiLSTM over subword vectors of the training tweets",
+        "the usual neural baseline, as in TweetEval (Barbieri et al., 2020)",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        grid={"learning_rate": (5e-4, 1e-3, 2e-3)},
+        space=_BILSTM,
+        files=("embeddings",),
+        **_NEURAL,
     ),
     System(
         "ngram-ensemble",

@@ -13,13 +13,13 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-__all__ = ["ATTENTION", "PackedEncoder", "packed_attention"]
+__all__ = ["ATTENTION", "PackedEncoder", "length_buckets", "packed_attention"]
 
 ATTENTION = "tweetclf_packed"
 """Name of `packed_attention` among the attention functions of transformers."""
 
-# Runs of equally long sequences in a packed row: (first token, length, sequences).
-Groups = tuple[tuple[int, int, int], ...]
+# Runs of equally long sequences, one after the other in a row: (length, sequences).
+Groups = tuple[tuple[int, int], ...]
 
 
 def packed_attention(
@@ -56,8 +56,8 @@ def packed_attention(
         Whether tokens see only those before them; by default as the layer says.
     sliding_window : int, optional
         Tokens see those less than so many places away.
-    packed_groups : tuple of (int, int, int), optional
-        First token, length and number of the sequences of each group.
+    packed_groups : tuple of (int, int), optional
+        Length and number of the sequences of each group, in the order of the row.
     **others
         Handed on to "sdpa".
 
@@ -84,13 +84,16 @@ def packed_attention(
     if is_causal is None:
         is_causal = bool(getattr(module, "is_causal", True))
     grouped = key.shape[1] != query.shape[1]
-    rows = [x[0].transpose(0, 1) for x in (query, key, value)]  # (total, heads, d)
+    # Split, not sliced: the gradient of a slice is as long as the row, for each group.
+    tokens = [length * n_sequences for length, n_sequences in packed_groups]
+    parts = zip(
+        *(x[0].transpose(0, 1).split(tokens) for x in (query, key, value)),  # (t, h, d)
+        strict=True,
+    )
     states = []
-    for start, length, n_sequences in packed_groups:
-        stop = start + length * n_sequences
+    for (length, n_sequences), part in zip(packed_groups, parts, strict=True):
         q, k, v = (
-            x[start:stop].unflatten(0, (n_sequences, length)).transpose(1, 2)
-            for x in rows
+            x.unflatten(0, (n_sequences, length)).transpose(1, 2) for x in part
         )  # (sequences, heads, length, d)
         mask = None
         if sliding_window is not None and length > sliding_window:
@@ -279,7 +282,7 @@ class PackedEncoder(nn.Module):
     ) -> Tensor:
         states = []
         filler = self.model.config.pad_token_id or 0
-        for first, last, start, stop in _buckets_of(sizes):
+        for first, last, start, stop in length_buckets(sizes):
             lengths = torch.from_numpy(sizes[first:last]).to(input_ids.device)
             places = torch.arange(int(sizes[last - 1]), device=input_ids.device)
             mask = places < lengths[:, None]  # (sequences, longest)
@@ -304,9 +307,7 @@ class PackedEncoder(nn.Module):
 def _groups_of(sizes: NDArray[np.int64]) -> Groups:
     """Return the groups of a row of sequences in order of length."""
     lengths, counts = np.unique(sizes, return_counts=True)
-    tokens = lengths * counts
-    starts = np.cumsum(tokens) - tokens
-    return tuple(zip(starts.tolist(), lengths.tolist(), counts.tolist(), strict=True))
+    return tuple(zip(lengths.tolist(), counts.tolist(), strict=True))
 
 
 # Padded batches: as many tokens at most, and no more padding than this share.
@@ -314,8 +315,23 @@ _MAX_TOKENS = 8192
 _MAX_PADDING = 0.15
 
 
-def _buckets_of(sizes: NDArray[np.int64]) -> list[tuple[int, int, int, int]]:
-    """Cut sequences in order of length: (first, past the last) sequence and token."""
+def length_buckets(
+    sizes: NDArray[np.int64], max_tokens: int = _MAX_TOKENS
+) -> list[tuple[int, int, int, int]]:
+    """Cut sequences in order of length into batches with little padding.
+
+    Parameters
+    ----------
+    sizes : ndarray of int64 of shape (n,)
+        Lengths, none below the one before.
+    max_tokens : int, default=8192
+        Most tokens of a batch, padding included, unless it is one sequence.
+
+    Returns
+    -------
+    list of (int, int, int, int)
+        First sequence of each batch, the one past its last, and likewise its tokens.
+    """
     ends = np.cumsum(sizes)
     buckets = []
     first = start = 0
@@ -323,8 +339,9 @@ def _buckets_of(sizes: NDArray[np.int64]) -> list[tuple[int, int, int, int]]:
         if last < len(sizes):
             padded = int(sizes[last]) * (last + 1 - first)
             real = int(ends[last]) - start
-            fits = padded <= _MAX_TOKENS or last == first
-            if fits and (last - first < 4 or padded - real <= _MAX_PADDING * padded):
+            if padded <= max_tokens and (
+                last - first < 4 or padded - real <= _MAX_PADDING * padded
+            ):
                 continue
         buckets.append((first, last, start, int(ends[last - 1])))
         first, start = last, int(ends[last - 1])

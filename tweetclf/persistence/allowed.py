@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -76,6 +77,10 @@ ALLOWED = frozenset(
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
+        "tweetclf.estimators.TransformerClassifier",
+        "tweetclf.estimators.TransformerMultipleChoice",
+        "tweetclf.estimators.TransformerQuestionAnswering",
+        "tweetclf.estimators.TransformerRegressor",
         "tweetclf.features.ElmoVectorizer",
         "tweetclf.features.ElmoWeights",
         "tweetclf.estimators.ULMFiTClassifier",
@@ -277,6 +282,52 @@ def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
         check_captured(state["pretrained_"])
 
 
+def _check_transformer(state: dict[str, Any]) -> None:
+    if "architecture_" not in state:
+        return  # It is not fitted.
+    check_captured(
+        {
+            "architecture": state["architecture_"],
+            "config": state["config_"],
+            "files": state["tokenizer_files_"],
+            "weights": state["module_state_"],
+        }
+    )
+    _require(
+        state["plan_"] in ("packed", "padded", "native")
+        and hasattr(state["normalizer_"], "transform"),
+        "a transformer's plan_ or normalizer_ is of no known kind",
+    )
+    _require(
+        not {"_encoder", "_loaded", "_module"} & set(state),
+        "a transformer holds more than data",
+    )
+    # A small file must not ask for a model that no memory holds.
+    config, arrays = json.loads(state["config_"]), state["module_state_"]
+    longest = max(max(a.shape, default=1) for a in arrays.values())
+    sizes = (config.get(name) for name in _SIZES)
+    layers = (config.get(name) for name in _LAYERS)
+    _require(
+        all(size is None or size <= longest for size in sizes)
+        and all(n is None or n <= len(arrays) for n in layers),
+        "the weights of a transformer do not fit its configuration",
+    )
+
+
+# In configurations of transformers.
+_SIZES = (
+    "dim",
+    "embedding_size",
+    "hidden_dim",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "vocab_size",
+)
+_LAYERS = ("n_layers", "num_hidden_layers")
+
+
 def _check_pieces(state: dict[str, Any]) -> None:
     model, passes = state["model"], state["passes"]
     _require(
@@ -326,14 +377,44 @@ def _check_ulmfit(state: dict[str, Any]) -> None:
     )
 
 
+def _check_bilstm(state: dict[str, Any]) -> None:
+    _check_module(state)
+    if "module_state_" not in state:
+        return
+    arrays, words = state["module_state_"], state["vocabulary_"]
+    # A small file must not ask for a module that no memory holds, nor words for rows
+    # that are not there.
+    n_gates, n_inputs = 4 * state["hidden_size"], state["input_size_"]
+    expected = {"encoder.ahead.weight_ih_l0": (n_gates, n_inputs)}
+    if words is not None:
+        numbers = sorted(words.values())
+        _require(
+            numbers == list(range(2, len(words) + 2)),
+            "the words of a BiLSTM are not numbered in a row",
+        )
+        expected["embedding.weight"] = (len(words) + 2, n_inputs)
+    if state["n_terms_"]:
+        expected["bag.0.weight"] = (len(arrays["bag.0.bias"]), state["n_terms_"])
+    _require(
+        all(arrays[name].shape == shape for name, shape in expected.items()),
+        "the weights of a BiLSTM do not fit its sizes",
+    )
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
     "sklearn.preprocessing.FunctionTransformer": _check_function_transformer,
     "sklearn.svm.SVC": _check_support_vectors,
     "sklearn.svm.SVR": _check_support_vectors,
+    "tweetclf.estimators.TransformerClassifier": _check_transformer,
+    "tweetclf.estimators.TransformerMultipleChoice": _check_transformer,
+    "tweetclf.estimators.TransformerQuestionAnswering": _check_transformer,
+    "tweetclf.estimators.TransformerRegressor": _check_transformer,
     "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
     "tweetclf.features.ElmoWeights": _check_elmo_weights,
+    "tweetclf.estimators.BiLSTMClassifier": _check_bilstm,
+    "tweetclf.estimators.BiLSTMRegressor": _check_bilstm,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
     "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
     "tweetclf.estimators.ULMFiTClassifier": _check_ulmfit,
