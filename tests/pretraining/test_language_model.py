@@ -25,12 +25,12 @@ from tweetclf.pretraining import (  # noqa: E402
     perplexity,
     train_language_model,
 )
-from tweetclf.pretraining._token_stream import TokenStream  # noqa: E402
-from tweetclf.pretraining.lm_training import (  # noqa: E402
+from tweetclf.pretraining._causal import (  # noqa: E402
     CausalObjective,
     StagedCycles,
     make_encoder,
 )
+from tweetclf.pretraining._token_stream import TokenStream  # noqa: E402
 from tweetclf.pretraining.stages import as_stages  # noqa: E402
 
 TEXTS = [f"hoy {a} y mañana {b}" for a in ("risa", "pena", "sol") for b in "abcdefgh"]

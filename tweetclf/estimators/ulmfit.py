@@ -73,10 +73,8 @@ class _ULMFiT(NeuralEstimator):
             LanguageModelConfig,
             load_language_model,
         )
-        from tweetclf.pretraining.lm_training import (
-            LanguageModelTraining,
-            train_language_model,
-        )
+        from tweetclf.pretraining.lm_settings import LanguageModelTraining
+        from tweetclf.pretraining.lm_training import train_language_model
         from tweetclf.pretraining.stages import as_stages
 
         caller = type(self).__name__
