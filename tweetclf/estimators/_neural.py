@@ -252,9 +252,7 @@ class NeuralEstimator(BaseEstimator):
         return tags
 
 
-def _in_order(
-    rows: list[Any], targets: NDArray[Any]
-) -> tuple[list[Any], NDArray[Any]]:
+def _in_order(rows: list[Any], targets: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
     """Sort rows and targets, so that a fit does not depend on the order of its data.
 
     Batches are drawn at random anyway; what would depend on the order are the draws.

@@ -190,9 +190,7 @@ _PROFILES = (
         "hate/nn/preprocessing.py of finiteautomata/hatEval, which splits by NLTK's "
         "TweetTokenizer(reduce_len=True) and drops tokens with http in them. The "
         "patterns are ours.",
-        normalizer=_frozen(
-            urls="", handles="@user", max_run=3, run_scope="everything"
-        ),
+        normalizer=_frozen(urls="", handles="@user", max_run=3, run_scope="everything"),
         tokenizer=_frozen(lowercase=True),
     ),
     Profile(
