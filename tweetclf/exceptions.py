@@ -10,6 +10,7 @@ __all__ = [
     "ChecksumError",
     "ContaminationError",
     "DataError",
+    "DivergenceError",
     "MissingDependencyError",
     "ModelFormatError",
     "RecordError",
@@ -45,6 +46,10 @@ class ChecksumError(DataError):
 
 class ContaminationError(DataError):
     """Data that must be kept apart overlap."""
+
+
+class DivergenceError(TweetclfError, ArithmeticError):
+    """Training came to a loss or a gradient that is not finite."""
 
 
 class RecordError(TweetclfError, ValueError):

@@ -24,8 +24,8 @@ NORMALIZERS = {name: get_profile(name).make_normalizer() for name in list_profil
 def test_names() -> None:
     assert list_profiles() == [
         *("raw", "atalaya-basic", "atalaya-sentiment", "atalaya-sentiment-vectors"),
-        *("atalaya-sentiment-corpus", "haha-nbsvm", "ulmfit", "twilbert"),
-        "twilbert-reference",
+        *("atalaya-sentiment-corpus", "atalaya-neural", "haha-nbsvm", "ulmfit"),
+        *("twilbert", "twilbert-reference"),
     ]
 
 
@@ -89,6 +89,11 @@ TEXT = (
             "@user no NOT_gustan nada perrosss veces url #noterindas 😂 email",
         ),
         (
+            "atalaya-neural",
+            "@user @user no me gustan nada , los perrosss ! ! ! 2 veces :) "
+            "#noterindas 😂 a@b.com",
+        ),
+        (
             "haha-nbsvm",
             "@ Pepe @ ana NO me gustan nada , los perrossss ! ! ! ! ! 2 veces https : "
             "/ / t . co / a https : / / t . co / b : ) # NoTeRindas 😂 a @ b . com",
@@ -107,6 +112,13 @@ def test_tokens_by_hand(name: str, expected: str | None) -> None:
         assert "".join(tokens) == "".join(TEXT.split())
     else:
         assert tokens == expected.split()
+
+
+def test_letters_only() -> None:
+    tokenize = get_profile("atalaya-neural").make_tokenizer(letters_only=True)
+    assert tokenize(TEXT) == "no me gustan nada los perrosss veces".split()
+    stems = get_profile("atalaya-neural").make_tokenizer(stem=True)
+    assert stems("los PERROS ladran") == ["los", "perr", "ladr"]
 
 
 def test_english_has_no_negation() -> None:

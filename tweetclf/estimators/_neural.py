@@ -8,6 +8,7 @@ it differs, how that is trained.
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -21,15 +22,15 @@ from tweetclf.estimators._labels import (
     check_indicator,
     check_labels,
     check_targets,
-    read_texts,
     require_texts,
     require_two_classes,
 )
 from tweetclf.estimators._seeds import inner_seed
 from tweetclf.exceptions import DataError
-from tweetclf.utils._sklearn import Interval, StrOptions
+from tweetclf.utils._sklearn import Interval, StrOptions, _fit_context
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.random import stream
+from tweetclf.utils.validation import check_text_pairs, check_texts
 
 __all__ = ["NeuralClassifier", "NeuralEstimator", "NeuralRegressor"]
 
@@ -39,7 +40,8 @@ class NeuralEstimator(BaseEstimator):
 
     A subclass stores in its constructor at least `max_iter`, `batch_size`,
     `learning_rate`, `early_stopping`, `validation_fraction`, `n_iter_no_change`,
-    `scoring`, `random_state`, `device`, `precision` and `verbose`.
+    `scoring`, `random_state` and `device`; `pairs` if it takes text pairs, `precision`
+    if it may compute in less than float32.
 
     Attributes
     ----------
@@ -55,6 +57,13 @@ class NeuralEstimator(BaseEstimator):
     history_: list[dict[str, Any]]
     module_state_: dict[str, NDArray[Any]]
 
+    # What is made anew from the rest of the state, and so neither pickled nor saved.
+    _restored: ClassVar[tuple[str, ...]] = ("_module",)
+
+    # What a subclass without these parameters does.
+    pairs: bool = False
+    precision: str = "float32"
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -66,6 +75,7 @@ class NeuralEstimator(BaseEstimator):
         "random_state": ["random_state"],
         "device": [str],
         "precision": [StrOptions({"float32", "bfloat16", "auto"})],
+        "pairs": ["boolean"],
         "verbose": ["boolean"],
     }
 
@@ -93,17 +103,45 @@ class NeuralEstimator(BaseEstimator):
     def _require_torch(self) -> None:
         import_optional("torch", extra="neural", caller=type(self).__name__)
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
+        """Train on texts, stopping early by held-out or given ones if asked to.
+
+        Parameters
+        ----------
+        X : sequence of str, or of pairs of str, of length n_samples
+            The training texts. Their order does not matter.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            What is to be learnt.
+        X_val, y_val : optional
+            Texts to validate on, and what is true of them, in place of a share of the
+            training texts. Given them, training stops early whether or not
+            `early_stopping` is set.
+
+        Returns
+        -------
+        estimator
+            This object.
+        """
+        return self._fit(X, y, X_val, y_val)
+
+    def _read(self, X: Any, *, caller: str) -> list[Any]:
+        """Return the rows: texts, or tuples of the two texts of pairs."""
+        if self.pairs:
+            return list(zip(*check_text_pairs(X, caller=caller), strict=True))
+        return check_texts(X, caller=caller)
+
     def _fit(self, X: Any, y: Any, X_val: Any, y_val: Any) -> Any:
         caller = type(self).__name__
         self._require_torch()
         from tweetclf.estimators._neural_compute import Job, finished, make_module
 
-        rows = read_texts(X, caller=caller)
-        targets = self._fit_targets(y, len(rows))
+        rows = self._read(X, caller=caller)
+        rows, targets = _in_order(rows, self._fit_targets(y, len(rows)))
         seed = inner_seed(self.random_state)
         train, valid = self._hold_out(rows, targets, X_val, y_val, seed)
-        self.__dict__.pop("_module", None)
-        self.__dict__.pop("module_state_", None)
+        for name in (*self._restored, "module_state_"):
+            self.__dict__.pop(name, None)
         self._fit_inputs(train[0], seed)
         module = make_module(self, seed)
         job = Job(module, train[0], train[1], valid, seed)
@@ -120,7 +158,8 @@ class NeuralEstimator(BaseEstimator):
         if (X_val is None) != (y_val is None):
             raise DataError(f"{caller}.fit needs X_val and y_val, or neither of them.")
         if X_val is not None:
-            validation = read_texts(X_val, caller=f"{caller} (X_val)")
+            validation = self._read(X_val, caller=f"{caller} (X_val)")
+            require_texts(len(validation), caller=f"{caller} (X_val)")
             encoded = self._encode_targets(y_val, len(validation), f"{caller} (y_val)")
             return (rows, targets), (validation, encoded)
         if not self.early_stopping:
@@ -157,13 +196,18 @@ class NeuralEstimator(BaseEstimator):
         """Encode the targets of validation rows."""
         raise NotImplementedError
 
+    def _decode_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return encoded targets as they were given, for scorers."""
+        raise NotImplementedError
+
     # Predict
 
     @property
     def module_(self) -> Any:
         """The trained module, in evaluation mode."""
+        # Read before `_module` is looked for: another thread may be restoring it.
+        state = self.__dict__.get("module_state_")
         if "_module" not in self.__dict__:
-            state = self.__dict__.get("module_state_")
             if state is None:
                 raise AttributeError(
                     f"{type(self).__name__!r} object has no attribute 'module_': it is "
@@ -173,14 +217,16 @@ class NeuralEstimator(BaseEstimator):
             from tweetclf.estimators._neural_compute import restored
 
             self._module = restored(self, state)
-            del self.module_state_
+            self.__dict__.pop("module_state_", None)
         return self._module
 
     def __getstate__(self) -> dict[str, Any]:
         # Arrays in place of the module: they need no torch to be read, and equal
         # models have equal states.
         state = dict(super().__getstate__())
-        module = state.pop("_module", None)
+        module = state.get("_module")
+        for name in self._restored:
+            state.pop(name, None)
         if module is not None:
             from tweetclf.estimators._neural_compute import state_of
 
@@ -191,8 +237,9 @@ class NeuralEstimator(BaseEstimator):
         """Return the module's outputs, a row a text."""
         caller = type(self).__name__
         check_is_fitted(self, "history_")
-        rows = read_texts(X, caller=caller)
+        rows = self._read(X, caller=caller)
         require_texts(len(rows), caller=caller)
+        self._require_torch()
         from tweetclf.estimators._neural_compute import outputs_of
 
         return outputs_of(self, self.module_, rows)
@@ -200,8 +247,19 @@ class NeuralEstimator(BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
+        tags.input_tags.two_d_array = self.pairs
+        tags.requires_fit = True
         return tags
+
+
+def _in_order(rows: list[Any], targets: NDArray[Any]) -> tuple[list[Any], NDArray[Any]]:
+    """Sort rows and targets, so that a fit does not depend on the order of its data.
+
+    Batches are drawn at random anyway; what would depend on the order are the draws.
+    """
+    keys = targets.tolist()
+    order = sorted(range(len(rows)), key=lambda i: (rows[i], keys[i]))
+    return [rows[i] for i in order], targets[order]
 
 
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):
@@ -274,6 +332,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             )
         return codes.astype(np.int64)
 
+    def _decode_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
+        return targets.astype(np.int64) if self.multilabel_ else self.classes_[targets]
+
     @property
     def _n_outputs(self) -> int:
         return len(self.classes_)
@@ -345,12 +406,17 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
 
     def _fit_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         targets = check_targets(y, n_rows, caller=type(self).__name__)
-        self.target_mean_ = float(targets.mean())
-        self.target_scale_ = float(targets.std()) or 1.0
+        # Sums that do not depend on the order of the targets.
+        self.target_mean_ = math.fsum(targets) / n_rows
+        squares = math.fsum(np.square(targets - self.target_mean_))
+        self.target_scale_ = math.sqrt(squares / n_rows) or 1.0
         return self._scaled(targets)
 
     def _encode_targets(self, y: Any, n_rows: int, caller: str) -> NDArray[Any]:
         return self._scaled(check_targets(y, n_rows, caller=caller))
+
+    def _decode_targets(self, targets: NDArray[Any]) -> NDArray[np.float64]:
+        return targets.astype(np.float64) * self.target_scale_ + self.target_mean_
 
     def _scaled(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
         return ((targets - self.target_mean_) / self.target_scale_).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,11 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tweetclf.training.batching import LengthBatches, sorted_batches
+from tweetclf.training.devices import autocast, seeded, to_device
 from tweetclf.training.loop import fit_loop
 
 __all__ = [
@@ -61,9 +64,8 @@ def device_of(name: str) -> torch.device:
 
 def make_module(estimator: Any, seed: int) -> nn.Module:
     """Return the estimator's module, its weights drawn with `seed`."""
-    # Initialisation knows the global generator alone; fork_rng puts it back.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    # Initialisation knows the global generator alone, which is put back.
+    with seeded(seed, torch.device("cpu")):
         module = estimator._make_module(estimator._n_outputs)
     return module.to(device_of(estimator.device))
 
@@ -111,9 +113,9 @@ def _forward(
     outputs = np.empty((n_rows, estimator._n_outputs))
     was_training = module.training
     module.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(estimator.precision, device):
         for indices in sorted_batches(inputs.lengths, max(64, estimator.batch_size)):
-            batch = {k: v.to(device) for k, v in inputs.collate(indices).items()}
+            batch = to_device(inputs.collate(indices), device)
             outputs[indices] = module(**batch).double().cpu().numpy()
     module.train(was_training)
     return outputs
@@ -135,6 +137,8 @@ def make_objective(estimator: Any) -> Callable[..., tuple[Tensor, dict[str, floa
         inputs = dict(batch)
         targets = inputs.pop("targets")
         logits = module(**inputs)
+        if logits.dtype == torch.bfloat16:
+            logits = logits.float()
         if targets.dtype == torch.int64:
             weight = None
             if weights is not None:
@@ -160,7 +164,6 @@ class _Given(BaseEstimator):
     def __init__(self, estimator: Any, logits: NDArray[np.float64]) -> None:
         self.estimator = estimator
         self.logits = logits
-        self._estimator_type = estimator._estimator_type
         if hasattr(estimator, "classes_"):
             self.classes_ = estimator.classes_
 
@@ -179,21 +182,38 @@ def evaluator(
 ) -> Callable[[nn.Module], dict[str, float]]:
     """Return what measures a module on validation rows: loss, and `scoring` if any."""
     inputs = estimator._inputs(rows)
-    answers = targets
-    if targets.dtype.kind == "i":
-        answers = estimator.classes_[targets]
+    scorer = None if estimator.scoring == "loss" else get_scorer(estimator.scoring)
+    answers = estimator._decode_targets(targets)
 
     def evaluate(module: nn.Module) -> dict[str, float]:
         logits = _forward(estimator, module, inputs, len(rows))
         values = {"valid_loss": estimator._loss(logits, targets)}
-        if estimator.scoring != "loss":
-            score = get_scorer(estimator.scoring)
-            values["valid_score"] = float(
-                score(_Given(estimator, logits), rows, answers)
-            )
+        if scorer is not None:
+            with warnings.catch_warnings():
+                # Early in training a class may not be predicted at all.
+                warnings.simplefilter("ignore", UndefinedMetricWarning)
+                score = scorer(_Given(estimator, logits), rows, answers)
+            values["valid_score"] = float(score)
         return values
 
     return evaluate
+
+
+class _LossPatience:
+    """Stops a training whose validation loss has not fallen for some epochs."""
+
+    def __init__(self, n_iter_no_change: int) -> None:
+        self.n_iter_no_change = n_iter_no_change
+        self.best = float("inf")
+        self.n_no_change = 0
+
+    def __call__(self, event: dict[str, Any]) -> bool:
+        if event["kind"] != "epoch":
+            return False
+        self.n_no_change += 1
+        if event["valid_loss"] < self.best:
+            self.best, self.n_no_change = event["valid_loss"], 0
+        return self.n_no_change >= self.n_iter_no_change
 
 
 def train(
@@ -203,8 +223,31 @@ def train(
     optimizer: torch.optim.Optimizer | None = None,
     schedule: Any = None,
     clip_norm: float | None = None,
+    stop_by_loss: bool = False,
+    pool: int = 50,
+    split: Callable[[Any], list[Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """Train all of a module at once: the default of neural estimators.
+
+    Parameters
+    ----------
+    estimator : NeuralEstimator
+        Whose parameters say how.
+    job : Job
+        What is trained, on what.
+    optimizer : torch.optim.Optimizer, optional
+        By default Adam.
+    schedule : callable, optional
+        Step -> factor on the rate.
+    clip_norm : float, optional
+        Longest gradient.
+    stop_by_loss : bool, default=False
+        Watch the validation loss for when to stop, whatever `scoring` chooses the
+        best epoch by.
+    pool : int, default=50
+        Batches that are sorted by length together.
+    split : callable, optional
+        Halves a batch when memory runs out.
 
     Returns
     -------
@@ -220,12 +263,21 @@ def train(
         return batch
 
     batches = LengthBatches(
-        inputs.lengths, collate, batch_size=estimator.batch_size, seed=job.seed
+        inputs.lengths,
+        collate,
+        batch_size=estimator.batch_size,
+        seed=job.seed,
+        pool=pool,
+        split=split,
     )
     evaluate = None
     if job.validation is not None:
         evaluate = evaluator(estimator, *job.validation)
     by_score = estimator.scoring != "loss"
+    patience = estimator.n_iter_no_change if evaluate else None
+    report = None
+    if stop_by_loss and by_score and patience is not None:
+        report, patience = _LossPatience(patience), None
     result = fit_loop(
         job.module,
         make_objective(estimator),
@@ -239,7 +291,8 @@ def train(
         evaluate=evaluate,
         monitor="valid_score" if by_score else "valid_loss",
         greater_is_better=by_score,
-        n_iter_no_change=estimator.n_iter_no_change if evaluate else None,
+        n_iter_no_change=patience,
+        report=report,
         seed=job.seed,
     )
     return without_timing(result.history)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.features._embedding import Averaging, IndexedTokens
-from tweetclf.features._files import MissingFileError, find_vectors
+from tweetclf.features._files import MissingFileError
+from tweetclf.features._kept import read_vectors
 from tweetclf.features._tokens import require_texts, tokenize
 from tweetclf.features.vectors import WordVectors
 from tweetclf.utils._sklearn import Interval, StrOptions, _fit_context
@@ -246,12 +246,10 @@ class SIFVectorizer(
         if isinstance(self.word_vectors, WordVectors):
             return self.word_vectors
         if self.word_vectors is not None:
-            path = find_vectors(
+            return read_vectors(
                 self.word_vectors,
                 parameter="word_vectors of SIFVectorizer (vectors of a recipe)",
-            ).resolve()
-            status = path.stat()
-            return _read_vectors(path, status.st_mtime_ns, status.st_size)
+            )
         tokenizer = self.training_tokenizer
         if tokenizer is None:
             tokenizer = self.tokenizer
@@ -331,9 +329,3 @@ def _first_right_singular_vector(embedding: np.ndarray) -> np.ndarray:
     # The Gram matrix is dim x dim: exact to rounding and needs no iteration.
     _, vectors = np.linalg.eigh(rows.T @ rows)
     return vectors[:, -1].astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _read_vectors(path: Path, modified: int, size: int) -> WordVectors:
-    """Read vectors once for all fits of a search, and again if the file changes."""
-    return WordVectors.read(path)

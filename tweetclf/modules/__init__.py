@@ -11,14 +11,19 @@ if TYPE_CHECKING:
         activation_penalty,
         detach_state,
     )
+    from tweetclf.modules.bilstm import BiLSTM, BiLSTMNet
     from tweetclf.modules.concat_pooling import (
         AWDClassifier,
         PoolingClassifierHead,
         concat_pool,
     )
     from tweetclf.modules.dropout import AWDDropout
+    from tweetclf.modules.elmo import ElmoBiLM
+    from tweetclf.modules.elmo_config import ElmoConfig
+    from tweetclf.modules.elmo_language_model import ElmoLanguageModel
     from tweetclf.modules.fo_pooling import forget_mult
     from tweetclf.modules.qrnn import QRNN, QRNNLayer
+    from tweetclf.modules.scalar_mix import ScalarMix
 
 __getattr__, __dir__, _names = attach(
     __name__,
@@ -27,9 +32,15 @@ __getattr__, __dir__, _names = attach(
         "AWDDropout": "tweetclf.modules.dropout",
         "AWDEncoder": "tweetclf.modules.awd",
         "AWDLanguageModel": "tweetclf.modules.awd",
+        "BiLSTM": "tweetclf.modules.bilstm",
+        "BiLSTMNet": "tweetclf.modules.bilstm",
+        "ElmoBiLM": "tweetclf.modules.elmo",
+        "ElmoConfig": "tweetclf.modules.elmo_config",
+        "ElmoLanguageModel": "tweetclf.modules.elmo_language_model",
         "PoolingClassifierHead": "tweetclf.modules.concat_pooling",
         "QRNN": "tweetclf.modules.qrnn",
         "QRNNLayer": "tweetclf.modules.qrnn",
+        "ScalarMix": "tweetclf.modules.scalar_mix",
         "activation_penalty": "tweetclf.modules.awd",
         "concat_pool": "tweetclf.modules.concat_pooling",
         "detach_state": "tweetclf.modules.awd",
@@ -38,13 +49,19 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
-    "QRNN",
     "AWDClassifier",
     "AWDDropout",
     "AWDEncoder",
     "AWDLanguageModel",
+    "BiLSTM",
+    "BiLSTMNet",
+    "ElmoBiLM",
+    "ElmoConfig",
+    "ElmoLanguageModel",
     "PoolingClassifierHead",
+    "QRNN",
     "QRNNLayer",
+    "ScalarMix",
     "activation_penalty",
     "concat_pool",
     "detach_state",

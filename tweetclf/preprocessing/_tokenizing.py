@@ -55,8 +55,10 @@ def compile_tokenizer(
 
 
 def _words(options: Any, tokens: tuple[str, ...], cues: frozenset[str]) -> Words | None:
-    """Return what is done to most words, unless a dictionary or a stemmer decides."""
-    if options.scheme != "tweet" or options.lemmatizer is not None or options.stem:
+    """Return what is done to most words, unless each has to be looked at."""
+    if options.scheme != "tweet" or options.letters_only:
+        return None
+    if options.lemmatizer is not None or options.stem:
         return None
     special = frozenset(token.lower() for token in tokens)
     if options.stop_words is not None:
@@ -80,6 +82,8 @@ def _before(
         changes.append(lambda token: None if _is_hashtag(token) else token)
     if not options.keep_numbers:
         changes.append(lambda token: None if token[0].isdigit() else token)
+    if options.letters_only:
+        changes.append(lambda token: token if token.isalpha() else None)
 
     def lower(token: str) -> str:
         return token if token in literals else token.lower()

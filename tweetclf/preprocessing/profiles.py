@@ -182,6 +182,18 @@ _PROFILES = (
         by_language=_frozen(en=_NO_NEGATION),
     ),
     Profile(
+        "atalaya-neural",
+        1,
+        "For networks: lower case, every run of one character cut to three, URLs "
+        "dropped, handles replaced. ELMo's tokens were letters alone "
+        "(letters_only=True), those of its bag of words stems (stem=True).",
+        "hate/nn/preprocessing.py of finiteautomata/hatEval, which splits by NLTK's "
+        "TweetTokenizer(reduce_len=True) and drops tokens with http in them. The "
+        "patterns are ours.",
+        normalizer=_frozen(urls="", handles="@user", max_run=3, run_scope="everything"),
+        tokenizer=_frozen(lowercase=True),
+    ),
+    Profile(
         "haha-nbsvm",
         1,
         "Split at blanks and around every punctuation mark. Lower case and accents "

@@ -24,7 +24,7 @@ class TweetTokenizer(StatelessTextTransformer):
     no `fit`.
 
     The steps, in this order, each of them optional: normalise, split, drop hashtags,
-    drop numbers, lower-case, lemmas, stop words, negation marks, drop punctuation,
+    drop numbers, drop all but words of letters, lower-case, lemmas, stop words, negation marks, drop punctuation,
     stems, collapse repeated tokens.
 
     Parameters
@@ -47,6 +47,9 @@ class TweetTokenizer(StatelessTextTransformer):
         If false, drop tokens that start with a digit.
     keep_punctuation : bool, default=True
         If false, drop tokens that start with a punctuation mark, emoticons included.
+    letters_only : bool, default=False
+        Drop tokens that hold anything but letters: handles, hashtags, numbers, emoji,
+        replacement tokens such as ``@user``.
     lemmatizer : {"simplemma", "treetagger"} or None, default=None
         Replace words by their lemmas. Negation cues keep their form, and `lowercase`
         goes for lemmas, too.
@@ -110,6 +113,7 @@ class TweetTokenizer(StatelessTextTransformer):
         "keep_hashtags": ["boolean"],
         "keep_numbers": ["boolean"],
         "keep_punctuation": ["boolean"],
+        "letters_only": ["boolean"],
         "lemmatizer": [StrOptions({"simplemma", "treetagger"}), None],
         "treetagger_dir": [str, None],
         "stop_words": [StrOptions({"language"}), list, tuple, set, frozenset, None],
@@ -132,6 +136,7 @@ class TweetTokenizer(StatelessTextTransformer):
         keep_hashtags: bool = True,
         keep_numbers: bool = True,
         keep_punctuation: bool = True,
+        letters_only: bool = False,
         lemmatizer: str | None = None,
         treetagger_dir: str | None = None,
         stop_words: str | Collection[str] | None = None,
@@ -150,6 +155,7 @@ class TweetTokenizer(StatelessTextTransformer):
         self.keep_hashtags = keep_hashtags
         self.keep_numbers = keep_numbers
         self.keep_punctuation = keep_punctuation
+        self.letters_only = letters_only
         self.lemmatizer = lemmatizer
         self.treetagger_dir = treetagger_dir
         self.stop_words = stop_words

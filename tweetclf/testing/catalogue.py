@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any, NamedTuple
 
 __all__ = ["Entry", "public_estimators"]
@@ -17,7 +18,20 @@ class Entry(NamedTuple):
 
 def public_estimators() -> list[Entry]:
     """Return every public text estimator, and every factory in each of its roles."""
-    return [*_classifiers(), *_pairs(), *_multilabel(), *_regressors(), *_features()]
+    return [
+        *_classifiers(),
+        *_pairs(),
+        *_multilabel(),
+        *_regressors(),
+        *_features(),
+        *_copies(),
+        *(_ulmfit() if _has("torch", "sentencepiece") else []),
+        *(_bilstm() if _has("torch") else []),
+    ]
+
+
+def _has(*packages: str) -> bool:
+    return all(importlib.util.find_spec(package) for package in packages)
 
 
 def _classifiers() -> list[Entry]:
@@ -98,13 +112,157 @@ def _regressors() -> list[Entry]:
 
 
 def _features() -> list[Entry]:
-    from tweetclf.features import NgramTfidfVectorizer, PairFeatures, SIFVectorizer
+    from tweetclf.features import (
+        ElmoVectorizer,
+        ElmoWeights,
+        NgramTfidfVectorizer,
+        PairFeatures,
+        SIFVectorizer,
+    )
     from tweetclf.preprocessing import TweetNormalizer, TweetTokenizer
 
+    small = ElmoWeights.random(
+        char_dim=4, filters=[(1, 8), (2, 8)], projection_dim=4, cell_dim=8
+    )
     return [
+        Entry("ElmoVectorizer", ElmoVectorizer(small), "transformer"),
+        Entry(
+            "ElmoVectorizer-pca",
+            ElmoVectorizer(small, layers="all", n_components=1),
+            "transformer",
+        ),
         Entry("NgramTfidfVectorizer", NgramTfidfVectorizer(), "transformer"),
         Entry("PairFeatures", PairFeatures(NgramTfidfVectorizer()), "pair"),
         Entry("SIFVectorizer", SIFVectorizer(dim=8), "transformer"),
         Entry("TweetNormalizer", TweetNormalizer(), "transformer"),
         Entry("TweetTokenizer", TweetTokenizer(), "transformer"),
     ]
+
+
+def _copies() -> list[Entry]:
+    """Ensembles of copies of one estimator, in every kind."""
+    from tweetclf import estimators as e
+
+    folds, seeds = e.FoldEnsemble, e.SeedEnsemble
+    made = {
+        "FoldEnsemble": (folds(e.tfidf_lr(), n_splits=3), "classifier"),
+        "FoldEnsemble-votes": (folds(e.nbsvm(), n_splits=3), "classifier"),
+        "FoldEnsemble-pairs": (folds(e.tfidf_lr(pairs=True), n_splits=2), "pair"),
+        "FoldEnsemble-multilabel": (
+            folds(e.tfidf_lr(multilabel=True), n_splits=2),
+            "multilabel",
+        ),
+        "FoldEnsemble-regressor": (folds(e.tfidf_ridge(), n_splits=2), "regressor"),
+        "SeedEnsemble": (seeds(e.tfidf_lr(), n_seeds=2), "classifier"),
+        "SeedEnsemble-folds": (
+            seeds(folds(e.nbsvm(), n_splits=2), n_seeds=2),
+            "classifier",
+        ),
+        "SeedEnsemble-multilabel": (
+            seeds(e.tfidf_lr(multilabel=True), n_seeds=2, n_best="all"),
+            "multilabel",
+        ),
+        "SeedEnsemble-regressor": (seeds(e.tfidf_ridge(), n_seeds=2), "regressor"),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
+
+
+def _ulmfit() -> list[Entry]:
+    """ULMFiT in sizes that learn the battery's texts in a fraction of a second."""
+    from tweetclf import estimators as e
+
+    language_model = {
+        "vocab_size": 300,
+        "emb_size": 32,
+        "hidden_size": 16,
+        "n_layers": 1,
+        "batch_size": 4,
+        "bptt": 32,
+        "stages": ((1, 0.02),),
+        "validation_fraction": 0.0,
+        "dropout_multiplier": 0.0,
+    }
+    options: dict[str, Any] = {
+        "lm_params": language_model,
+        "head_iter": 1,
+        "max_iter": 8,
+        "learning_rate": 0.03,
+        "dropout_multiplier": 0.0,
+    }
+    classifier, regressor = e.ULMFiTClassifier, e.ULMFiTRegressor
+    made = {
+        "ULMFiTClassifier": (classifier(**options), "classifier"),
+        "ULMFiTClassifier-pairs": (classifier(**options, pairs=True), "pair"),
+        "ULMFiTClassifier-multilabel": (classifier(**options), "multilabel"),
+        "ULMFiTRegressor": (regressor(**options), "regressor"),
+        "haha_ulmfit_qrnn": (
+            e.haha_ulmfit_qrnn(size="tiny").set_params(**options),
+            "classifier",
+        ),
+        "haha_ulmfit_qrnn_regressor": (
+            e.haha_ulmfit_qrnn_regressor(size="tiny").set_params(**options),
+            "regressor",
+        ),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
+
+
+def _bilstm() -> list[Entry]:
+    """BiLSTMs in sizes that learn the battery's texts in a fraction of a second."""
+    from tweetclf import estimators as e
+    from tweetclf.features import ElmoVectorizer, ElmoWeights, NgramTfidfVectorizer
+
+    options: dict[str, Any] = {
+        "hidden_size": 8,
+        "dense_size": 8,
+        "dropout": 0.1,
+        "batch_size": 16,
+        "max_iter": 12,
+        "learning_rate": 0.02,
+    }
+    recipe = {**options, "early_stopping": False, "scoring": "loss"}
+    weights = ElmoWeights.random(
+        char_dim=4, filters=[(1, 8), (2, 8)], projection_dim=8, cell_dim=8
+    )
+    bag = NgramTfidfVectorizer(use_idf=False, norm=None, binary=True)
+    classifier, regressor = e.BiLSTMClassifier, e.BiLSTMRegressor
+    made = {
+        "BiLSTMClassifier": (classifier(**options), "classifier"),
+        "BiLSTMClassifier-bag": (
+            classifier(**{**options, "dense_size": (8, 12)}, bag_of_words=bag),
+            "classifier",
+        ),
+        "BiLSTMClassifier-multilabel": (classifier(**options), "multilabel"),
+        "BiLSTMClassifier-pairs": (
+            classifier(**options, pairs=True, bag_of_words=bag),
+            "pair",
+        ),
+        "BiLSTMClassifier-read-padding": (
+            classifier(**options, embeddings=12, mask=False, max_length=20),
+            "classifier",
+        ),
+        "BiLSTMRegressor": (regressor(**options), "regressor"),
+        "BiLSTMRegressor-pairs": (regressor(**options, pairs=True), "pair"),
+        "atalaya_lstm_elmo": (
+            e.atalaya_lstm_elmo(weights).set_params(**recipe),
+            "classifier",
+        ),
+        "atalaya_lstm_elmo-code": (
+            e.atalaya_lstm_elmo(weights, variant="code").set_params(
+                **recipe, max_length=12
+            ),
+            "classifier",
+        ),
+        "atalaya_lstm_elmo_bow": (
+            e.atalaya_lstm_elmo_bow(weights).set_params(**recipe),
+            "classifier",
+        ),
+        "atalaya_svm-with-elmo": (
+            e.atalaya_svm(
+                without="emb", with_elmo=ElmoVectorizer(weights, n_components=4)
+            ),
+            "classifier",
+        ),
+        "bilstm": (e.bilstm(max_iter=12).set_params(**options), "classifier"),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
