@@ -14,6 +14,7 @@ few minutes: the same command goes on from there.
 
     python haha_ulmfit.py --quick
     python haha_ulmfit.py --data-dir ../shared/data --seeds 3
+    python haha_ulmfit.py --data-dir ../shared/data --set max_iter=8
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from tweetclf.pretraining import (
 )
 from tweetclf.tasks import list_tasks, load_corpus
 from tweetclf.tasks.corpora import stream_texts
-from tweetclf.utils.files import write_text_atomic
+from tweetclf.utils.files import sha256_bytes, write_text_atomic
 from tweetclf.utils.random import stream
 
 TASK = "haha-2019"
@@ -75,13 +76,13 @@ class Plan:
     classifier: dict[str, Any] = field(
         default_factory=lambda: {
             "head_iter": 1,
-            "max_iter": 4,
+            "max_iter": 5,
+            "learning_rate": 1e-2,
             "dropout_multiplier": 0.5,
             "oversampling": "bootstrap",
         }
     )
     batch_size: int = 32
-    n_pretraining_texts: int | None = None
     n_texts: int | None = None
     n_folds: int = 5
 
@@ -91,7 +92,6 @@ QUICK = Plan(
     pretraining=((2, 1e-2),),
     fine_tuning=((1, 3e-3),),
     batch_size=16,
-    n_pretraining_texts=2_000,
     n_texts=400,
     n_folds=2,
 )
@@ -176,7 +176,9 @@ class Work:
         """Train the language model on the corpus, unless it is there."""
 
         def make() -> dict[str, Any]:
-            texts = spanish_texts(data_dir)[: self.plan.n_pretraining_texts]
+            texts = spanish_texts(data_dir)
+            order = stream(0, "corpus").permutation(len(texts))
+            texts = [texts[i] for i in order[: self.options.texts]]
             say(f"  {len(texts)} texts")
             self._language_model("pretrained", texts, self.plan.pretraining)
             return {"n_texts": len(texts)}
@@ -269,11 +271,13 @@ def _report(document: dict[str, Any]) -> str:
     ]
     for row in document["rows"]:
         numbers = [row["scores"][k] for k in ("accuracy", "precision", "recall", "f1")]
-        cells = [f"{number:.4f}" for number in numbers]
-        seed = "" if row["seed"] is None else row["seed"]
-        lines.append(
-            f"| {row['system']} | {seed} | {' | '.join(cells)} | {row['seconds']:,.0f} |"
-        )
+        cells = [
+            row["system"],
+            "" if row["seed"] is None else str(row["seed"]),
+            *(f"{number:.4f}" for number in numbers),
+            f"{row['seconds']:,.0f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     low, high = document["interval"]
     model = document["language_model"]
     lines += [
@@ -310,6 +314,7 @@ def _rows(
             **plan.classifier,
         )
 
+    variant = json.dumps(plan.classifier, sort_keys=True).encode()
     systems: list[tuple[str, int | None, Any]] = [("haha-nbsvm", None, haha_nbsvm)]
     for seed in range(options.seeds):
         systems.append(("haha-ulmfit-qrnn", seed, lambda seed=seed: ulmfit(seed)))
@@ -318,7 +323,9 @@ def _rows(
         predicted = np.zeros(len(y), dtype=np.int64)
         seconds = 0.0
         for number, fold in enumerate(folds):
-            name = f"{system}-seed-{seed}-fold-{number}"
+            name = f"{system}-fold-{number}"
+            if seed is not None:
+                name += f"-seed-{seed}-{sha256_bytes(variant)[:8]}"
             part = work.predicted(name, make, texts, y, fold)
             predicted[fold[1]] = part["predicted"]
             seconds += part["seconds"]
@@ -340,11 +347,24 @@ def main() -> None:
     parser.add_argument("--work", help="folder of what is finished (build/...)")
     parser.add_argument("--quick", action="store_true", help="a few hundred tweets")
     parser.add_argument("--seeds", type=int, default=1, help="classifiers a fold")
+    parser.add_argument("--texts", type=int, help="pre-train on so many texts alone")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="another parameter of the classifier; the language model is kept",
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     plan = QUICK if options.quick else Plan()
+    if options.quick and options.texts is None:
+        options.texts = 2_000
+    for text in options.set:
+        parameter, _, value = text.partition("=")
+        plan.classifier[parameter] = json.loads(value)
     name = "haha_ulmfit_quick" if options.quick else "haha_ulmfit"
     work = Work(Path(options.work or f"build/{name}"), plan, options)
 

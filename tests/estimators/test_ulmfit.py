@@ -352,3 +352,29 @@ def test_the_recipe_takes_a_language_model(folder: Path) -> None:
 @pytest.mark.parametrize("kind", [ULMFiTClassifier, ULMFiTRegressor])
 def test_constructors_have_20_parameters_at_most(kind: Any) -> None:
     assert len(kind().get_params()) <= 20
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ("sample-humor", {"pairs": False}),
+        ("sample-emotions", {"pairs": False}),
+        ("sample-stance", {"pairs": True}),
+    ],
+)
+def test_the_leaderboard_builds_it_for_each_kind_of_task(
+    folder: Path, task: str, expected: dict[str, Any]
+) -> None:
+    from tweetclf.leaderboard import choose_systems
+
+    given = {"haha-ulmfit-qrnn": {"language_model": str(folder)}}
+    (system,) = choose_systems(["haha-ulmfit-qrnn"], given)
+    loaded = tweetclf.load_task(task)
+    estimator = system.build(loaded, seed=4)
+    assert isinstance(estimator, ULMFiTClassifier)
+    assert estimator.random_state == 4
+    assert estimator.language_model == str(folder)
+    assert {name: getattr(estimator, name) for name in expected} == expected
+    # Runs are named by what the model holds, not by where it lies.
+    recorded = system.recorded_arguments(loaded)["language_model"]
+    assert set(recorded) == {"name", "sha256"}

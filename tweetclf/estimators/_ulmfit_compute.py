@@ -25,8 +25,8 @@ from tweetclf.modules.concat_pooling import (
     concat_pool,
 )
 from tweetclf.modules.dropout import AWDDropout
+from tweetclf.pretraining._causal import BETA2, StagedCycles, make_encoder
 from tweetclf.pretraining.language_model import LanguageModelConfig
-from tweetclf.pretraining.lm_training import BETA2, StagedCycles, make_encoder
 from tweetclf.pretraining.stages import Stage
 from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
 from tweetclf.training.batching import LengthBatches, sorted_batches

@@ -158,7 +158,7 @@ def haha_ulmfit_qrnn_regressor(
     pairs: bool = False,
     random_state: int | RandomState | None = 0,
 ) -> Any:
-    """Make the regression twin of the winner of HAHA 2019: how funny is a tweet?
+    """Make the regression twin of the winner of HAHA 2019, for funniness.
 
     Parameters
     ----------

@@ -73,10 +73,8 @@ class _ULMFiT(NeuralEstimator):
             LanguageModelConfig,
             load_language_model,
         )
-        from tweetclf.pretraining.lm_training import (
-            LanguageModelTraining,
-            train_language_model,
-        )
+        from tweetclf.pretraining.lm_settings import LanguageModelTraining
+        from tweetclf.pretraining.lm_training import train_language_model
         from tweetclf.pretraining.stages import as_stages
 
         caller = type(self).__name__
@@ -240,8 +238,8 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
 
     Notes
     -----
-    Decay (0.1), the momenta and the shape of the cycles are those of the released code and
-    have no parameters.
+    Decay (0.1), the momenta and the shape of the cycles are those of the released code
+    and have no parameters.
 
     With ``oversampling="smote"`` there are new points only while the head is trained
     alone: all layers are trained on texts, and none can be put between two others.

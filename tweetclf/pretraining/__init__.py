@@ -16,11 +16,8 @@ if TYPE_CHECKING:
         LanguageModelConfig,
         load_language_model,
     )
-    from tweetclf.pretraining.lm_training import (
-        LanguageModelTraining,
-        perplexity,
-        train_language_model,
-    )
+    from tweetclf.pretraining.lm_settings import LanguageModelTraining
+    from tweetclf.pretraining.lm_training import perplexity, train_language_model
     from tweetclf.pretraining.masked import (
         BertTraining,
         BertTrainingResult,
@@ -37,7 +34,7 @@ __getattr__, __dir__, _names = attach(
         "BertTrainingResult": "tweetclf.pretraining.masked",
         "LanguageModel": "tweetclf.pretraining.language_model",
         "LanguageModelConfig": "tweetclf.pretraining.language_model",
-        "LanguageModelTraining": "tweetclf.pretraining.lm_training",
+        "LanguageModelTraining": "tweetclf.pretraining.lm_settings",
         "SentencePieceTokenizer": "tweetclf.pretraining.tokenizer",
         "Stage": "tweetclf.pretraining.stages",
         "load_language_model": "tweetclf.pretraining.language_model",

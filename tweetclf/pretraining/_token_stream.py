@@ -84,7 +84,7 @@ class TokenStream:
         order = np.arange(len(self.texts))
         if self.shuffle:
             order = stream(self.seed, "order of texts", epoch).permutation(order)
-        flat = np.concatenate([self.texts[i] for i in order])
+        flat = np.concatenate([self.texts[i] for i in order.tolist()])
         n_used = self.n_rows * self.n_steps
         shape = (self.n_rows, self.n_steps)
         ids = torch.from_numpy(flat[:n_used].reshape(shape))
