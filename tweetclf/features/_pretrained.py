@@ -497,4 +497,5 @@ def rebuild_model(architecture: str, config: str) -> Any:
         raise TypeError(f"{architecture} is no model")
     # fork_rng puts the generator back that weights are drawn from.
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
-        return cls(cls.config_class.from_dict(json.loads(config)))
+        config_class: Any = cls.config_class
+        return cls(config_class.from_dict(json.loads(config)))
