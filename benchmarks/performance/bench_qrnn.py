@@ -7,7 +7,7 @@ not values. Shapes are (time, batch, width).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from harness import Benchmark
@@ -27,12 +27,17 @@ class Gates(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """A layer of ours, one of theirs, their input and the gradient that comes back."""
+    """A layer of ours, one of theirs, their input and the gradient that comes back.
+
+    `source` and `product_gradient` are those of our matrix product.
+    """
 
     ours: QRNNLayer
     lstm: nn.LSTM
     x: Tensor
     gradient: Tensor
+    source: Tensor
+    product_gradient: Tensor
 
 
 def prepare_gates(width: int) -> Gates:
@@ -75,7 +80,9 @@ def prepare_layers(width: int) -> Layers:
         torch.manual_seed(0)
         ours, lstm = QRNNLayer(INPUT, width, window=2), nn.LSTM(INPUT, width)
         x = torch.randn(64, 32, INPUT, requires_grad=True)
-        return Layers(ours, lstm, x, torch.randn(64, 32, width))
+        source = torch.randn(64, 32, 2 * INPUT, requires_grad=True)
+        gradient = torch.randn(64, 32, width)
+        return Layers(ours, lstm, x, gradient, source, gradient.repeat(1, 1, 3))
 
 
 def _with_gradients(
@@ -98,11 +105,9 @@ def lstm_layer(data: Layers) -> list[Tensor]:
 
 def matrix_product(data: Layers) -> list[Tensor]:
     """Return our layer's product of input and matrix, and its gradients, alone."""
-    before = torch.cat([torch.zeros_like(data.x[:1]), data.x[:-1]])
-    source = torch.cat([data.x, before], dim=2).detach().requires_grad_()
-    product = data.ours.linear(source)
-    inputs = [source, *data.ours.parameters()]
-    return _with_gradients(product, inputs, data.gradient.repeat(1, 1, 3))
+    inputs = [data.source, *data.ours.parameters()]
+    product = data.ours.linear(data.source)
+    return _with_gradients(product, inputs, data.product_gradient)
 
 
 def check_shapes(ours: list[Tensor], theirs: list[Tensor]) -> None:

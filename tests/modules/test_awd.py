@@ -1,4 +1,4 @@
-"""AWD models: dropouts by statistics, nets against plain ones, pooling against NumPy."""
+"""AWD models: statistics of dropouts, plain nets and NumPy as oracles."""
 
 from __future__ import annotations
 
@@ -140,9 +140,7 @@ def test_dropouts_of_the_paper() -> None:
 
 def test_weight_dropout_of_a_qrnn_is_on_its_matrix_and_not_on_its_bias() -> None:
     layer = QRNNLayer(8, 300, output_gate=False, weight_dropout=0.5)
-    nn.init.zeros_(layer.linear.bias)
-    nn.init.ones_(layer.linear.weight)
-    (layer(torch.eye(8).unsqueeze(1))[0].sum()).backward()
+    layer(torch.randn(6, 2, 8))[0].sum().backward()
     gradient = layer.linear.weight.grad  # zero where the mask is
     rate = (gradient == 0).float().mean().item()
     assert abs(rate - 0.5) < 3 * 0.5 / gradient.numel() ** 0.5
@@ -287,12 +285,13 @@ def test_output_dropout_is_constant_over_time() -> None:
 
 
 def test_a_language_model_learns_a_cycle() -> None:
-    encoder = AWDEncoder(VOCAB, embedding_size=16, hidden_size=24, dropout=NONE)
+    # Of one layer: deeper ones take long to leave the plateau of a fresh net.
+    encoder = AWDEncoder(VOCAB, embedding_size=16, n_layers=1, dropout=NONE)
     model = AWDLanguageModel(encoder, output_dropout=0.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     ids = (torch.arange(41) % 8 + 2).repeat(4, 1)
     state = None
-    for _ in range(15):
+    for _ in range(60):
         for start in (0, 20):
             output = model(ids[:, start : start + 20], state)
             state = detach_state(output.state)

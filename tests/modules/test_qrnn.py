@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tweetclf.modules import QRNN, QRNNLayer, forget_mult, qrnn
+from tweetclf.modules import QRNN, QRNNLayer, fo_pooling, forget_mult
 
 T, B, D, H = 7, 3, 5, 4
 
@@ -20,7 +20,7 @@ def _seeded() -> None:
 @pytest.fixture(params=[2**16, 2 * B * H], ids=["one block", "blocks of two steps"])
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work on all steps together, or on two at a time (and one left over)."""
-    monkeypatch.setattr(qrnn, "_BLOCK", request.param)
+    monkeypatch.setattr(fo_pooling, "_BLOCK", request.param)
 
 
 def double(*shape: int) -> Tensor:
@@ -40,7 +40,10 @@ def pool_by_loop(z: np.ndarray, f: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 def layer_by_loop(
-    layer: QRNNLayer, x: Tensor, cell: Tensor | None = None, before: Tensor | None = None
+    layer: QRNNLayer,
+    x: Tensor,
+    cell: Tensor | None = None,
+    before: Tensor | None = None,
 ) -> np.ndarray:
     """Return h, word by word, from the weights of a layer."""
     weight, bias = (p.detach().numpy() for p in layer.linear.parameters())
@@ -205,7 +208,7 @@ def test_the_last_state_alone_has_a_gradient() -> None:
 def test_one_pass_equals_activations_and_recurrence_one_by_one() -> None:
     layer = QRNNLayer(D, H, window=2)
     x, cell = torch.randn(T, B, D), torch.randn(B, H)
-    product = nn.functional.linear(layer._source(x, None), *layer.linear.parameters())
+    product = layer.linear(layer._source(x, None))
     z, f, o = product.chunk(3, dim=2)
     expected = o.sigmoid() * forget_mult(z.tanh(), f.sigmoid(), cell)
     weights = torch.randn(T, B, H)
@@ -253,9 +256,7 @@ def test_no_gradient_flows_through_the_remembered_x() -> None:
 
 def zoned_out(rule: str, zoneout: float) -> QRNNLayer:
     """Return a layer of which z is 1 and f one half, whatever x is."""
-    layer = QRNNLayer(
-        1, 2000, output_gate=False, zoneout=zoneout, zoneout_rule=rule
-    )
+    layer = QRNNLayer(1, 2000, output_gate=False, zoneout=zoneout, zoneout_rule=rule)
     nn.init.zeros_(layer.linear.weight)
     with torch.no_grad():
         layer.linear.bias[:2000] = 20.0
@@ -317,6 +318,21 @@ def test_a_frozen_layer_and_a_saved_one() -> None:
     other.load_state_dict(layer.state_dict())
     assert torch.equal(other(x)[0], hidden)
     assert sorted(layer.state_dict()) == ["linear.bias", "linear.weight"]
+
+
+@pytest.mark.parametrize("frozen", ["input", "linear.weight", "linear.bias"])
+def test_gradients_where_a_part_is_frozen(frozen) -> None:
+    layer = QRNNLayer(D, H, window=2)
+    x, weights = torch.randn(T, B, D, requires_grad=True), torch.randn(T, B, H)
+    leaves = {"input": x, **dict(layer.named_parameters())}
+    whole = torch.autograd.grad((layer(x)[0] * weights).sum(), list(leaves.values()))
+    leaves[frozen].requires_grad_(False)
+    (layer(x)[0] * weights).sum().backward()
+    for (name, leaf), expected in zip(leaves.items(), whole, strict=True):
+        if name == frozen:
+            assert leaf.grad is None
+        else:
+            assert torch.equal(leaf.grad, expected)
 
 
 def test_backward_may_run_twice() -> None:

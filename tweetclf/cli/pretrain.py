@@ -1,9 +1,9 @@
 """Learn a model of language from unlabelled tweets, for estimators to build on.
 
 examples:
-  tweetclf pretrain lm --corpus tweets.txt --out spanish-lm
-  tweetclf pretrain lm --corpus a.jsonl.gz --corpus b.csv --text tweet --out lm \\
-    --vocab-size 8000 --emb-size 200 --hidden-size 600 --layers 2 --epochs 4
+  tweetclf pretrain bert --corpus tweets.txt --out small-bert
+  tweetclf pretrain elmo --corpus tweets.txt --out spanish-elmo
+  tweetclf pretrain lm --corpus a.jsonl.gz --corpus b.csv --text tweet --out lm
 
 Each kind has its own options: "tweetclf pretrain lm --help".
 """
@@ -17,6 +17,8 @@ __all__ = ["add_arguments", "run"]
 
 # Kind -> what it makes; tweetclf/cli/_pretrain_KIND.py has its options.
 KINDS = {
+    "bert": "a BERT from scratch, for the transformer estimators",
+    "elmo": "a bidirectional language model over characters, for ElmoVectorizer",
     "lm": "an AWD-QRNN or AWD-LSTM language model, for ULMFiT",
 }
 

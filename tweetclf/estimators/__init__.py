@@ -11,6 +11,10 @@ from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
     from tweetclf.estimators.atalaya import atalaya_lr, atalaya_svm
+    from tweetclf.estimators.atalaya_neural import (
+        atalaya_lstm_elmo,
+        atalaya_lstm_elmo_bow,
+    )
     from tweetclf.estimators.baselines import (
         char_svm,
         majority,
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
         tfidf_lr,
         tfidf_ridge,
     )
-    from tweetclf.estimators.bilstm import BiLSTMClassifier, BiLSTMRegressor
+    from tweetclf.estimators.bi_lstm import BiLSTMClassifier, BiLSTMRegressor, bilstm
     from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
@@ -47,8 +51,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _names = attach(
     __name__,
     {
-        "BiLSTMClassifier": "tweetclf.estimators.bilstm",
-        "BiLSTMRegressor": "tweetclf.estimators.bilstm",
+        "BiLSTMClassifier": "tweetclf.estimators.bi_lstm",
+        "BiLSTMRegressor": "tweetclf.estimators.bi_lstm",
         "FastTextClassifier": "tweetclf.estimators.fast_text",
         "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
         "LabelPowerset": "tweetclf.estimators.powerset",
@@ -67,7 +71,10 @@ __getattr__, __dir__, _names = attach(
         "ULMFiTClassifier": "tweetclf.estimators.ulmfit",
         "ULMFiTRegressor": "tweetclf.estimators.ulmfit",
         "atalaya_lr": "tweetclf.estimators.atalaya",
+        "atalaya_lstm_elmo": "tweetclf.estimators.atalaya_neural",
+        "atalaya_lstm_elmo_bow": "tweetclf.estimators.atalaya_neural",
         "atalaya_svm": "tweetclf.estimators.atalaya",
+        "bilstm": "tweetclf.estimators.bi_lstm",
         "char_svm": "tweetclf.estimators.baselines",
         "fasttext": "tweetclf.estimators.fast_text",
         "haha_nbsvm": "tweetclf.estimators.haha",
@@ -104,7 +111,10 @@ __all__ = [
     "ULMFiTClassifier",
     "ULMFiTRegressor",
     "atalaya_lr",
+    "atalaya_lstm_elmo",
+    "atalaya_lstm_elmo_bow",
     "atalaya_svm",
+    "bilstm",
     "char_svm",
     "fasttext",
     "haha_nbsvm",

@@ -161,7 +161,9 @@ class TransformerEstimator(NeuralEstimator):
         """Return texts, or tuples of texts, after preprocessing."""
         if not texts or isinstance(texts[0], str):
             return self.normalizer_.transform(texts)
-        columns = [self.normalizer_.transform(list(c)) for c in zip(*texts, strict=True)]
+        columns = [
+            self.normalizer_.transform(list(c)) for c in zip(*texts, strict=True)
+        ]
         return list(zip(*columns, strict=True))
 
     def _train(self, job: Any) -> list[dict[str, Any]]:

@@ -12,11 +12,18 @@ from sklearn.svm import LinearSVC
 from tweetclf.estimators._steps import for_pairs, one_vs_rest
 from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
 from tweetclf.exceptions import UnknownNameError
-from tweetclf.features import NgramTfidfVectorizer, SIFVectorizer, WordVectors
+from tweetclf.features import (
+    ElmoVectorizer,
+    NgramTfidfVectorizer,
+    SIFVectorizer,
+    WordVectors,
+)
 from tweetclf.preprocessing import get_profile
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
+
+    from tweetclf.features import ElmoWeights
 
 __all__ = ["atalaya_lr", "atalaya_svm"]
 
@@ -73,6 +80,18 @@ def _embedding(
     )
 
 
+def _elmo(weights: Any, language: str) -> ElmoVectorizer:
+    """Make the block of SVM-ELMo: means of ELMo's vectors, 100 components of them."""
+    if isinstance(weights, ElmoVectorizer):
+        return weights
+    profile = get_profile("atalaya-neural")
+    return ElmoVectorizer(
+        weights,
+        tokenizer=profile.make_tokenizer(language=language, letters_only=True),
+        n_components=100,
+    )
+
+
 def _features(
     caller: str,
     *,
@@ -83,6 +102,7 @@ def _features(
     variant: str,
     boc_lowercase: bool,
     random_state: Any,
+    with_elmo: Any = None,
 ) -> FeatureUnion:
     """Make the union of the blocks that stay; another block is one more entry."""
     if variant not in _VARIANTS:
@@ -114,6 +134,8 @@ def _features(
         blocks["emb"] = _embedding(
             language, vectors, extra_corpus, variant, random_state
         )
+    if with_elmo is not None:
+        blocks["elmo"] = _elmo(with_elmo, language)
     return FeatureUnion(list(blocks.items()))
 
 
@@ -130,6 +152,7 @@ def atalaya_svm(
     pairs: bool = False,
     multilabel: bool = False,
     random_state: int | RandomState | None = 0,
+    with_elmo: str | PathLike[str] | ElmoWeights | ElmoVectorizer | None = None,
 ) -> Pipeline:
     """Make Atalaya's SVM0 (Perez and Luque, SemEval-2019 Task 5).
 
@@ -173,15 +196,21 @@ def atalaya_svm(
         :class:`LabelPowerset`.
     random_state : int, RandomState instance or None, default=0
         Seed of the learner and of word vectors.
+    with_elmo : path, ElmoWeights, ElmoVectorizer or None, default=None
+        Add a fourth block, which makes it their SVM-ELMo: the mean of the ELMo vectors
+        of a tweet's words, reduced to 100 principal components of the training
+        tweets; there must be at least as many. An `ElmoVectorizer` is taken as it is.
 
     Returns
     -------
     sklearn.pipeline.Pipeline
-        Steps ``features`` (a union of ``bow``, ``boc`` and ``emb``) and ``svm``.
+        Steps ``features`` (a union of ``bow``, ``boc`` and ``emb``, and ``elmo`` if
+        asked for) and ``svm``.
 
     See Also
     --------
     atalaya_lr : The same features with logistic regression.
+    atalaya_lstm_elmo : Their network over ELMo.
 
     Notes
     -----
@@ -213,6 +242,7 @@ def atalaya_svm(
         variant=variant,
         boc_lowercase=boc_lowercase,
         random_state=random_state,
+        with_elmo=with_elmo,
     )
     svm = LinearSVC(
         C=C, class_weight=class_weight, max_iter=10_000, random_state=random_state

@@ -50,11 +50,11 @@ SIZES: dict[str, dict[str, Any]] = {
             "n_layers": 2,
             "batch_size": 16,
             "bptt": 35,
-            "stages": ((10, 1e-2),),
+            "stages": ((6, 1e-2),),
         },
         "fine_tuning": ((2, 3e-3),),
         "head_iter": 2,
-        "max_iter": 12,
+        "max_iter": 10,
     },
 }
 _FOLD_SEED = 20190313  # the split seed of the released code
@@ -179,7 +179,7 @@ def haha_ulmfit_qrnn_regressor(
     --------
     >>> from tweetclf.estimators import haha_ulmfit_qrnn_regressor
     >>> haha_ulmfit_qrnn_regressor(size="tiny").max_iter
-    12
+    10
     """
     regressor = ULMFiTRegressor(
         **_settings(size, language_model),

@@ -265,6 +265,7 @@ def list_systems() -> list[System]:
 _ESTIMATORS = "tweetclf.estimators"
 _LANGUAGE = {"language": "language"}
 _EMBEDDINGS: dict[str, Any] = {"extra": "embeddings", "module": "gensim"}
+_NEURAL: dict[str, Any] = {"extra": "neural", "module": "torch"}
 _C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _TERMS: dict[str, Dimension] = {
     "tfidf__ngram_range": Choice(((1, 1), (1, 2), (1, 3))),
@@ -280,6 +281,15 @@ _FASTTEXT = Space(
         "fasttext__class_weight": _WEIGHTS,
     }
 )
+_BILSTM = Space(
+    {
+        "learning_rate": LogUniform(3e-4, 1e-2),
+        "hidden_size": Choice((64, 128, 256)),
+        "dropout": Uniform(0.0, 0.8),
+        "class_weight": _WEIGHTS,
+    }
+)
+_NEURAL: dict[str, Any] = {"extra": "neural", "module": "torch"}
 _ATALAYA = "Perez & Luque, SemEval-2019 Task 5 (Atalaya)"
 
 for _system in (
@@ -442,6 +452,52 @@ for _system in (
         space=_ATALAYA_SVM,
     ),
     System(
+        "atalaya-svm-elmo",
+        f"{_ESTIMATORS}:atalaya_svm",
+        "The same with the mean of ELMo vectors, reduced to 100 dimensions",
+        f"{_ATALAYA}, SVM with ELMo",
+        kinds=("binary", "multiclass", "multilabel"),
+        task_params=_LANGUAGE,
+        grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
+        space=_ATALAYA_SVM,
+        files=("with_elmo",),
+        needs="with_elmo",
+        **_NEURAL,
+    ),
+    System(
+        "atalaya-lstm-elmo",
+        f"{_ESTIMATORS}:atalaya_lstm_elmo",
+        "BiLSTM over ELMo vectors",
+        f"{_ATALAYA}, LSTM-ELMo",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        task_params=_LANGUAGE,
+        files=("weights",),
+        needs="weights",
+        **_NEURAL,
+    ),
+    System(
+        "atalaya-lstm-elmo-bow",
+        f"{_ESTIMATORS}:atalaya_lstm_elmo_bow",
+        "The same beside a bag of words",
+        f"{_ATALAYA}, LSTM-ELMo+BoW, figure 1",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        task_params=_LANGUAGE,
+        files=("weights",),
+        needs="weights",
+        **_NEURAL,
+    ),
+    System(
+        "bilstm",
+        f"{_ESTIMATORS}:bilstm",
+        "BiLSTM over subword vectors of the training tweets",
+        "the usual neural baseline, as in TweetEval (Barbieri et al., 2020)",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        grid={"learning_rate": (5e-4, 1e-3, 2e-3)},
+        space=_BILSTM,
+        files=("embeddings",),
+        **_NEURAL,
+    ),
+    System(
         "ngram-ensemble",
         f"{_ESTIMATORS}:ngram_ensemble",
         "Soft vote of word, character and NB-ratio models, decisions tuned",
@@ -457,6 +513,35 @@ for _system in (
                 (0, 0, 1, 0, 1),
             )
         },
+    ),
+    System(
+        "haha-ulmfit-qrnn",
+        f"{_ESTIMATORS}:haha_ulmfit_qrnn",
+        "QRNN language model of the training tweets, fine-tuned (ULMFiT), tiny",
+        "Farzin, Czapla & Howard, IberLEF 2019, Table 3, in a size for a CPU",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        params={"size": "tiny"},
+        grid={"learning_rate": (2e-3, 5e-3, 1e-2)},
+        space=Space(
+            {
+                "learning_rate": LogUniform(1e-3, 3e-2),
+                "dropout_multiplier": Uniform(0.0, 1.0),
+                "max_iter": Integer(4, 20),
+            }
+        ),
+        files=("language_model", "extra_corpus"),
+        **_NEURAL,
+    ),
+    System(
+        "haha-ulmfit-qrnn-regressor",
+        f"{_ESTIMATORS}:haha_ulmfit_qrnn_regressor",
+        "The same for numbers",
+        "Farzin, Czapla & Howard, IberLEF 2019, task 2, in a size for a CPU",
+        kinds=("regression",),
+        params={"size": "tiny"},
+        grid={"learning_rate": (2e-3, 5e-3, 1e-2)},
+        files=("language_model", "extra_corpus"),
+        **_NEURAL,
     ),
     System(
         "mean",

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tweetclf.modules.elmo import ElmoBiLM
     from tweetclf.modules.elmo_config import ElmoConfig
     from tweetclf.modules.elmo_language_model import ElmoLanguageModel
-    from tweetclf.modules.qrnn import QRNN, QRNNLayer, forget_mult
+    from tweetclf.modules.fo_pooling import forget_mult
+    from tweetclf.modules.qrnn import QRNN, QRNNLayer
     from tweetclf.modules.scalar_mix import ScalarMix
 
 __getattr__, __dir__, _names = attach(
@@ -43,7 +44,7 @@ __getattr__, __dir__, _names = attach(
         "activation_penalty": "tweetclf.modules.awd",
         "concat_pool": "tweetclf.modules.concat_pooling",
         "detach_state": "tweetclf.modules.awd",
-        "forget_mult": "tweetclf.modules.qrnn",
+        "forget_mult": "tweetclf.modules.fo_pooling",
     },
 )
 

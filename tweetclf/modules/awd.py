@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tweetclf.modules.dropout import (
     AWDDropout,
@@ -336,7 +336,7 @@ class AWDLanguageModel(nn.Module):
         raw = output.raw[-1]  # (B, T, E)
         dropped = self.output_dropout(raw)
         weight = self.encoder.embedding.weight
-        logits = F.linear(dropped.contiguous(), weight, self.bias)
+        logits = functional.linear(dropped.contiguous(), weight, self.bias)
         return LanguageModelOutput(logits, raw, dropped, output.state)
 
     def layer_groups(self) -> dict[str, list[nn.Parameter]]:

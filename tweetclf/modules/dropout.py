@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = [
     "AWDDropout",
@@ -176,7 +176,7 @@ class WeightDropout(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight`, of any shape, with elements left out."""
-        return F.dropout(weight, self.p, self.training) if self.p else weight
+        return functional.dropout(weight, self.p, self.training) if self.p else weight
 
     def extra_repr(self) -> str:
         """Return what ``repr`` shows."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -120,9 +119,7 @@ class ElmoConfig:
             raise _wrong("word_dim", self.word_dim, "0 exactly where n_words is")
         for name in ("cell_clip", "projection_clip"):
             value = getattr(self, name)
-            if value is not None and not (
-                isinstance(value, Real) and not isinstance(value, bool) and value > 0
-            ):
+            if value is not None and not (type(value) in (int, float) and value > 0):
                 raise _wrong(name, value, "a positive number or None")
 
     @property

@@ -95,9 +95,9 @@ def find_elmo(path: str | os.PathLike[str]) -> ElmoFiles:
     if any(_with_ending(target, ".hdf5", ".h5")):
         return _allennlp(target)
     raise DataError(
-        f"{target} holds no ELMo weights. Expected {_MANIFEST} (tweetclf pretrain elmo), "
-        "char.dic and encoder.pkl (ELMoForManyLangs), or a .hdf5 and an options .json "
-        "(AllenNLP)."
+        f"{target} holds no ELMo weights. Expected {_MANIFEST} (tweetclf pretrain "
+        "elmo), char.dic and encoder.pkl (ELMoForManyLangs), or a .hdf5 and an options "
+        ".json (AllenNLP)."
     )
 
 
@@ -217,8 +217,8 @@ def write_elmo(
         "metadata": dict(metadata),
         "files": {_ARRAYS: {"sha256": sha256_file(path), "bytes": path.stat().st_size}},
     }
-    text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
-    (Path(folder) / _MANIFEST).write_text(text, encoding="ascii")
+    written = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+    (Path(folder) / _MANIFEST).write_text(written, encoding="ascii")
 
 
 def _read_own(files: Mapping[str, Path]) -> RawElmo:

@@ -18,213 +18,24 @@ But:
 - Zoneout has the reading of either code: see `QRNNLayer`.
 - Tensors are time-major, (time, batch, width): each step of the recurrence is one
   contiguous stretch of memory.
-
-The loop over the time is the only one. It is `torch.lerp` a step, with its gradient
-written by hand: indexing in a loop under autograd costs a gradient of the size of the
-whole sequence a step, and scans do more work than they save on a CPU.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from tweetclf.modules.dropout import WeightDropout, check_probability
+from tweetclf.modules.fo_pooling import forget_mult, run_layer
 
-__all__ = ["QRNN", "LayerState", "QRNNLayer", "forget_mult", "resolve_windows"]
+__all__ = ["QRNN", "LayerState", "QRNNLayer", "resolve_windows"]
 
 # What a layer hands on to the next piece of a sequence: named tensors.
 LayerState: TypeAlias = dict[str, Tensor]
-
-# Elements of a block of steps: what is computed of it stays in a core's cache.
-_BLOCK = 2**16
-
-
-def _blocks(steps: Tensor) -> list[slice]:
-    """Return the spans of steps of (T, ...) that are worked on together."""
-    n_steps = steps.size(0)
-    if steps.is_cuda:
-        # Launches cost more there than traffic.
-        return [slice(0, n_steps)]
-    length = max(1, _BLOCK // max(1, steps[0].numel()))
-    return [slice(a, a + length) for a in range(0, n_steps, length)]
-
-
-def _recur(z: Tensor, f: Tensor, previous: Tensor, out: Tensor) -> Tensor:
-    """Write c_t = f_t z_t + (1 - f_t) c_{t-1} into `out`; return the last c_t."""
-    for z_t, f_t, c_t in zip(z.unbind(), f.unbind(), out.unbind(), strict=True):
-        torch.lerp(previous, z_t, f_t, out=c_t)
-        previous = c_t
-    return previous
-
-
-def _flow_back(
-    gradient: Tensor, keep: Tensor, carry: Tensor | None, out: Tensor
-) -> Tensor:
-    """Write the gradient of each c_t into `out`; return that of the c before them.
-
-    `gradient` holds what comes to c_t from outside, `carry` what comes to the last of
-    them from the steps after, `keep` is 1 - f. `out` may be `gradient`.
-    """
-    coming, keeps, flows = gradient.unbind(), keep.unbind(), out.unbind()
-    if carry is None:
-        if out is not gradient:
-            flows[-1].copy_(coming[-1])
-    else:
-        torch.add(coming[-1], carry, out=flows[-1])
-    for t in range(len(flows) - 2, -1, -1):
-        torch.addcmul(coming[t], keeps[t + 1], flows[t + 1], out=flows[t])
-    return keeps[0] * flows[0]
-
-
-def _subtract_previous(
-    z: Tensor, cells: Tensor, initial: Tensor | None, span: slice, out: Tensor
-) -> None:
-    """Write z_t - c_{t-1} of the steps of `span` into `out`."""
-    start, steps = span.start, z[span]
-    torch.sub(steps[1:], cells[start : start + len(steps) - 1], out=out[1:])
-    if start > 0:
-        torch.sub(steps[0], cells[start - 1], out=out[0])
-    elif initial is not None:
-        torch.sub(steps[0], initial, out=out[0])
-    else:
-        out[0] = steps[0]
-
-
-class _ForgetMult(torch.autograd.Function):
-    """`forget_mult` with its gradient written by hand."""
-
-    @staticmethod
-    def forward(ctx: Any, z: Tensor, f: Tensor, initial: Tensor | None) -> Tensor:
-        cells = torch.empty_like(z, memory_format=torch.contiguous_format)
-        _recur(z, f, torch.zeros_like(z[0]) if initial is None else initial, cells)
-        ctx.save_for_backward(z, f, initial, cells)
-        return cells
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        z, f, initial, cells = ctx.saved_tensors
-        grad_z, grad_f = torch.empty_like(cells), torch.empty_like(cells)
-        carry = None
-        for span in reversed(_blocks(cells)):
-            # The flow is built where the gradient of z goes.
-            flow, f_block = grad_z[span], f[span]
-            carry = _flow_back(gradient[span], 1 - f_block, carry, flow)
-            _subtract_previous(z, cells, initial, span, grad_f[span])
-            grad_f[span].mul_(flow)
-            flow.mul_(f_block)
-        return grad_z, grad_f, carry if initial is not None else None
-
-
-def forget_mult(z: Tensor, f: Tensor, initial: Tensor | None = None) -> Tensor:
-    """Mix each input into the state: ``c_t = f_t * z_t + (1 - f_t) * c_{t-1}``.
-
-    The gate weighs the new input. Gradients are exact and of first order only.
-
-    Parameters
-    ----------
-    z : Tensor of shape (time, batch, width)
-        Inputs, at least one step.
-    f : Tensor of shape (time, batch, width)
-        Gates.
-    initial : Tensor of shape (batch, width), optional
-        The state before the first step; zeros if it is not given.
-
-    Returns
-    -------
-    Tensor of shape (time, batch, width)
-        The states.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from tweetclf.modules import forget_mult
-    >>> z, f = torch.tensor([[[4.0]], [[2.0]]]), torch.tensor([[[0.5]], [[0.25]]])
-    >>> forget_mult(z, f).flatten().tolist()  # 0.5 * 4; 0.25 * 2 + 0.75 * 2
-    [2.0, 2.0]
-    """
-    if z.shape != f.shape or z.dim() < 2 or z.size(0) == 0:
-        raise ValueError(
-            "forget_mult: z and f must have one shape, (time, batch, width), with at "
-            f"least one step. Got {tuple(z.shape)} and {tuple(f.shape)} instead."
-        )
-    if initial is not None and initial.shape != z.shape[1:]:
-        raise ValueError(
-            f"forget_mult: 'initial' must have shape {tuple(z.shape[1:])}, that of a "
-            f"step. Got {tuple(initial.shape)} instead."
-        )
-    return _ForgetMult.apply(z, f, initial)
-
-
-class _GatedPool(torch.autograd.Function):
-    """Activations, fo-pooling and output gate in one pass over the time.
-
-    Takes the product (T*B, n*H), n = 2 or 3 gates, and overwrites it by the
-    activations: nothing else needs it, and at these sizes memory that was never
-    touched costs as much as the arithmetic.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, product: Tensor, initial: Tensor | None, n_steps: int, n_gates: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        gates = product.view(n_steps, -1, n_gates, product.size(1) // n_gates)
-        z, f = gates[:, :, 0], gates[:, :, 1]  # (T, B, H)
-        cells = torch.empty_like(z, memory_format=torch.contiguous_format)
-        hidden = torch.empty_like(cells) if n_gates == 3 else cells
-        previous = torch.zeros_like(cells[0]) if initial is None else initial
-        for span in _blocks(cells):
-            z[span].tanh_()
-            gates[span, :, 1:].sigmoid_()
-            previous = _recur(z[span], f[span], previous, cells[span])
-            if n_gates == 3:
-                torch.mul(gates[span, :, 2], cells[span], out=hidden[span])
-        ctx.mark_dirty(product)
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(product, initial, cells)
-        ctx.n_gates = n_gates
-        # A copy, or the last state would keep all of them in memory.
-        return product, hidden, previous.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(
-        ctx: Any, _: None, grad_hidden: Tensor | None, grad_last: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, None, None]:
-        product, initial, cells = ctx.saved_tensors
-        gates = product.view(len(cells), -1, ctx.n_gates, cells.size(2))
-        grad_product = torch.empty_like(product)
-        grads = grad_product.view(gates.shape)
-        if grad_hidden is None:
-            grad_hidden = torch.zeros_like(cells)
-        carry = grad_last
-        for span in reversed(_blocks(cells)):
-            z, f = gates[span, :, 0], gates[span, :, 1]
-            flow = grad_hidden[span]
-            if ctx.n_gates == 3:
-                o = gates[span, :, 2]
-                torch.ops.aten.sigmoid_backward.grad_input(
-                    flow * cells[span], o, grad_input=grads[span, :, 2]
-                )
-                flow = flow * o
-                carry = _flow_back(flow, 1 - f, carry, flow)
-            else:
-                coming, flow = flow, torch.empty_like(cells[span])
-                carry = _flow_back(coming, 1 - f, carry, flow)
-            difference = torch.empty_like(flow)
-            _subtract_previous(gates[:, :, 0], cells, initial, span, difference)
-            torch.ops.aten.sigmoid_backward.grad_input(
-                difference.mul_(flow), f, grad_input=grads[span, :, 1]
-            )
-            torch.ops.aten.tanh_backward.grad_input(
-                flow.mul_(f), z, grad_input=grads[span, :, 0]
-            )
-        return grad_product, carry if initial is not None else None, None, None
 
 
 class QRNNLayer(nn.Module):
@@ -305,53 +116,57 @@ class QRNNLayer(nn.Module):
             The last c, with its gradient, and the last x if it is kept, without.
         """
         state = state or {}
-        source = self._source(x, state.get("previous_x"))  # (T, B, window * I)
-        weight = self.drop_weight(self.linear.weight)
-        # Not linear(): its result is a view, which nothing may overwrite.
-        product = torch.addmm(self.linear.bias, source.flatten(0, 1), weight.t())
-        if product.dtype in (torch.bfloat16, torch.float16):
-            # The product is cheap in half precision, the sum over time inexact.
-            product = product.float()
-        cell = state.get("cell")
-        if cell is not None:
-            cell = self._checked_cell(cell, x).to(product.dtype)
+        dtype = x.dtype
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+        weight = self.drop_weight(self.linear.weight).to(dtype)
+        bias, given = self.linear.bias.to(dtype), x.to(dtype).contiguous()
+        cell, before = self._read_state(state, given)
         if self.zoneout:
-            hidden, last = self._pool_with_zoneout(product, cell, len(x))
+            source = self._source(given, before)  # (T, B, window * I)
+            product = functional.linear(source, weight, bias)
+            hidden, last = self._pool_with_zoneout(product, cell)
         else:
-            _, hidden, last = _GatedPool.apply(product, cell, len(x), self.n_gates)
+            hidden, last = run_layer(given, weight, bias, cell, before, self.n_gates)
         after = {"cell": last}
         if self.window == 2 and self.save_prev_x:
             after["previous_x"] = x[-1].detach().clone()
         return hidden.to(x.dtype), after
 
-    def _source(self, x: Tensor, previous: Tensor | None) -> Tensor:
+    def _read_state(
+        self, state: LayerState, x: Tensor
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return c and x before the first step, checked; None for zeros."""
+        cell, before = state.get("cell"), None
+        if cell is not None:
+            expected = (x.size(1), self.hidden_size)
+            if tuple(cell.shape) != expected:
+                raise ValueError(
+                    f"QRNNLayer: the state's 'cell' must have shape {expected}, "
+                    f"(batch, hidden_size). Got {tuple(cell.shape)} instead. A state "
+                    "fits only batches of the size it came from."
+                )
+            cell = cell.to(torch.promote_types(x.dtype, torch.float32))
+        if self.window == 2 and self.save_prev_x and "previous_x" in state:
+            before = state["previous_x"].detach().to(x.dtype)
+        return cell, before
+
+    def _source(self, x: Tensor, before: Tensor | None) -> Tensor:
         """Return [x_t; x_{t-1}], or x itself for a window of one."""
         if self.window == 1:
             return x
-        if previous is None or not self.save_prev_x:
-            previous = torch.zeros_like(x[0])
-        before = torch.cat([previous.to(x.dtype).unsqueeze(0), x[:-1]])
-        return torch.cat([x, before], dim=2)
-
-    def _checked_cell(self, cell: Tensor, x: Tensor) -> Tensor:
-        expected = (x.size(1), self.hidden_size)
-        if tuple(cell.shape) != expected:
-            raise ValueError(
-                f"QRNNLayer: the state's 'cell' must have shape {expected}, (batch, "
-                f"hidden_size). Got {tuple(cell.shape)} instead. A state fits only "
-                "batches of the size it came from."
-            )
-        return cell
+        before = torch.zeros_like(x[0]) if before is None else before
+        return torch.cat([x, torch.cat([before.unsqueeze(0), x[:-1]])], dim=2)
 
     def _pool_with_zoneout(
-        self, product: Tensor, cell: Tensor | None, n_steps: int
+        self, product: Tensor, cell: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        gates = product.view(n_steps, -1, self.n_gates, self.hidden_size)
-        f = self._zone_out(gates[:, :, 1].sigmoid())
-        cells = forget_mult(gates[:, :, 0].tanh(), f, cell)
-        if self.n_gates == 2:
-            return cells, cells[-1]
-        return gates[:, :, 2].sigmoid() * cells, cells[-1]
+        exact = torch.promote_types(product.dtype, torch.float32)
+        gates = product.to(exact).chunk(self.n_gates, dim=2)
+        f = self._zone_out(gates[1].sigmoid())
+        cells = forget_mult(gates[0].tanh(), f, cell)
+        hidden = gates[2].sigmoid() * cells if self.n_gates == 3 else cells
+        return hidden, cells[-1]
 
     def _zone_out(self, f: Tensor) -> Tensor:
         kept = 1.0 - self.zoneout

@@ -377,6 +377,30 @@ def _check_ulmfit(state: dict[str, Any]) -> None:
     )
 
 
+def _check_bilstm(state: dict[str, Any]) -> None:
+    _check_module(state)
+    if "module_state_" not in state:
+        return
+    arrays, words = state["module_state_"], state["vocabulary_"]
+    # A small file must not ask for a module that no memory holds, nor words for rows
+    # that are not there.
+    n_gates, n_inputs = 4 * state["hidden_size"], state["input_size_"]
+    expected = {"encoder.ahead.weight_ih_l0": (n_gates, n_inputs)}
+    if words is not None:
+        numbers = sorted(words.values())
+        _require(
+            numbers == list(range(2, len(words) + 2)),
+            "the words of a BiLSTM are not numbered in a row",
+        )
+        expected["embedding.weight"] = (len(words) + 2, n_inputs)
+    if state["n_terms_"]:
+        expected["bag.0.weight"] = (len(arrays["bag.0.bias"]), state["n_terms_"])
+    _require(
+        all(arrays[name].shape == shape for name, shape in expected.items()),
+        "the weights of a BiLSTM do not fit its sizes",
+    )
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
@@ -389,6 +413,8 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "tweetclf.estimators.TransformerRegressor": _check_transformer,
     "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
     "tweetclf.features.ElmoWeights": _check_elmo_weights,
+    "tweetclf.estimators.BiLSTMClassifier": _check_bilstm,
+    "tweetclf.estimators.BiLSTMRegressor": _check_bilstm,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
     "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
     "tweetclf.estimators.ULMFiTClassifier": _check_ulmfit,

@@ -173,18 +173,22 @@ class CausalObjective:
     def __init__(self, training: LanguageModelTraining) -> None:
         self.training = training
         self._state: Any = None
+        self._epoch = 0
 
     def start_epoch(self, epoch: int) -> None:
         """Forget the state of the layers."""
         self._state = None
+        self._epoch = epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the layers."""
-        return {"layers": self._state}
+        return {"epoch": self._epoch, "layers": self._state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state that `state_dict` returned."""
-        self._state = state["layers"]
+        # A state from the end of an epoch is not carried into the next.
+        same = state["epoch"] == self._epoch
+        self._state = state["layers"] if same else None
 
     def __call__(
         self, module: nn.Module, batch: dict[str, Tensor]

@@ -120,7 +120,7 @@ class SentencePieceTokenizer:
         lines = _lines(normalizer.normalize(text) for text in texts)
         first = next(lines, None)
         if first is None:
-            raise DataError("A tokenizer cannot learn from texts without any words.")
+            raise DataError("No vocabulary can be learnt from texts without any words.")
         written = io.BytesIO()
         try:
             package.SentencePieceTrainer.train(

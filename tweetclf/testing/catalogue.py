@@ -26,6 +26,7 @@ def public_estimators() -> list[Entry]:
         *_features(),
         *_copies(),
         *(_ulmfit() if _has("torch", "sentencepiece") else []),
+        *(_bilstm() if _has("torch") else []),
     ]
 
 
@@ -202,5 +203,66 @@ def _ulmfit() -> list[Entry]:
             e.haha_ulmfit_qrnn_regressor(size="tiny").set_params(**options),
             "regressor",
         ),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
+
+
+def _bilstm() -> list[Entry]:
+    """BiLSTMs in sizes that learn the battery's texts in a fraction of a second."""
+    from tweetclf import estimators as e
+    from tweetclf.features import ElmoVectorizer, ElmoWeights, NgramTfidfVectorizer
+
+    options: dict[str, Any] = {
+        "hidden_size": 8,
+        "dense_size": 8,
+        "dropout": 0.1,
+        "batch_size": 16,
+        "max_iter": 12,
+        "learning_rate": 0.02,
+    }
+    recipe = {**options, "early_stopping": False, "scoring": "loss"}
+    weights = ElmoWeights.random(
+        char_dim=4, filters=[(1, 8), (2, 8)], projection_dim=8, cell_dim=8
+    )
+    bag = NgramTfidfVectorizer(use_idf=False, norm=None, binary=True)
+    classifier, regressor = e.BiLSTMClassifier, e.BiLSTMRegressor
+    made = {
+        "BiLSTMClassifier": (classifier(**options), "classifier"),
+        "BiLSTMClassifier-bag": (
+            classifier(**{**options, "dense_size": (8, 12)}, bag_of_words=bag),
+            "classifier",
+        ),
+        "BiLSTMClassifier-multilabel": (classifier(**options), "multilabel"),
+        "BiLSTMClassifier-pairs": (
+            classifier(**options, pairs=True, bag_of_words=bag),
+            "pair",
+        ),
+        "BiLSTMClassifier-read-padding": (
+            classifier(**options, embeddings=12, mask=False, max_length=20),
+            "classifier",
+        ),
+        "BiLSTMRegressor": (regressor(**options), "regressor"),
+        "BiLSTMRegressor-pairs": (regressor(**options, pairs=True), "pair"),
+        "atalaya_lstm_elmo": (
+            e.atalaya_lstm_elmo(weights).set_params(**recipe),
+            "classifier",
+        ),
+        "atalaya_lstm_elmo-code": (
+            e.atalaya_lstm_elmo(weights, variant="code").set_params(
+                **recipe, max_length=12
+            ),
+            "classifier",
+        ),
+        "atalaya_lstm_elmo_bow": (
+            e.atalaya_lstm_elmo_bow(weights).set_params(**recipe),
+            "classifier",
+        ),
+        "atalaya_svm-with-elmo": (
+            e.atalaya_svm(
+                without="emb", with_elmo=ElmoVectorizer(weights, n_components=4)
+            ),
+            "classifier",
+        ),
+        "bilstm": (e.bilstm(max_iter=12).set_params(**options), "classifier"),
     }
     return [Entry(name, *entry) for name, entry in made.items()]
