@@ -263,16 +263,17 @@ def _rows() -> list[Benchmark]:
                         prepare=partial(_prepare, name=name, precision=precision),
                         ours=_ours,
                         theirs=partial(_in_float32, theirs=theirs),
-                        check=partial(
-                            _check, tolerance=1e-3 if not short else 5e-2
-                        ),
+                        check=partial(_check, tolerance=1e-3 if not short else 5e-2),
                         sizes=(size,),
                         bar=bar,
                         aim=aim,
                         repeats=repeats,
                     )
                 )
-    for precision, (bar, aim) in {"float32": (4.0, 4.4), "bfloat16": (8.0, 9.0)}.items():
+    for precision, (bar, aim) in {
+        "float32": (4.0, 4.4),
+        "bfloat16": (8.0, 9.0),
+    }.items():
         short = "" if precision == "float32" else "-bf16"
         rows.append(
             Benchmark(
@@ -282,9 +283,7 @@ def _rows() -> list[Benchmark]:
                 prepare=partial(_prepare_prediction, name="mini", precision=precision),
                 ours=_predict,
                 theirs=_pipeline,
-                check=partial(
-                    _check_prediction, atol=1e-5 if not short else 2e-2
-                ),
+                check=partial(_check_prediction, atol=1e-5 if not short else 2e-2),
                 sizes=(1000,),
                 bar=bar,
                 aim=aim,
