@@ -89,7 +89,8 @@ _PRESETS = (
         "over all tokens; a constant rate; weights by class)",
         "Its weights are not on the hub: give a model. Its optimizer is Adam with "
         "betas .9 and .98; here it is AdamW with .9 and .999. Its class weights are "
-        "the balanced ones times a constant, which Adam does not notice but for clipping.",
+        "the balanced ones times a constant, which Adam does not notice but for "
+        "clipping.",
     ),
     TransformerPreset(
         "twhin-bert-base",
