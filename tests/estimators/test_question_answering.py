@@ -177,7 +177,7 @@ def test_the_best_span_is_found() -> None:
             [window], [values], context, n_best=3, max_tokens=4, no_answer=False
         )
         assert found[0] == _brute_force(window, values, context, 4)
-        assert [a.score for a in found] == sorted((a.score for a in found))[::-1]
+        assert [a.score for a in found] == sorted(a.score for a in found)[::-1]
         none = best_answers(
             [window], [values], context, n_best=99, max_tokens=4, no_answer=True
         )
@@ -256,7 +256,12 @@ def test_early_stopping(tiny: dict[str, str]) -> None:
 
 
 def test_hostile_contexts(fitted: TransformerQuestionAnswering) -> None:
-    rows = [("qué", ""), ("", "Ana"), ("qué", "mal \ud83d cortado"), ("qué " * 200, "x")]
+    rows = [
+        ("qué", ""),
+        ("", "Ana"),
+        ("qué", "mal \ud83d cortado"),
+        ("qué " * 200, "x"),
+    ]
     answers = fitted.predict(rows)
     assert answers[0] == ""
     for answer, (_, context) in zip(answers, rows, strict=True):

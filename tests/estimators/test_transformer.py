@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +45,11 @@ KINDS = (
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the directory of a small BERT that knows the words of the battery."""
     folder = tmp_path_factory.mktemp("tiny") / "bert"
     texts, _ = make_corpus(3)
-    yield str(make_tiny_transformer(folder, texts, n_layers=1))
+    return str(make_tiny_transformer(folder, texts, n_layers=1))
 
 
 @pytest.fixture(scope="session")
@@ -385,9 +384,9 @@ def test_three_segments(tiny: str) -> None:
     rows = [(a, b, "che") for a, b in make_pairs()[0]]
     y = make_pairs()[1]
     clf = classifier(tiny, n_segments=3).fit(rows, y)
-    assert clf.predict(np.array(rows, dtype=object)).tolist() == clf.predict(
-        rows
-    ).tolist()
+    assert (
+        clf.predict(np.array(rows, dtype=object)).tolist() == clf.predict(rows).tolist()
+    )
     with pytest.raises(DataError, match=r"X\[1\] has 2"):
         clf.predict([rows[0], ("a", "b")])
     with pytest.raises(DataError, match=r"X\[0\] is a str"):

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
     from tweetclf.estimators.fast_text import FastTextClassifier, fasttext
+    from tweetclf.estimators.fine_tuning import (
+        TransformerClassifier,
+        TransformerRegressor,
+    )
     from tweetclf.estimators.fold_ensemble import FoldEnsemble, SeedEnsemble
     from tweetclf.estimators.haha import haha_nbsvm
     from tweetclf.estimators.haha_ulmfit import (
@@ -41,10 +45,7 @@ if TYPE_CHECKING:
     from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
     from tweetclf.estimators.question_answering import TransformerQuestionAnswering
-    from tweetclf.estimators.transformer import (
-        TransformerClassifier,
-        TransformerRegressor,
-    )
+    from tweetclf.estimators.transformer_presets import transformer
     from tweetclf.estimators.ulmfit import ULMFiTClassifier, ULMFiTRegressor
     from tweetclf.estimators.voting import SoftVotingClassifier
 
@@ -64,10 +65,10 @@ __getattr__, __dir__, _names = attach(
         "SoftVotingClassifier": "tweetclf.estimators.voting",
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
-        "TransformerClassifier": "tweetclf.estimators.transformer",
+        "TransformerClassifier": "tweetclf.estimators.fine_tuning",
         "TransformerMultipleChoice": "tweetclf.estimators.multiple_choice",
         "TransformerQuestionAnswering": "tweetclf.estimators.question_answering",
-        "TransformerRegressor": "tweetclf.estimators.transformer",
+        "TransformerRegressor": "tweetclf.estimators.fine_tuning",
         "ULMFiTClassifier": "tweetclf.estimators.ulmfit",
         "ULMFiTRegressor": "tweetclf.estimators.ulmfit",
         "atalaya_lr": "tweetclf.estimators.atalaya",
@@ -87,6 +88,7 @@ __getattr__, __dir__, _names = attach(
         "stratified": "tweetclf.estimators.baselines",
         "tfidf_lr": "tweetclf.estimators.baselines",
         "tfidf_ridge": "tweetclf.estimators.baselines",
+        "transformer": "tweetclf.estimators.transformer_presets",
     },
 )
 
@@ -127,4 +129,5 @@ __all__ = [
     "stratified",
     "tfidf_lr",
     "tfidf_ridge",
+    "transformer",
 ]

@@ -131,8 +131,8 @@ def _read_row(row: Any, context: str, where: str) -> tuple[tuple[int, str], ...]
         pairs = list(row)
     else:
         raise DataError(
-            f"{where} is a {type(row).__name__}. Give (start, text), a list of them, or "
-            "None where there is no answer."
+            f"{where} is a {type(row).__name__}. Give (start, text), a list of them, "
+            "or None where there is no answer."
         )
     answers = []
     for pair in pairs:

@@ -116,12 +116,17 @@ class TransformerEstimator(NeuralEstimator):
 
     def _fit_inputs(self, rows: list[Any], seed: int) -> None:
         from tweetclf.estimators._transformer_compute import describe, load
+        from tweetclf.features._encoding import TokenEncoder
         from tweetclf.preprocessing import get_profile
 
         loaded = load(self, seed, **self._model_options())
         profile = self.profile or loaded.profile or "raw"
         self.normalizer_ = get_profile(profile).make_normalizer()
         self.architecture_, self.config_, self.tokenizer_files_ = describe(loaded)
+        self._encoder = (
+            self.max_length,
+            TokenEncoder(loaded.tokenizer, self.max_length),
+        )
         self._loaded = loaded
 
     def _make_module(self, n_outputs: int) -> Any:

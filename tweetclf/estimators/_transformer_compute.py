@@ -76,12 +76,8 @@ def remake(estimator: Any) -> Any:
 
 
 def token_encoder(estimator: Any) -> TokenEncoder:
-    """Return the tokenizer of an estimator, ready to encode."""
-    loaded = estimator.__dict__.get("_loaded")
-    if loaded is None:
-        tokenizer = rebuild_tokenizer(estimator.tokenizer_files_)
-    else:
-        tokenizer = loaded.tokenizer
+    """Return the tokenizer of a fitted estimator, ready to encode."""
+    tokenizer = rebuild_tokenizer(estimator.tokenizer_files_)
     return TokenEncoder(tokenizer, estimator.max_length)
 
 

@@ -52,9 +52,9 @@ def _read_choices(X: Any, caller: str) -> list[tuple[str, ...]]:
 class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
     """Choose one of k texts for each context with a fine-tuned transformer.
 
-    The model (``AutoModelForMultipleChoice``) gives a number to each pair of context and
-    choice; the softmax over a row's choices is the probability of each. All pairs of a
-    batch are packed into one row of tokens.
+    The model (``AutoModelForMultipleChoice``) gives a number to each pair of context
+    and choice; the softmax over a row's choices is the probability of each. All pairs
+    of a batch are packed into one row of tokens.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
     >>> from tweetclf.testing import make_tiny_transformer
     >>> X = [("¿Qué bebes?", "agua", "una silla"), ("¿Qué comes?", "un vaso", "pan")]
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     make_tiny_transformer(folder, [text for row in X for text in row])
+    ...     path = make_tiny_transformer(folder, [text for row in X for text in row])
     ...     mc = TransformerMultipleChoice(
     ...         model=folder, max_iter=30, learning_rate=0.01, random_state=0)
     ...     mc = mc.fit(X * 4, [0, 1] * 4)

@@ -35,9 +35,9 @@ _Right = tuple[tuple[int, str], ...]
 class TransformerQuestionAnswering(TransformerEstimator):
     """Find the part of a context that answers a question.
 
-    The model (``AutoModelForQuestionAnswering``) gives each token two numbers: for being
-    the first and the last one of the answer. Contexts that are too long are read in
-    windows that overlap.
+    The model (``AutoModelForQuestionAnswering``) gives each token two numbers: for
+    being the first and the last one of the answer. Contexts that are too long are read
+    in windows that overlap.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
     >>> X = [("¿Qué bebe?", "Ana bebe agua hoy"), ("¿Quién bebe?", "Ana bebe agua hoy")]
     >>> y = [(9, "agua"), (0, "Ana")]
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     make_tiny_transformer(folder, [text for row in X for text in row])
+    ...     path = make_tiny_transformer(folder, [text for row in X for text in row])
     ...     qa = TransformerQuestionAnswering(
     ...         model=folder, max_length=64, max_iter=40, learning_rate=0.01,
     ...         random_state=0)
@@ -224,8 +224,8 @@ class TransformerQuestionAnswering(TransformerEstimator):
         if not 0 < n_held < len(train):
             raise DataError(
                 f"{type(self).__name__} cannot hold out validation_fraction="
-                f"{self.validation_fraction} of {len(train)} rows; give more, X_val and "
-                "y_val, or set early_stopping=False."
+                f"{self.validation_fraction} of {len(train)} rows; give more, X_val "
+                "and y_val, or set early_stopping=False."
             )
         chosen = stream(seed, "validation").permutation(len(train))[:n_held]
         held = set(chosen.tolist())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import tempfile
 from typing import Any, NamedTuple
 
 __all__ = ["Entry", "public_estimators"]
@@ -26,6 +28,7 @@ def public_estimators() -> list[Entry]:
         *_features(),
         *_copies(),
         *(_ulmfit() if _has("torch", "sentencepiece") else []),
+        *(_transformers() if _has("torch", "transformers") else []),
         *(_bilstm() if _has("torch") else []),
     ]
 
@@ -202,6 +205,43 @@ def _ulmfit() -> list[Entry]:
         "haha_ulmfit_qrnn_regressor": (
             e.haha_ulmfit_qrnn_regressor(size="tiny").set_params(**options),
             "regressor",
+        ),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
+
+
+@functools.cache
+def _tiny_transformer() -> tempfile.TemporaryDirectory[str]:
+    """Write a small BERT of random weights that knows the battery's words."""
+    from tweetclf.testing._data import make_corpus
+    from tweetclf.testing._models import make_tiny_transformer
+
+    folder = tempfile.TemporaryDirectory(prefix="tweetclf-tiny-")
+    make_tiny_transformer(folder.name, make_corpus(3)[0], n_layers=1)
+    return folder
+
+
+def _transformers() -> list[Entry]:
+    """Return transformers that learn the battery's texts in a fraction of a second."""
+    from tweetclf import estimators as e
+
+    options: dict[str, Any] = {
+        "model": _tiny_transformer().name,
+        "max_iter": 6,
+        "learning_rate": 1e-2,
+        "batch_size": 16,
+        "max_length": 32,
+        "early_stopping": False,
+    }
+    classifier = e.TransformerClassifier
+    made = {
+        "TransformerClassifier": (classifier(**options), "classifier"),
+        "TransformerClassifier-pairs": (classifier(**options, n_segments=2), "pair"),
+        "TransformerClassifier-multilabel": (classifier(**options), "multilabel"),
+        "TransformerRegressor": (e.TransformerRegressor(**options), "regressor"),
+        "transformer-twilbert": (
+            e.transformer("twilbert").set_params(**options),
+            "classifier",
         ),
     }
     return [Entry(name, *entry) for name, entry in made.items()]
