@@ -16,9 +16,9 @@ from torch.autograd.function import once_differentiable
 
 __all__ = ["chunked_cross_entropy"]
 
-# Logits of a chunk: 64 MiB in single precision. Smaller ones would add to the
-# gradient of the decoder's matrix more often.
-_CHUNK = 2**24
+# Tokens of a chunk. With fewer, the gradient of the decoder's matrix is added to more
+# often; with more, logits leave the cache between one pass and the next.
+_CHUNK = 256
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -37,9 +37,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grads = None
         if any(ctx.needs_input_grad):
             grads = [torch.zeros_like(t, dtype=exact) for t in (hidden, weight, bias)]
-        length = max(1, _CHUNK // n_words)
-        for start in range(0, len(hidden), length):
-            span = slice(start, start + length)
+        for start in range(0, len(hidden), _CHUNK):
+            span = slice(start, start + _CHUNK)
             h, words = hidden[span], target[span].unsqueeze(1)
             logits = torch.addmm(bias, h, weight.t()).to(exact)  # (n, V)
             log_sum = logits.logsumexp(dim=1, keepdim=True)
