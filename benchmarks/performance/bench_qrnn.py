@@ -1,4 +1,4 @@
-"""Quasi-recurrent layers, forward and backward: the recurrence, and whole layers.
+"""Parts of AWD-QRNN, forward and backward: recurrence, whole layers, decoder's loss.
 
 The peers of whole layers compute something else: an LSTM is another model, and the
 matrix product is only a part of ours, the floor under it. There, shapes are compared,
@@ -13,9 +13,11 @@ import torch
 from harness import Benchmark
 from torch import Tensor, nn
 
-from tweetclf.modules import QRNNLayer, forget_mult
+from tweetclf.modules import QRNNLayer, chunked_cross_entropy, forget_mult
 
 INPUT = 512
+# Of a language model at the sizes of HAHA 2019.
+EMBEDDING, VOCABULARY = 400, 30_000
 
 
 class Gates(NamedTuple):
@@ -117,6 +119,47 @@ def check_shapes(ours: list[Tensor], theirs: list[Tensor]) -> None:
         assert tensor.isfinite().all()
 
 
+class Decoding(NamedTuple):
+    """Decoder's input, matrix and bias, and the words that follow."""
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor
+    words: Tensor
+
+
+def prepare_decoding(n_tokens: int) -> Decoding:
+    """Return outputs of an encoder and a decoder of 30,000 words."""
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(n_tokens, EMBEDDING, generator=generator)
+    weight = torch.randn(VOCABULARY, EMBEDDING, generator=generator).mul_(0.1)
+    words = torch.randint(VOCABULARY, (n_tokens,), generator=generator)
+    bias = torch.zeros(VOCABULARY)
+    leaves = (leaf.requires_grad_() for leaf in (hidden, weight, bias))
+    return Decoding(*leaves, words)
+
+
+def our_loss(data: Decoding) -> list[Tensor]:
+    """Return the loss, computed in chunks, and its gradients."""
+    *leaves, words = data
+    loss = chunked_cross_entropy(*leaves, words, label_smoothing=0.1)
+    return [loss.detach(), *torch.autograd.grad(loss, leaves)]
+
+
+def plain_loss(data: Decoding) -> list[Tensor]:
+    """Return them from all logits at once."""
+    *leaves, words = data
+    logits = nn.functional.linear(*leaves)
+    loss = nn.functional.cross_entropy(logits, words, label_smoothing=0.1)
+    return [loss.detach(), *torch.autograd.grad(loss, leaves)]
+
+
+def check_loss(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    """Compare losses and gradients."""
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
 BENCHMARKS = [
     Benchmark(
         name="qrnn-recurrence",
@@ -166,5 +209,21 @@ BENCHMARKS = [
         sizes=(512, 2304),
         bar=0.9,
         aim=0.95,
+    ),
+    Benchmark(
+        name="lm-loss",
+        what="decoder and smoothed loss of a language model, 400 to 30,000 words, "
+        "forward and backward, tokens",
+        peer="F.linear, F.cross_entropy",
+        prepare=prepare_decoding,
+        ours=our_loss,
+        theirs=plain_loss,
+        check=check_loss,
+        sizes=(2240,),
+        bar=1.1,
+        aim=1.3,
+        repeats=3,
+        memory=(4480,),
+        memory_bar=0.25,
     ),
 ]

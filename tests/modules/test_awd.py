@@ -304,6 +304,29 @@ def test_a_language_model_learns_a_cycle() -> None:
     assert loss.item() < 0.1 < np.log(8)
 
 
+def test_the_loss_equals_that_of_the_logits() -> None:
+    model = AWDLanguageModel(small_encoder(), output_dropout=0.4)
+    nn.init.normal_(model.bias)
+    ids, following = words(3, 8), words(3, 8)
+    gradients = []
+    for chunked in (False, True):
+        torch.manual_seed(4)
+        model.zero_grad()
+        if chunked:
+            output = model(ids, following=following, label_smoothing=0.1)
+            loss = output.loss
+            assert output.logits is None
+        else:
+            logits = model(ids).logits.flatten(0, 1)
+            loss = nn.functional.cross_entropy(
+                logits, following.flatten(), label_smoothing=0.1
+            )
+        (loss * 3).backward()
+        gradients.append([loss.detach(), *(p.grad for p in model.parameters())])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
 # Activation regularisation
 
 

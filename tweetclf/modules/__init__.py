@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         detach_state,
     )
     from tweetclf.modules.bilstm import BiLSTM, BiLSTMNet
+    from tweetclf.modules.chunked_loss import chunked_cross_entropy
     from tweetclf.modules.concat_pooling import (
         AWDClassifier,
         PoolingClassifierHead,
@@ -42,6 +43,7 @@ __getattr__, __dir__, _names = attach(
         "QRNNLayer": "tweetclf.modules.qrnn",
         "ScalarMix": "tweetclf.modules.scalar_mix",
         "activation_penalty": "tweetclf.modules.awd",
+        "chunked_cross_entropy": "tweetclf.modules.chunked_loss",
         "concat_pool": "tweetclf.modules.concat_pooling",
         "detach_state": "tweetclf.modules.awd",
         "forget_mult": "tweetclf.modules.fo_pooling",
@@ -63,6 +65,7 @@ __all__ = [
     "QRNNLayer",
     "ScalarMix",
     "activation_penalty",
+    "chunked_cross_entropy",
     "concat_pool",
     "detach_state",
     "forget_mult",

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tweetclf.modules.chunked_loss import chunked_cross_entropy
 from tweetclf.modules.dropout import (
     AWDDropout,
     EmbeddingDropout,
@@ -69,20 +70,23 @@ class LanguageModelOutput(NamedTuple):
 
     Parameters
     ----------
-    logits : Tensor of shape (batch, time, vocab_size)
-        Of the token after each one.
+    logits : Tensor of shape (batch, time, vocab_size) or None
+        Of the token after each one; None if the loss was asked for.
     raw : Tensor of shape (batch, time, embedding_size)
         What the last layer gave.
     dropped : Tensor of shape (batch, time, embedding_size)
         The same after output dropout.
     state : list of dict of Tensor
         What each layer hands on.
+    loss : Tensor or None
+        Mean cross-entropy of the tokens that follow, if they were given.
     """
 
-    logits: Tensor
+    logits: Tensor | None
     raw: Tensor
     dropped: Tensor
     state: list[LayerState]
+    loss: Tensor | None = None
 
 
 def detach_state(state: Sequence[LayerState]) -> list[LayerState]:
@@ -316,9 +320,13 @@ class AWDLanguageModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(encoder.embedding.num_embeddings))
 
     def forward(
-        self, ids: Tensor, state: Sequence[LayerState] | None = None
+        self,
+        ids: Tensor,
+        state: Sequence[LayerState] | None = None,
+        following: Tensor | None = None,
+        label_smoothing: float = 0.0,
     ) -> LanguageModelOutput:
-        """Predict the token after each one.
+        """Predict the token after each one, or measure how well it is predicted.
 
         Parameters
         ----------
@@ -326,6 +334,11 @@ class AWDLanguageModel(nn.Module):
             int64.
         state : list of dict of Tensor, optional
             See `AWDEncoder`.
+        following : Tensor of shape (batch, time), optional
+            int64, the token after each one. With it the loss is returned instead of
+            the logits, which are never in memory at once.
+        label_smoothing : float, default=0.0
+            Of the loss.
 
         Returns
         -------
@@ -335,9 +348,18 @@ class AWDLanguageModel(nn.Module):
         output = self.encoder(ids, state)
         raw = output.raw[-1]  # (B, T, E)
         dropped = self.output_dropout(raw)
-        weight = self.encoder.embedding.weight
-        logits = functional.linear(dropped.contiguous(), weight, self.bias)
-        return LanguageModelOutput(logits, raw, dropped, output.state)
+        weight, logits, loss = self.encoder.embedding.weight, None, None
+        if following is None:
+            logits = functional.linear(dropped.contiguous(), weight, self.bias)
+        else:
+            loss = chunked_cross_entropy(
+                dropped.flatten(0, 1),
+                weight,
+                self.bias,
+                following.flatten(),
+                label_smoothing=label_smoothing,
+            )
+        return LanguageModelOutput(logits, raw, dropped, output.state, loss)
 
     def layer_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters, a group for each rate, as fastai splits them.
