@@ -19,6 +19,7 @@ PACKAGES = (
     "tweetclf.leaderboard.statistics",
     "tweetclf.leaderboard.submission_formats",
     "tweetclf.leaderboard.submissions",
+    "tweetclf.modules",
     "tweetclf.persistence",
     "tweetclf.preprocessing",
     "tweetclf.reports",

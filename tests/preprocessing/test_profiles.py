@@ -116,7 +116,8 @@ def test_tokens_by_hand(name: str, expected: str | None) -> None:
 
 def test_letters_only() -> None:
     tokenize = get_profile("atalaya-neural").make_tokenizer(letters_only=True)
-    assert tokenize(TEXT) == "no me gustan nada los perrosss veces".split()
+    words = tokenize(TEXT)
+    assert words == ["no", "me", "gustan", "nada", "los", "perrosss", "veces"]
     stems = get_profile("atalaya-neural").make_tokenizer(stem=True)
     assert stems("los PERROS ladran") == ["los", "perr", "ladr"]
 

@@ -327,8 +327,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         unknown = np.flatnonzero(self.classes_[codes] != labels)
         if len(unknown):
             raise DataError(
-                f"{caller} holds the label {labels[unknown[0]]!r} at row {unknown[0]}, "
-                "which no training text has."
+                f"{caller} holds the label {labels[unknown].tolist()[0]!r} at row "
+                f"{unknown[0]}, which no training text has."
             )
         return codes.astype(np.int64)
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["atalaya_lstm_elmo", "atalaya_lstm_elmo_bow"]
 
-# The paper, section 3, and the notebooks es/nn and en/nn of finiteautomata/hatEval. The second
-# of the learning rate is Keras's decay.
+# The paper, section 3, and the notebooks es/nn and en/nn of finiteautomata/hatEval. The
+# second of the learning rate is Keras's decay.
 _SETTINGS: dict[tuple[str, bool], dict[str, Any]] = {
     ("es", False): {
         "hidden_size": 256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tweetclf.estimators._neural import NeuralClassifier, NeuralRegressor
@@ -11,6 +12,8 @@ from tweetclf.preprocessing import get_profile
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
+
+    from tweetclf.features import WordVectors
 
 __all__ = ["BiLSTMClassifier", "BiLSTMRegressor", "bilstm"]
 
@@ -271,7 +274,8 @@ n_iter_no_change, random_state, device
 
 def bilstm(
     *,
-    embeddings: Any = None,
+    vectors: str | PathLike[str] | WordVectors | None = None,
+    train_vectors: bool = False,
     hidden_size: int = 128,
     max_iter: int = 30,
     learning_rate: float = 1e-3,
@@ -282,16 +286,20 @@ def bilstm(
     random_state: int | RandomState | None = 0,
     device: str = "auto",
 ) -> BiLSTMClassifier:
-    """Make the usual neural baseline: a BiLSTM over word vectors.
+    """Make the usual neural baseline: a BiLSTM over words.
 
-    Like TweetEval's BLSTM it reads vectors with subwords, which are trained on the
-    training texts if none are given. Training stops when the loss on a tenth of the
-    training texts has not fallen for 5 epochs.
+    Training stops when the loss on a tenth of the training texts has not fallen for 5
+    epochs.
 
     Parameters
     ----------
-    embeddings : "learned", int, path, WordVectors, ElmoVectorizer or None, default=None
-        As in :class:`BiLSTMClassifier`; None needs gensim.
+    vectors : path, WordVectors or None, default=None
+        Word vectors, such as fastText's ``.bin``. By default 100 dimensions a word
+        are learnt with the network.
+    train_vectors : bool, default=False
+        Train vectors with subwords on the training texts first (needs gensim), in
+        place of learning them with the network. Worse on the few thousand tweets we
+        tried.
     hidden_size : int, default=128
         Units of the LSTM, each direction.
     max_iter : int, default=30
@@ -326,13 +334,19 @@ def bilstm(
     Examples
     --------
     >>> from tweetclf.estimators import bilstm
-    >>> clf = bilstm(embeddings="learned", hidden_size=8, learning_rate=0.01)
+    >>> clf = bilstm(hidden_size=8, learning_rate=0.01)
     >>> texts = ["que se vayan todos", "buen dia a todos"] * 10
     >>> clf.fit(texts, [1, 0] * 10).predict(["que se vayan", "buen dia"]).tolist()
     [1, 0]
     """
+    if vectors is not None and train_vectors:
+        raise ValueError(
+            "bilstm: vectors are either given or trained; leave out 'vectors' or set "
+            "train_vectors=False."
+        )
+    embeddings = None if train_vectors else "learned"
     return BiLSTMClassifier(
-        embeddings=embeddings,
+        embeddings=embeddings if vectors is None else vectors,
         tokenizer=get_profile("atalaya-basic").make_tokenizer(lowercase=True),
         pairs=pairs,
         hidden_size=hidden_size,

@@ -489,12 +489,12 @@ for _system in (
     System(
         "bilstm",
         f"{_ESTIMATORS}:bilstm",
-        "BiLSTM over subword vectors of the training tweets",
+        "BiLSTM over word vectors learnt with it",
         "the usual neural baseline, as in TweetEval (Barbieri et al., 2020)",
         kinds=("binary", "multiclass", "multilabel", "pair"),
         grid={"learning_rate": (5e-4, 1e-3, 2e-3)},
         space=_BILSTM,
-        files=("embeddings",),
+        files=("vectors",),
         **_NEURAL,
     ),
     System(

@@ -24,8 +24,8 @@ class TweetTokenizer(StatelessTextTransformer):
     no `fit`.
 
     The steps, in this order, each of them optional: normalise, split, drop hashtags,
-    drop numbers, drop all but words of letters, lower-case, lemmas, stop words, negation marks, drop punctuation,
-    stems, collapse repeated tokens.
+    drop numbers, drop all but words of letters, lower-case, lemmas, stop words,
+    negation marks, drop punctuation, stems, collapse repeated tokens.
 
     Parameters
     ----------
