@@ -22,6 +22,7 @@ PACKAGES = (
     "tweetclf.modules",
     "tweetclf.persistence",
     "tweetclf.preprocessing",
+    "tweetclf.pretraining",
     "tweetclf.reports",
     "tweetclf.reports.displays",
     "tweetclf.reports.exports",

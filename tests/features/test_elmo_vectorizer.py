@@ -221,6 +221,19 @@ def test_batches_change_nothing(small, options):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+def test_thousands_of_tokens_are_averaged_exactly(small):
+    elmo = ElmoVectorizer(small).fit(["x"])
+    text = "😂 " * 1500
+    alone = elmo.transform([text])
+    (vectors,) = elmo.token_vectors(elmo.tokenize([text]))
+    assert len(vectors) == 1500
+    np.testing.assert_allclose(
+        alone[0], vectors.mean(axis=0, dtype=np.float64), rtol=0, atol=2e-7
+    )
+    together = elmo.transform(["hola", text, "qué risa"])
+    np.testing.assert_allclose(together[1:2], alone, rtol=0, atol=1e-6)
+
+
 def test_blocks_of_words_change_nothing(small, monkeypatch):
     from tweetclf.features import _elmo_embedding
 

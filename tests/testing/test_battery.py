@@ -117,6 +117,7 @@ N_CHECKS = {
 }
 # Variants of recipes that the default run has in another form.
 _SLOW = {
+    "ElmoVectorizer-pca",
     "BiLSTMClassifier-bag",
     "BiLSTMClassifier-multilabel",
     "BiLSTMClassifier-pairs",

@@ -41,9 +41,12 @@ class Embedded(NamedTuple):
 
     def pooled(self, vectors: Tensor) -> Tensor:
         """Return the mean of the vectors of each sentence, zeros if it has no token."""
+        # In double precision (which Apple's GPUs do not have): over thousands of tokens
+        # rounding adds up, and a text would not be the same beside other ones.
+        vectors = vectors.cpu().double()
         sums = vectors.new_zeros(len(self.lengths), vectors.shape[1])
-        sums.index_add_(0, self.rows, vectors)
-        return sums / self.lengths.clamp(min=1)[:, None]
+        sums.index_add_(0, self.rows.cpu(), vectors)
+        return (sums / self.lengths.cpu().clamp(min=1)[:, None]).float()
 
     def by_sentence(self, vectors: Tensor) -> list[Tensor]:
         """Return the vectors of each sentence, in the order of its tokens."""

@@ -115,7 +115,7 @@ class TokenEmbedding:
         result = np.empty((len(different), self._n_columns()), dtype=np.float32)
         for batch in self._run(different):
             pooled = batch.pooled(self._choose(batch))
-            result[batch.indices] = pooled.cpu().numpy()
+            result[batch.indices] = pooled.numpy()
         return result[which]
 
     def _n_columns(self) -> int:
