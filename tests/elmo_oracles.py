@@ -172,7 +172,15 @@ def allennlp_layers(raw, sentence, states=None):
 
 # ELMoForManyLangs ------------------------------------------------------------------
 
-CHARACTERS = ["<oov>", "<bos>", "<eos>", "<bow>", "<eow>", "<pad>", *"abhlotuq#@é\u3000"]
+CHARACTERS = [
+    "<oov>",
+    "<bos>",
+    "<eos>",
+    "<bow>",
+    "<eow>",
+    "<pad>",
+    *"abhlotuq#@é\u3000",
+]
 WORDS = ["<oov>", "<bos>", "<eos>", "<pad>", "hola", "", "x" * 48, "que", "tal"]
 
 
@@ -254,7 +262,10 @@ def manylangs_layers(raw, sentence, states=None, *, words=True):
     # An entry that is white space comes to be U+3000 when it is read.
     word_ids = {w or "\u3000": i for i, w in enumerate(WORDS)}
     filters = [
-        (raw[f"convolutions.{i}.weight"].transpose(2, 1, 0), raw[f"convolutions.{i}.bias"])
+        (
+            raw[f"convolutions.{i}.weight"].transpose(2, 1, 0),
+            raw[f"convolutions.{i}.bias"],
+        )
         for i in range(len(FILTERS))
     ]
     tokens = []
@@ -269,7 +280,9 @@ def manylangs_layers(raw, sentence, states=None, *, words=True):
         x = convolve(raw["char_emb_layer.embedding.weight"][ids], filters)
         for k in range(2):
             layer = f"highways._layers.{k}"
-            change, gate = np.split(raw[f"{layer}.weight"] @ x + raw[f"{layer}.bias"], 2)
+            change, gate = np.split(
+                raw[f"{layer}.weight"] @ x + raw[f"{layer}.bias"], 2
+            )
             x = sigmoid(gate) * x + (1 - sigmoid(gate)) * relu(change)
         if words:
             row = word_ids.get(token, word_ids["<oov>"])

@@ -19,6 +19,7 @@ PACKAGES = (
     "tweetclf.leaderboard.statistics",
     "tweetclf.leaderboard.submission_formats",
     "tweetclf.leaderboard.submissions",
+    "tweetclf.modules",
     "tweetclf.persistence",
     "tweetclf.preprocessing",
     "tweetclf.reports",
@@ -27,6 +28,7 @@ PACKAGES = (
     "tweetclf.tasks",
     "tweetclf.tasks.published",
     "tweetclf.testing",
+    "tweetclf.training",
 )
 
 
@@ -72,6 +74,9 @@ def _described(doc: str) -> set[str]:
 
 
 def _declared(thing: Any) -> set[str]:
+    # A protocol is never made; its signature says *args and **kwargs.
+    if getattr(thing, "_is_protocol", False):
+        return set()
     parameters = inspect.signature(thing).parameters
     return {name for name in parameters if name not in {"self", "cls"}}
 

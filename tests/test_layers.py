@@ -122,3 +122,21 @@ def test_public_names_resolve_and_are_sorted(path: Path) -> None:
     for attribute in public:
         assert getattr(module, attribute) is not None
     assert set(dir(module)) >= set(public) - {"__version__"}
+
+
+LAZY = [
+    path.parent
+    for path in PACKAGE.rglob("__init__.py")
+    if "attach(" in path.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("folder", LAZY, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_public_name_is_hidden_by_a_module(folder: Path) -> None:
+    """Importing a submodule binds its name in the package, over a lazy one."""
+    text = (folder / "__init__.py").read_text("utf-8")
+    package = ".".join(["tweetclf", *folder.relative_to(PACKAGE).parts])
+    for name in ast.literal_eval(text[text.rindex("__all__ =") + 9 :].strip()):
+        if f'"{name}": "{package}.{name}"' not in text:
+            assert not (folder / f"{name}.py").exists(), name
+            assert not (folder / name).is_dir(), name

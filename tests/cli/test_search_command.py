@@ -120,6 +120,22 @@ def test_failed_trials_are_named(
     assert 'best parameters: {"lr__C": 1.0}' in printed.out
 
 
+def test_a_journal_that_was_changed_is_noted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*SAMPLE, "tfidf-lr", "--json"]) == 0
+    before = capsys.readouterr().out
+    (journal,) = Path("runs/searches").rglob("*.jsonl")
+    lines = journal.read_text("utf-8")
+    end = json.loads(lines.splitlines()[-1])
+    end["end"]["score"] = 1.0
+    journal.write_text(f"{lines}{json.dumps(end)}\n", "utf-8")
+    assert main([*SAMPLE, "tfidf-lr", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == before
+    assert re.match(r"warning: runs.*jsonl does not agree.*score 1.0", printed.err)
+
+
 def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", "--spaces"]) == 0
     printed = capsys.readouterr().out

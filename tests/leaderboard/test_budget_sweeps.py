@@ -64,6 +64,24 @@ def test_a_grid_needs_no_band():
     assert np.isnan(curve.low).all()
 
 
+def test_a_random_search_of_a_whole_space_is_a_grid():
+    scores = drawn(10, 0.4, 0.7)
+    for unit in ("trials", "seconds"):
+        curve = sweep_curve(make(scores, whole=True), unit=unit)
+        as_grid = sweep_curve(make(scores, strategy="grid"), unit=unit)
+        assert (curve.kind, curve.band) == ("grid", "")
+        assert curve.values == as_grid.values
+        assert np.isnan(curve.high).all()
+
+
+def test_sweeps_with_other_numbers_of_seeds_are_not_compared():
+    one, three = make(drawn(9, 0.4, 0.7)), make(drawn(9, 0.4, 0.7), seeds=(0, 1, 2))
+    with pytest.raises(ValueError, match="same number of seeds. Got 1 and 3"):
+        compare_sweeps([one, three])
+    # Which seeds they are does not matter.
+    compare_sweeps([three, make(drawn(9, 0.4, 0.7), seeds=(3, 4, 5), system="nb")])
+
+
 def test_what_depends_on_earlier_trials_is_shown_as_it_ran():
     curve = sweep_curve(make([0.5, None, 0.4, 0.6], strategy="tpe"))
     assert curve.values == (0.5, 0.5, 0.5, 0.6)

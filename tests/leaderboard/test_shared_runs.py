@@ -16,7 +16,8 @@ from tweetclf.leaderboard import (
 from tweetclf.leaderboard.noise import suspects_of
 from tweetclf.leaderboard.runner import make_spec
 from tweetclf.leaderboard.selection import Rows
-from tweetclf.leaderboard.shared_runs import Trials, lay_out, nested_order
+from tweetclf.leaderboard.shared_runs import Trials, lay_out
+from tweetclf.leaderboard.warming import nested_order
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,12 @@ import pytest
 from sklearn.metrics import f1_score
 
 from tweetclf.estimators import tfidf_lr
-from tweetclf.exceptions import DataError, MissingDependencyError
+from tweetclf.exceptions import (
+    DataError,
+    MissingDependencyError,
+    RecordError,
+    TweetclfWarning,
+)
 from tweetclf.leaderboard import (
     Choice,
     LogUniform,
@@ -30,13 +39,20 @@ from tweetclf.leaderboard import (
     Sweep,
     System,
     Trial,
+    heartbeat,
     run_leaderboard,
     run_search,
+    shared_study,
+    warming,
 )
+from tweetclf.leaderboard import search as search_module
 from tweetclf.leaderboard import study as study_module
 from tweetclf.leaderboard.checking import check_score
 from tweetclf.leaderboard.folds import FOLD_SEED
+from tweetclf.leaderboard.outcomes import failed_record
 from tweetclf.leaderboard.selection import rows_of
+from tweetclf.leaderboard.shared_study import SharedStudy
+from tweetclf.leaderboard.strategies import Listed
 from tweetclf.leaderboard.trial_runs import _stratified_order
 from tweetclf.tasks import Task
 
@@ -304,6 +320,241 @@ def test_failed_trials_are_recorded_and_kept(
     assert _facts(retried) == _facts(sweep)
 
 
+class _Cold:
+    """A classifier of which the first fit of a process takes long, and warns."""
+
+    cold = True
+
+    def fit(self, texts: Any, labels: Any) -> _Cold:
+        if _Cold.cold:
+            _Cold.cold = False
+            time.sleep(0.5)
+            warnings.warn("read once", UserWarning, stacklevel=2)
+        self.label_ = labels[0]
+        return self
+
+    def predict(self, texts: Any) -> Any:
+        return np.full(len(texts), self.label_, dtype=object)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"size": 1}
+
+    def set_params(self, **params: Any) -> _Cold:
+        return self
+
+
+def make_cold() -> Any:
+    """Return a classifier that is not ready at once."""
+    return _Cold()
+
+
+def test_what_a_process_pays_once_is_in_no_trial(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Cold, "cold", True)
+    monkeypatch.setattr(warming, "_WARM", set())
+    monkeypatch.setattr(search_module, "prepared", lambda estimator, cache: estimator)
+    system = System("cold", f"{__name__}:make_cold", "cold", "none")
+    protocol = SearchProtocol(space=Space({"size": Choice((1, 2, 3))}))
+    store = RunStore(tmp_path)
+    sweep = run_search(make_task(), system, store, protocol)
+    assert [trial.state for trial in sweep.trials] == ["complete"] * 3
+    assert max(trial.fit_seconds for trial in sweep.trials) < 0.4
+    # Nor is what was warned of then said of a trial.
+    records = list(store.records(trials=True))
+    assert not any("read once" in said for r in records for said in r.warnings)
+
+
+def test_a_random_search_knows_when_it_has_tried_everything(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    space = Space({"lr__C": Choice((0.1, 1.0, 9.0))})
+    for n_trials, whole in ((2, False), (3, True), (9, True)):
+        protocol = SearchProtocol(space=space, strategy="random", n_trials=n_trials)
+        sweep = run_search(make_task(), system, store, protocol)
+        assert (sweep.strategy, sweep.whole) == ("random", whole)
+        assert Sweep.from_json(sweep.to_json()) == sweep
+    drawn = SearchProtocol(strategy="random", n_trials=3)
+    assert not run_search(make_task(), system, store, drawn).whole
+
+
+def _failing_once(
+    monkeypatch: pytest.MonkeyPatch, fails: Callable[[dict[str, Any]], bool]
+) -> list[dict[str, Any]]:
+    """Let trials fail whose setting is said to; return all settings that are run."""
+    ran: list[dict[str, Any]] = []
+    execute = study_module.execute_trial
+
+    def maybe(task: Task, system: System, spec: Any) -> Any:
+        ran.append({**spec.trial["params"], "resource": spec.trial.get("resource")})
+        if fails(spec.trial["params"]):
+            return failed_record(spec, MemoryError("out of memory")), None
+        return execute(task, system, spec)
+
+    monkeypatch.setattr(study_module, "execute_trial", maybe)
+    return ran
+
+
+HALVING = SearchProtocol(strategy="halving", n_trials=9, min_resources=6)
+
+
+@pytest.mark.parametrize(
+    "protocol", [HALVING, SearchProtocol(strategy="tpe", n_trials=14)]
+)
+@pytest.mark.parametrize("killed", [False, True])
+def test_failed_trials_that_are_retried_change_what_followed(
+    make_task: MakeTask,
+    system: System,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    protocol: SearchProtocol,
+    killed: bool,
+) -> None:
+    if protocol.strategy == "tpe":
+        pytest.importorskip("optuna")
+    fresh = run_search(
+        make_task(), system, RunStore(tmp_path / "fresh"), protocol, n_jobs=1
+    )
+    assert fresh.best is not None
+    # The setting that wins fails at first, so that others go on in its place.
+    best = fresh.best.params
+    store = RunStore(tmp_path / "retried")
+    with monkeypatch.context() as patch:
+        _failing_once(patch, lambda params: params == best)
+        crippled = run_search(make_task(), system, store, protocol, n_jobs=1)
+    assert crippled.failed
+    assert crippled.best is not None
+    assert crippled.best.params != best
+    retry: dict[str, Any] = {"n_jobs": 1, "retry_failed": True}
+    if killed:
+
+        def stop(trial: Trial, done: int, total: int) -> None:
+            if trial.number == crippled.failed[0].number and trial.state == "complete":
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_search(make_task(), system, store, protocol, on_trial=stop, **retry)
+        # Nothing has failed any more: the plain command ends what was begun.
+        retry = {"n_jobs": 1}
+    retried = run_search(make_task(), system, store, protocol, **retry)
+    assert _facts(retried) == _facts(fresh)
+    # What was run before is found, and all of it is in the journal.
+    ran = _failing_once(monkeypatch, lambda params: True)
+    assert run_search(make_task(), system, store, protocol, **retry) == retried
+    assert ran == []
+
+
+def test_a_retry_that_fails_again_costs_nothing_else(
+    make_task: MakeTask,
+    system: System,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = RunStore(tmp_path)
+    sweep = run_search(make_task(), system, store, HALVING, n_jobs=1)
+    other = RunStore(tmp_path / "other")
+    weak = sweep.trials[3].params
+    ran = _failing_once(monkeypatch, lambda params: params == weak)
+    first = run_search(make_task(), system, other, HALVING, n_jobs=1)
+    ran.clear()
+    again = run_search(make_task(), system, other, HALVING, n_jobs=1, retry_failed=True)
+    assert _facts(again) == _facts(first)
+    assert [params["lr__C"] for params in ran] == [weak["lr__C"]]
+
+
+def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the lines of a journal that say how a trial ended."""
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    for line in lines:
+        if "end" in line:
+            change(line["end"])
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+
+
+def _raise_score(end: dict[str, Any]) -> None:
+    if end["number"] == 5:
+        end["score"] = 0.99
+
+
+def _fail(end: dict[str, Any]) -> None:
+    if end["number"] == 2:
+        end.update(state="failed", score=None, error="no")
+
+
+def _swap(end: dict[str, Any]) -> None:
+    if end["number"] == 1:
+        end["params"] = {**end["params"], "lr__C": 77.0}
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (_raise_score, r"trial 5: the journal says score 0.99, the records say score"),
+        (_fail, r"trial 2: the journal says failed, the records say score"),
+        (_swap, r"trial 1: another setting ended than was begun"),
+        (lambda end: end.update(fit_seconds=0.0), r"trial 0: the journal says other"),
+    ],
+)
+def test_what_a_journal_says_of_a_score_does_not_count(
+    make_task: MakeTask,
+    system: System,
+    tmp_path: Path,
+    edit: Callable[[dict[str, Any]], None],
+    said: str,
+) -> None:
+    store = RunStore(tmp_path)
+    sweep = run_search(make_task(), system, store, HALVING, n_jobs=1)
+    _edit(next(tmp_path.glob("searches/toy/tfidf-lr/*.jsonl")), edit)
+    with pytest.warns(TweetclfWarning, match=said):
+        again = run_search(make_task(), system, store, HALVING, n_jobs=1)
+    assert again == sweep
+    # It is put right, and not said twice.
+    assert run_search(make_task(), system, store, HALVING, n_jobs=1) == sweep
+
+
+def test_a_damaged_journal_is_named_with_its_line(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    run_search(make_task(), system, store, HALVING, n_jobs=1)
+    journal = next(tmp_path.glob("searches/toy/tfidf-lr/*.jsonl"))
+    whole = journal.read_text("utf-8")
+    for line in (
+        {"end": {"number": 3}},
+        {"end": {"number": "x", "params": {}, "score": 1, "state": "complete"}},
+        {"end": {"number": 0, "params": {}, "score": [], "state": "complete"}},
+        {"begin": 4},
+        {"begin": [{"number": 0, "params": {}, "resource": "many"}]},
+        {"begin": ["x"]},
+        {"forget": 3},
+    ):
+        journal.write_text(f"{whole}{json.dumps(line)}\n", "utf-8")
+        n = len(whole.splitlines()) + 1
+        with pytest.raises(RecordError, match=rf"\.jsonl, line {n}, .*Delete the file"):
+            run_search(make_task(), system, store, HALVING, n_jobs=1)
+
+
+def test_a_damaged_record_of_a_trial_is_named(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    sweep = run_search(make_task(), system, store, n_jobs=1)
+    path = store.path / f"trials/toy/tfidf-lr/{sweep.trials[0].record}.json"
+    path.write_text(path.read_text("utf-8").replace('"finished"', '"finishes"'))
+    with pytest.raises(RecordError, match=rf"{path.stem}.*Delete the file to run it"):
+        run_search(make_task(), system, store, n_jobs=1)
+
+
+def test_a_shared_study_keeps_what_failed(
+    make_task: MakeTask, system: System, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="retry_failed does not go with a storage"):
+        run_search(
+            make_task(), system, RunStore(tmp_path), storage="x", retry_failed=True
+        )
+
+
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_trials_side_by_side_are_those_one_after_the_other(
     make_task: MakeTask, system: System, tmp_path: Path, backend: str
@@ -320,8 +571,6 @@ def test_trials_side_by_side_are_those_one_after_the_other(
 def test_warnings_of_threads_are_told_apart(
     make_task: MakeTask, system: System, tmp_path: Path
 ) -> None:
-    import warnings
-
     filters = list(warnings.filters)
     store = RunStore(tmp_path)
     # One iteration does not converge; a thousand do.
@@ -517,6 +766,108 @@ class TestWithOptuna:
         )
         assert [trial.state for trial in sweep.trials] == ["complete", "failed"]
         assert "something else" in (sweep.failed[0].error or "")
+
+    def test_a_trial_is_taken_over_when_its_process_is_silent_and_not_by_the_clock(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+        monkeypatch.setattr(heartbeat, "SILENT_SECONDS", 0.5)
+        monkeypatch.setattr(shared_study, "POLL_SECONDS", 0.01)
+        path = tmp_path / "study.log"
+        strategy = Listed([{"lr__C": 1.0}, {"lr__C": 2.0}])
+        arguments = (str(path), "toy", Space({"lr__C": LogUniform(0.1, 9.0)}), True)
+        monkeypatch.setattr(shared_study, "_this_process", lambda: ["far", 1, 0.0])
+        far = SharedStudy(*arguments)
+        assert [p.number for p in far.take(strategy, 1)] == [0]
+        # The clock of that machine is a quarter of a century late.
+        text = path.read_text("utf-8")
+        path.write_text(text.replace('"datetime_start":"20', '"datetime_start":"19'))
+        monkeypatch.undo()
+        monkeypatch.setattr(shared_study, "POLL_SECONDS", 0.01)
+        monkeypatch.setattr(heartbeat, "SILENT_SECONDS", 0.5)
+        here = SharedStudy(*arguments)
+        (mine,) = here.take(strategy, 2)
+        here.finish(Trial(mine.number, mine.params, 0.5, "complete"))
+
+        def waited(seconds: float) -> list[Any]:
+            until = time.monotonic() + seconds
+            left: list[Any] = []
+            while time.monotonic() < until and not left:
+                left = here.wait(strategy)
+            return left
+
+        assert waited(1.5) == []
+        far.close()
+        assert [proposal.number for proposal in waited(30.0)] == [0]
+        here.close()
+        # Those who look later see that the trial is in work again.
+        assert here.wait(strategy) == []
+
+    @pytest.mark.parametrize("kind", ["file", "database"])
+    def test_a_study_that_says_other_scores_than_the_records_is_put_right(
+        self, make_task: MakeTask, system: System, tmp_path: Path, kind: str
+    ) -> None:
+        path = tmp_path / "study"
+        storage = str(path) if kind == "file" else f"sqlite:///{path}"
+        store = RunStore(tmp_path / "runs")
+        sweep = run_search(make_task(), system, store, storage=storage)
+        assert sweep.best is not None
+        worse = sweep.trials[1 - sweep.best.number]
+        if kind == "file":
+            text = path.read_text("utf-8")
+            told = f'"score":{worse.score!r}'
+            assert text.count(told) == 1
+            path.write_text(text.replace(told, '"score":0.999'), "utf-8")
+        else:
+            told = f'"score": {worse.score!r}'
+            with closing(sqlite3.connect(path)) as database, database:
+                changed = database.execute(
+                    "UPDATE trial_user_attributes SET value_json = "
+                    "replace(value_json, ?, '\"score\": 0.999') "
+                    "WHERE instr(value_json, ?)",
+                    (told, told),
+                )
+                assert changed.rowcount == 1
+        with pytest.warns(TweetclfWarning, match="the study says score 0.999"):
+            again = run_search(make_task(), system, store, storage=storage)
+        assert again == sweep
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "half a li",
+            "[1]",
+            '{"op_code": 99, "worker_id": "x"}',
+            '{"op_code": 8, "worker_id": "x"}',
+        ],
+    )
+    def test_a_damaged_journal_of_optuna_is_named_with_its_line(
+        self, make_task: MakeTask, system: System, tmp_path: Path, line: str
+    ) -> None:
+        path = tmp_path / "study.log"
+        run_search(make_task(), system, RunStore(tmp_path), n_jobs=1, storage=str(path))
+        lines = path.read_text("utf-8").splitlines()
+        lines.insert(2, line)
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+        said = re.escape(f"line 3 says {line!r}")
+        with pytest.raises(
+            RecordError, match=rf"study\.log is damaged.*{said}.*delete"
+        ):
+            run_search(
+                make_task(), system, RunStore(tmp_path), n_jobs=1, storage=str(path)
+            )
+
+    def test_a_damaged_trial_of_a_study_is_named(
+        self, make_task: MakeTask, system: System, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "study.log"
+        store = RunStore(tmp_path)
+        run_search(make_task(), system, store, n_jobs=1, storage=str(path))
+        text = path.read_text("utf-8")
+        path.write_text(text.replace('"state":"complete"', '"state":"done"'), "utf-8")
+        said = r"study\.log cannot be used.*trial 0.*'state' is 'done'.*delete this one"
+        with pytest.raises(RecordError, match=said):
+            run_search(make_task(), system, store, n_jobs=1, storage=str(path))
 
     def test_a_storage_that_cannot_be_opened_is_named(
         self, make_task: MakeTask, system: System, tmp_path: Path

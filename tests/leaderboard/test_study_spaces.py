@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 
@@ -108,6 +109,8 @@ def test_a_log_scale_gives_each_decade_its_share() -> None:
         (lambda: Uniform(0.0, float("inf")), "finite"),
         (lambda: Choice(()), "no values"),
         (lambda: Choice((DummyClassifier(),)), "DummyClassifier"),
+        (lambda: Choice((1.0, float("inf"))), "a finite number.*got inf"),
+        (lambda: Choice(((1, float("nan")),)), "a finite number.*got nan"),
         (lambda: Space({"a": Choice((1,))}, {"a": ("b", (1,))}), "'b'"),
     ],
 )
@@ -294,6 +297,14 @@ class TestTPE:
         assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
+def _two_trials() -> Sweep:
+    trials = (
+        Trial(0, {"C": 0.1}, 0.5, "complete"),
+        Trial(1, {"C": 1.0}, 0.6, "complete"),
+    )
+    return Sweep("toy", "svm", "grid", "grid", "accuracy", "dev", trials)
+
+
 def test_a_sweep_is_what_it_was_after_reading() -> None:
     trials = (
         Trial(0, {"n": (1, 2), "C": 0.1}, 0.5, "complete", (0.4, float("inf")), 0.2),
@@ -320,13 +331,62 @@ def test_a_sweep_is_what_it_was_after_reading() -> None:
         ("{", "not JSON"),
         ("[]", "not a sweep"),
         ('{"trials": [], "format": 9}', "format 9"),
-        ('{"trials": [{}], "format": 1}', "no trial"),
-        ('{"trials": [], "format": 1}', "damaged"),
+        ('{"trials": [{}], "format": 1}', "damaged: 'task' is missing"),
+        ('{"trials": [], "format": 1}', "damaged: 'task' is missing"),
     ],
 )
 def test_a_file_that_is_no_sweep_is_refused(text: str, said: str) -> None:
     with pytest.raises(RecordError, match=said):
         Sweep.from_json(text, place="x.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("task", 3, "'task' is 3"),
+        ("trials", {"0": {}}, "'trials' is {'0'"),
+        ("trials", ["x"], "'trials' is \\['x'\\]"),
+        ("evaluation", "test", "'evaluation' is 'test'"),
+        ("greater_is_better", "no", "'greater_is_better' is 'no'"),
+        ("n_folds", "five", "'n_folds' is 'five'"),
+        ("seeds", 3, "'seeds' is 3"),
+        ("scales", ["log"], "'scales' is"),
+        ("scales", {"C": "loglog"}, "'scales' is"),
+        ("version", None, "'version' is None"),
+    ],
+)
+def test_a_damaged_sweep_says_what_is_wrong(key: str, value: object, said: str) -> None:
+    document = json.loads(_two_trials().to_json())
+    document[key] = value
+    with pytest.raises(RecordError, match=f"x.json is damaged: {said}.*writes it"):
+        Sweep.from_json(json.dumps(document), place="x.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("number", -1, "a trial is damaged: 'number' is -1"),
+        ("number", 0, "two of its trials have the same number"),
+        ("params", [], "trial 1 is damaged: 'params' is"),
+        ("params", {"C": {"a": 1}}, "trial 1 is damaged: 'params' is"),
+        ("score", "0.5", "trial 1 is damaged: 'score' is '0.5'"),
+        ("state", "done", "trial 1 is damaged: 'state' is 'done'"),
+        ("fold_scores", "0.5", "trial 1 is damaged: 'fold_scores' is '0.5'"),
+        ("fit_seconds", None, "trial 1 is damaged: 'fit_seconds' is None"),
+        ("records", "x", "trial 1 is damaged: 'records' is 'x'"),
+        ("resource", "all", "trial 1 is damaged: 'resource' is 'all'"),
+        ("error", 3, "trial 1 is damaged: 'error' is 3"),
+    ],
+)
+def test_a_damaged_trial_says_what_is_wrong(key: str, value: object, said: str) -> None:
+    document = json.loads(_two_trials().to_json())
+    document["trials"][1][key] = value
+    with pytest.raises(RecordError, match=f"x.json is damaged: {said}"):
+        Sweep.from_json(json.dumps(document), place="x.json")
+    del document["trials"][1][key]
+    if key in {"number", "params", "score", "state"}:
+        with pytest.raises(RecordError, match=f"{key!r} is missing"):
+            Sweep.from_json(json.dumps(document), place="x.json")
 
 
 def test_parameters_of_wrapped_steps_are_found(

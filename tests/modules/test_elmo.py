@@ -164,9 +164,7 @@ def test_without_clipping_it_is_torch_s_lstm(backward):
         getattr(theirs, f"bias_hh_l0{suffix}").zero_()
         getattr(theirs, f"weight_hr_l0{suffix}").copy_(lstm.projection.weight)
     x = packed_input()
-    expected, (h, c) = theirs(
-        torch.nn.utils.rnn.PackedSequence(x, torch.tensor(sizes))
-    )
+    expected, (h, c) = theirs(torch.nn.utils.rnn.PackedSequence(x, torch.tensor(sizes)))
     half = slice(3, 6) if backward else slice(0, 3)
     ours, (our_h, our_c) = lstm(x, sizes)
     torch.testing.assert_close(ours, expected.data[:, half])
@@ -409,7 +407,9 @@ def test_allennlp_files_that_do_not_fit_are_refused(tmp_path):
     assert found.kind == "allennlp"
     with h5py.File(weights, "a") as file:
         del file["CNN_proj/b_proj"]
-    with pytest.raises(DataError, match=r"weights.hdf5 has no dataset 'CNN_proj/b_proj'"):
+    with pytest.raises(
+        DataError, match=r"weights.hdf5 has no dataset 'CNN_proj/b_proj'"
+    ):
         read_elmo(found, caller="the test")
     with h5py.File(weights, "a") as file:
         file["CNN_proj/b_proj"] = raw["CNN_proj/b_proj"][:-1]
@@ -454,7 +454,9 @@ def test_a_pickle_with_code_is_not_run(tmp_path):
 def test_manylangs_files_that_do_not_fit_are_refused(tmp_path):
     write_manylangs(tmp_path)
     (tmp_path / "char.dic").write_text("a\t1\nb c\n")
-    with pytest.raises(DataError, match=r"char.dic, line 2: 'b c' is not a text, a tab"):
+    with pytest.raises(
+        DataError, match=r"char.dic, line 2: 'b c' is not a text, a tab"
+    ):
         read_elmo(find_elmo(tmp_path), caller="the test")
     (tmp_path / "char.dic").write_text("a\t99999\n")
     with pytest.raises(DataError, match="lacks .*<bos>"):

@@ -18,7 +18,7 @@ from tweetclf.reports import (
     render,
     write_sweep_report,
 )
-from tweetclf.reports.model import Paragraph
+from tweetclf.reports.model import Note, Paragraph
 from tweetclf.reports.to_html import is_safe_svg
 
 
@@ -42,6 +42,28 @@ def test_the_verdict_comes_first(report):
     )
     assert said_in(report)[0] == verdict
     assert verdict.startswith("With 6 trials each, ")
+
+
+def test_sweeps_that_stand_apart_are_named_with_the_reason():
+    found = make_sweep_report([random_sweep(), random_sweep(system="nb", seeds=(0, 1))])
+    (note,) = (
+        block
+        for section in found.sections
+        for block in section.blocks
+        if isinstance(block, Note) and block.title == "Not compared"
+    )
+    said = "".join(span.text for span in note.items[0])
+    assert said == (
+        "On toy-task, these stand apart, by number of seeds (1 and 2): atalaya-svm; nb."
+    )
+    assert not any("is expected to reach" in said for said in said_in(found))
+
+
+def test_a_random_search_of_a_whole_space_says_so():
+    sweep = replace(random_sweep(), whole=True)
+    said = " ".join(said_in(make_sweep_report([sweep])))
+    assert "random search, which drew every setting of the space" in said
+    assert "Other random searches" not in said
 
 
 def test_every_number_is_that_of_the_sweep(report):

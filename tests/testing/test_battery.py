@@ -94,6 +94,21 @@ N_CHECKS = {
     "tfidf_lr-pairs": 162,
     "tfidf_ridge": 142,
     "tfidf_ridge-pairs": 138,
+    "FoldEnsemble": 159,
+    "FoldEnsemble-votes": 154,
+    "FoldEnsemble-pairs": 155,
+    "FoldEnsemble-multilabel": 139,
+    "FoldEnsemble-regressor": 141,
+    "SeedEnsemble": 159,
+    "SeedEnsemble-folds": 154,
+    "SeedEnsemble-multilabel": 139,
+    "SeedEnsemble-regressor": 141,
+    "ULMFiTClassifier": 159,
+    "ULMFiTClassifier-pairs": 155,
+    "ULMFiTClassifier-multilabel": 139,
+    "ULMFiTRegressor": 141,
+    "haha_ulmfit_qrnn": 159,
+    "haha_ulmfit_qrnn_regressor": 141,
 }
 # Variants of recipes that the default run has in another form.
 _SLOW = {
@@ -120,6 +135,20 @@ _SLOW = {
     "haha_nbsvm-pairs",
     "nbsvm-multilabel",
     "ngram_ensemble",
+    "FoldEnsemble",
+    "FoldEnsemble-votes",
+    "FoldEnsemble-pairs",
+    "FoldEnsemble-multilabel",
+    "SeedEnsemble",
+    "SeedEnsemble-folds",
+    "SeedEnsemble-multilabel",
+    "SeedEnsemble-regressor",
+    "ULMFiTClassifier",
+    "ULMFiTClassifier-pairs",
+    "ULMFiTClassifier-multilabel",
+    "ULMFiTRegressor",
+    "haha_ulmfit_qrnn",
+    "haha_ulmfit_qrnn_regressor",
 }
 ENTRIES = [
     pytest.param(e, id=e.name, marks=[pytest.mark.slow] if e.name in _SLOW else [])

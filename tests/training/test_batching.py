@@ -30,6 +30,7 @@ def check_cut(batches, lengths, batch_size, max_tokens):
 
 
 @given(LENGTHS, SIZES, BUDGETS)
+@settings(deadline=None, max_examples=60)
 def test_sorted_batches_hold_everything_once(lengths, batch_size, max_tokens):
     batches = sorted_batches(lengths, batch_size, max_tokens)
     check_cut(batches, lengths, batch_size, max_tokens)
@@ -41,10 +42,8 @@ def test_sorted_batches_hold_everything_once(lengths, batch_size, max_tokens):
         assert lengths[before[-1]] >= lengths[after[0]]
 
 
-@given(
-    LENGTHS, SIZES, BUDGETS, st.booleans(), st.integers(1, 4), st.integers(0, 3)
-)
-@settings(deadline=None)
+@given(LENGTHS, SIZES, BUDGETS, st.booleans(), st.integers(1, 4), st.integers(0, 3))
+@settings(deadline=None, max_examples=60)
 def test_every_epoch_holds_everything_once(
     lengths, batch_size, max_tokens, shuffle, pool, epoch
 ):
@@ -135,7 +134,7 @@ def test_arguments_are_checked(arguments, message):
 
 
 def test_halving_keeps_structure_and_order():
-    Pair = namedtuple("Pair", "a b")  # noqa: PYI024
+    Pair = namedtuple("Pair", "a b")
     batch = {
         "pair": Pair(torch.arange(5), np.arange(5)),
         "list": [torch.arange(10).reshape(5, 2), "name"],

@@ -159,10 +159,11 @@ def test_arguments_are_checked(make, message):
         make()
 
 
-def test_the_numbers_are_those_of_the_shared_fixtures():
-    path = Path(__file__).parents[2].parent / "shared" / "parity_fixtures.json"
+@pytest.mark.data
+def test_the_numbers_are_those_of_the_shared_fixtures(shared_data: Path):
+    path = shared_data.parent / "parity_fixtures.json"
     if not path.is_file():
-        pytest.skip("the shared fixtures are not at hand")
+        pytest.skip(f"{path} is absent")
     fixtures = json.loads(path.read_text("utf-8"))
     points = fixtures["twilbert_noam_base"]["points"]
     assert {int(step): rate for step, rate in points.items()} == NOAM_BASE

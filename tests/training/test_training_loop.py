@@ -41,7 +41,8 @@ def data(n: int = 23, dtype: torch.dtype = torch.float64) -> dict[str, torch.Ten
 
 def cut(whole: dict[str, torch.Tensor], sizes: list[int]) -> list[Any]:
     parts = {name: tensor.split(sizes) for name, tensor in whole.items()}
-    return [dict(zip(parts, row, strict=True)) for row in zip(*parts.values())]
+    rows = zip(*parts.values(), strict=True)
+    return [dict(zip(parts, row, strict=True)) for row in rows]
 
 
 def network(dropout: float = 0.0, dtype: torch.dtype = torch.float64) -> nn.Module:
@@ -108,7 +109,11 @@ def test_the_loop_is_the_loop_one_would_write():
     )
     assert [entry["n_steps"] for entry in result.history] == [4, 4, 4]
     assert all(entry["tokens_per_second"] > 0 for entry in result.history)
-    assert (result.n_steps, result.stopped, result.best_epoch) == (12, "max_epochs", None)
+    assert (result.n_steps, result.stopped, result.best_epoch) == (
+        12,
+        "max_epochs",
+        None,
+    )
     assert not module.training
     assert optimizer.param_groups[0]["lr"] == 0.01
     assert all(parameter.grad is None for parameter in module.parameters())
@@ -287,9 +292,7 @@ def test_an_unknown_monitor_is_named():
 def test_no_batches_are_an_error():
     module = network()
     with pytest.raises(ValueError, match="epoch 0 had no batches"):
-        fit_loop(
-            module, squared_error, Listed([]), optimizer=sgd(module), max_epochs=1
-        )
+        fit_loop(module, squared_error, Listed([]), optimizer=sgd(module), max_epochs=1)
 
 
 class Spoilt:
@@ -369,7 +372,7 @@ def test_rolling_back_tames_a_rate_that_is_too_high():
         result = fit_loop(
             module,
             squared_error,
-            Listed(cut(data(dtype=torch.float32), [12, 11] * 1)),
+            Listed(cut(data(dtype=torch.float32), [12, 11])),
             optimizer=sgd(module, lr=1e12),
             max_epochs=5,
             on_divergence="rollback",
@@ -387,13 +390,49 @@ def test_rolling_back_ends():
     ):
         fit_loop(
             module,
-            Spoilt(set(range(99)), "loss"),
-            Listed(cut(data(), [23])),
+            Spoilt({1, 3, 5}, "loss"),
+            Listed(cut(data(), [12, 11])),
             optimizer=adam(module),
             max_epochs=1,
             on_divergence="rollback",
             max_rollbacks=2,
         )
+
+
+def test_nothing_good_to_go_back_to():
+    module = network()
+    with pytest.raises(DivergenceError, match="in epoch 0, step 0"):
+        fit_loop(
+            module,
+            Spoilt({0}, "loss"),
+            Listed(cut(data(), [12, 11])),
+            optimizer=adam(module),
+            max_epochs=1,
+            on_divergence="rollback",
+        )
+
+
+def test_a_state_whose_first_step_fails_is_not_gone_back_to():
+    module, other = network(), network()
+    batches = Listed(cut(data(), [12, 11]))
+    with pytest.warns(TweetclfWarning, match=r"epoch 2, step 4.*epoch 1, step 2"):
+        fit_loop(
+            module,
+            Spoilt({4}, "loss"),
+            batches,
+            optimizer=adam(module),
+            max_epochs=3,
+            on_divergence="rollback",
+        )
+    fit_loop(
+        other,
+        squared_error,
+        batches,
+        optimizer=adam(other),
+        max_epochs=3,
+        schedule=lambda step: 1.0 if step < 2 else 0.5,
+    )
+    assert torch.equal(weights(module), weights(other))
 
 
 class _Greedy(torch.autograd.Function):
@@ -448,6 +487,66 @@ def test_running_out_of_memory_keeps_the_effective_batch(where, accumulate):
     assert result.n_halvings == 2
     assert [e["n_halvings"] for e in events if e["kind"] == "halved"] == [2]
     assert torch.allclose(weights(module), weights(other), rtol=0, atol=1e-12)
+
+
+class Counting:
+    """Counts examples, and runs out of memory at more than six of them."""
+
+    def __init__(self) -> None:
+        self.n_examples = self.n_failures = 0
+        self.epochs: list[int] = []
+        self.broken_at: int | None = None
+
+    def start_epoch(self, epoch: int) -> None:
+        self.epochs.append(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"n_examples": self.n_examples}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.n_examples = state["n_examples"]
+
+    def __call__(self, module: nn.Module, batch: Any):
+        self.n_examples += len(batch["x"])
+        if len(batch["x"]) > 6:
+            self.n_failures += 1
+            raise MemoryError
+        loss, logs = squared_error(module, batch)
+        if self.n_examples == self.broken_at:
+            self.broken_at = None
+            loss = loss * float("nan")
+        return loss, logs
+
+
+def test_the_state_of_an_objective_is_that_of_steps_that_count():
+    objective, module = Counting(), network()
+    fit_loop(
+        module,
+        objective,
+        Listed(cut(data(), [12, 11])),
+        optimizer=adam(module),
+        max_epochs=3,
+    )
+    assert (objective.n_examples, objective.n_failures) == (3 * 23, 1)
+    assert objective.epochs == [0, 1, 2]
+
+
+def test_a_rollback_takes_the_objective_back_and_batches_stay_small():
+    objective, module = Counting(), network()
+    objective.broken_at = 23 + 12
+    with pytest.warns(TweetclfWarning, match="epoch 1, step 2"):
+        result = fit_loop(
+            module,
+            objective,
+            Listed(cut(data(), [12, 11])),
+            optimizer=adam(module),
+            max_epochs=3,
+            on_divergence="rollback",
+        )
+    assert (objective.n_examples, objective.n_failures) == (3 * 23, 1)
+    # The first step of epoch 1 failed: back to the start of epoch 0.
+    assert objective.epochs == [0, 1, 0, 1, 2]
+    assert (result.n_rollbacks, result.n_halvings) == (1, 1)
 
 
 def test_memory_that_no_halving_frees_is_an_error():
@@ -615,6 +714,8 @@ def test_bfloat16_computes_in_it_and_keeps_float32_weights():
 
 
 @pytest.mark.slow
+# torch's own compiler asks for parts of torch that torch has deprecated.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_module_learns_the_same():
     modules = network(dtype=torch.float32), network(dtype=torch.float32)
     for module, compiled in zip(modules, (True, False), strict=True):
@@ -651,6 +752,45 @@ def test_options_are_checked(options, message):
             optimizer=adam(module),
             **{"max_epochs": 1, **options},
         )
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_what_a_cpu_learns():
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    gpu = torch.device("cuda", 0)
+    before = torch.get_rng_state(), torch.cuda.get_rng_state(gpu)
+    batches = Listed(cut(data(), [6, 6, 6, 5]))
+    module, other = network(), network().to(gpu)
+    states: list[dict[str, Any]] = []
+    for trained in (module, other):
+        fit_loop(
+            trained,
+            squared_error,
+            batches,
+            optimizer=adam(trained),
+            max_epochs=3,
+            clip_norm=0.5,
+        )
+    assert torch.allclose(weights(module), weights(other).cpu(), atol=1e-9)
+    runs = []
+    for options in ({"checkpoint": states.append}, {"resume": None}):
+        again = network(0.3).to(gpu)
+        if "resume" in options:
+            options["resume"] = states[0]
+        fit_loop(
+            again,
+            squared_error,
+            batches,
+            optimizer=adam(again),
+            max_epochs=3,
+            precision="auto",
+            **options,
+        )
+        runs.append(weights(again))
+    assert torch.allclose(*runs, atol=1e-6)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert torch.equal(before[1], torch.cuda.get_rng_state(gpu))
 
 
 def test_fetching_losses_rarely_changes_no_number():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "note",
     "print_json",
     "print_table",
+    "warnings_as_notes",
 ]
 
 
@@ -33,6 +36,27 @@ def note(message: str) -> None:
     from tweetclf.reports.formatting import make_safe
 
     print(make_safe(message, newlines=True), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Print warnings of ours as notes, without the line of code they come from."""
+    from tweetclf.exceptions import TweetclfWarning
+
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def say(
+            message: Warning | str, category: type[Warning], *where: Any, **rest: Any
+        ) -> None:
+            if issubclass(category, TweetclfWarning):
+                note(f"warning: {message}")
+            else:
+                show(message, category, *where, **rest)
+
+        warnings.simplefilter("always", TweetclfWarning)
+        warnings.showwarning = say
+        yield
 
 
 def _width(text: str) -> int:

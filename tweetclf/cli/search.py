@@ -27,7 +27,13 @@ from tweetclf.cli._data import (
     given_columns,
     say_notes,
 )
-from tweetclf.cli._output import UsageError, note, print_json, print_table
+from tweetclf.cli._output import (
+    UsageError,
+    note,
+    print_json,
+    print_table,
+    warnings_as_notes,
+)
 from tweetclf.cli._running import (
     add_where_arguments,
     connect_backend,
@@ -146,7 +152,9 @@ def _add_kept(parser: argparse.ArgumentParser) -> None:
         help="share the search with other processes: journal file or SQL URL of Optuna",
     )
     kept.add_argument(
-        "--retry-failed", action="store_true", help="run failed trials once more"
+        "--retry-failed",
+        action="store_true",
+        help="run failed trials once more, and propose anew what followed from them",
     )
     kept.add_argument(
         "--output",
@@ -214,7 +222,11 @@ def run(args: argparse.Namespace) -> int:
         check_folder("--output", args.output)
     task = load_task(args.task, data_dir=args.data_dir, **given_columns(args))
     say_notes(task)
-    with connect_backend(args, "search") as backend, progress_bar() as bar:
+    with (
+        connect_backend(args, "search") as backend,
+        progress_bar() as bar,
+        warnings_as_notes(),
+    ):
         sweep = run_search(
             task,
             system,

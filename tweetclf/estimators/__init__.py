@@ -29,11 +29,23 @@ if TYPE_CHECKING:
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
     from tweetclf.estimators.ensemble import ngram_ensemble
     from tweetclf.estimators.fast_text import FastTextClassifier, fasttext
+    from tweetclf.estimators.fold_ensemble import FoldEnsemble, SeedEnsemble
     from tweetclf.estimators.haha import haha_nbsvm
+    from tweetclf.estimators.haha_ulmfit import (
+        haha_ulmfit_qrnn,
+        haha_ulmfit_qrnn_regressor,
+    )
     from tweetclf.estimators.liblinear import OneVsRestLogisticRegression
+    from tweetclf.estimators.multiple_choice import TransformerMultipleChoice
     from tweetclf.estimators.nb_svm import NBSVMClassifier
     from tweetclf.estimators.offsets import OffsetClassifier
     from tweetclf.estimators.powerset import LabelPowerset
+    from tweetclf.estimators.question_answering import TransformerQuestionAnswering
+    from tweetclf.estimators.transformer import (
+        TransformerClassifier,
+        TransformerRegressor,
+    )
+    from tweetclf.estimators.ulmfit import ULMFiTClassifier, ULMFiTRegressor
     from tweetclf.estimators.voting import SoftVotingClassifier
 
 __getattr__, __dir__, _names = attach(
@@ -42,14 +54,22 @@ __getattr__, __dir__, _names = attach(
         "BiLSTMClassifier": "tweetclf.estimators.bi_lstm",
         "BiLSTMRegressor": "tweetclf.estimators.bi_lstm",
         "FastTextClassifier": "tweetclf.estimators.fast_text",
+        "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
         "LabelPowerset": "tweetclf.estimators.powerset",
         "NBSVMClassifier": "tweetclf.estimators.nb_svm",
         "OffsetClassifier": "tweetclf.estimators.offsets",
         "OneVsRestLogisticRegression": "tweetclf.estimators.liblinear",
         "PowerWeightedClassifier": "tweetclf.estimators.class_weights",
+        "SeedEnsemble": "tweetclf.estimators.fold_ensemble",
         "SoftVotingClassifier": "tweetclf.estimators.voting",
         "TextDummyClassifier": "tweetclf.estimators.dummy",
         "TextDummyRegressor": "tweetclf.estimators.dummy",
+        "TransformerClassifier": "tweetclf.estimators.transformer",
+        "TransformerMultipleChoice": "tweetclf.estimators.multiple_choice",
+        "TransformerQuestionAnswering": "tweetclf.estimators.question_answering",
+        "TransformerRegressor": "tweetclf.estimators.transformer",
+        "ULMFiTClassifier": "tweetclf.estimators.ulmfit",
+        "ULMFiTRegressor": "tweetclf.estimators.ulmfit",
         "atalaya_lr": "tweetclf.estimators.atalaya",
         "atalaya_lstm_elmo": "tweetclf.estimators.atalaya_neural",
         "atalaya_lstm_elmo_bow": "tweetclf.estimators.atalaya_neural",
@@ -58,6 +78,8 @@ __getattr__, __dir__, _names = attach(
         "char_svm": "tweetclf.estimators.baselines",
         "fasttext": "tweetclf.estimators.fast_text",
         "haha_nbsvm": "tweetclf.estimators.haha",
+        "haha_ulmfit_qrnn": "tweetclf.estimators.haha_ulmfit",
+        "haha_ulmfit_qrnn_regressor": "tweetclf.estimators.haha_ulmfit",
         "majority": "tweetclf.estimators.baselines",
         "mean": "tweetclf.estimators.baselines",
         "nbsvm": "tweetclf.estimators.baselines",
@@ -72,14 +94,22 @@ __all__ = [
     "BiLSTMClassifier",
     "BiLSTMRegressor",
     "FastTextClassifier",
+    "FoldEnsemble",
     "LabelPowerset",
     "NBSVMClassifier",
     "OffsetClassifier",
     "OneVsRestLogisticRegression",
     "PowerWeightedClassifier",
+    "SeedEnsemble",
     "SoftVotingClassifier",
     "TextDummyClassifier",
     "TextDummyRegressor",
+    "TransformerClassifier",
+    "TransformerMultipleChoice",
+    "TransformerQuestionAnswering",
+    "TransformerRegressor",
+    "ULMFiTClassifier",
+    "ULMFiTRegressor",
     "atalaya_lr",
     "atalaya_lstm_elmo",
     "atalaya_lstm_elmo_bow",
@@ -88,6 +118,8 @@ __all__ = [
     "char_svm",
     "fasttext",
     "haha_nbsvm",
+    "haha_ulmfit_qrnn",
+    "haha_ulmfit_qrnn_regressor",
     "majority",
     "mean",
     "nbsvm",

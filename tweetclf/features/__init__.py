@@ -1,4 +1,4 @@
-"""From text to matrices: n-grams, NB log-count ratios, word vectors, SIF, ELMo."""
+"""From text to matrices: n-grams, NB ratios, word vectors, SIF, ELMo, transformers."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from tweetclf.features.counts import NgramCounts
     from tweetclf.features.elmo import ElmoVectorizer
     from tweetclf.features.elmo_weights import ElmoWeights
+    from tweetclf.features.exported import OnnxEncoder, OnnxExport, export_onnx
     from tweetclf.features.nb import NBLogCountRatio
     from tweetclf.features.ngrams import NgramTfidfVectorizer
     from tweetclf.features.pairs import PairFeatures
     from tweetclf.features.sif import SIFVectorizer
+    from tweetclf.features.transformer import TransformerVectorizer
     from tweetclf.features.vectors import WordVectors
 
 __getattr__, __dir__, _names = attach(
@@ -24,9 +26,13 @@ __getattr__, __dir__, _names = attach(
         "NgramCounts": "tweetclf.features.counts",
         "NgramTfidfVectorizer": "tweetclf.features.ngrams",
         "NgramVocabulary": "tweetclf.features._vocabulary",
+        "OnnxEncoder": "tweetclf.features.exported",
+        "OnnxExport": "tweetclf.features.exported",
         "PairFeatures": "tweetclf.features.pairs",
         "SIFVectorizer": "tweetclf.features.sif",
+        "TransformerVectorizer": "tweetclf.features.transformer",
         "WordVectors": "tweetclf.features.vectors",
+        "export_onnx": "tweetclf.features.exported",
     },
 )
 
@@ -37,7 +43,11 @@ __all__ = [
     "NgramCounts",
     "NgramTfidfVectorizer",
     "NgramVocabulary",
+    "OnnxEncoder",
+    "OnnxExport",
     "PairFeatures",
     "SIFVectorizer",
+    "TransformerVectorizer",
     "WordVectors",
+    "export_onnx",
 ]

@@ -106,9 +106,7 @@ def embed(
     state: State | None = None
     for block in _blocks(plan, lengths):
         table = _WordTable(network, characters)
-        ids = {
-            index: table.add(sentences[index]) for batch in block for index in batch
-        }
+        ids = {index: table.add(sentences[index]) for batch in block for index in batch}
         # The network's weights take no gradients, so that none are prepared for.
         vectors = table.vectors()
         for batch in block:
@@ -204,9 +202,7 @@ def _fitting(state: State | None, n_rows: int) -> State | None:
     """Return the states of the first rows; rows that are new begin with zeros."""
     if state is None:
         return None
-    return [
-        (_first_rows(h, n_rows), _first_rows(c, n_rows)) for h, c in state
-    ]
+    return [(_first_rows(h, n_rows), _first_rows(c, n_rows)) for h, c in state]
 
 
 def _first_rows(x: Tensor, n_rows: int) -> Tensor:

@@ -21,7 +21,6 @@ from tweetclf.modules.elmo_files import (
     read_elmo,
     write_elmo,
 )
-
 from tweetclf.preprocessing.characters import TokenCharacters
 from tweetclf.utils.files import atomic_directory
 from tweetclf.utils.optional import import_optional
@@ -286,7 +285,7 @@ def find_weights(path: str | os.PathLike[str], *, parameter: str) -> ElmoFiles:
     if not Path(path).exists():
         raise MissingFileError(
             f"{parameter}: there are no ELMo weights at {os.fspath(path)!r}. Learn "
-            "some with \"tweetclf pretrain elmo\", or get published ones: of AllenNLP "
+            'some with "tweetclf pretrain elmo", or get published ones: of AllenNLP '
             "(English), or of ELMoForManyLangs (Spanish is model 145 of "
             "http://vectors.nlpl.eu/repository)."
         )

@@ -1,15 +1,16 @@
 """The journal of a search on disk: which trials were begun, and how they ended.
 
-One JSON object a line. A line is written when trials are handed out and when one is
-finished; what a crash has cut off is passed over. The runs themselves stand in the
-store, so a journal that is deleted costs no computation.
+One JSON object a line. A line is written when trials are handed out, when one is
+finished and when some are to be run anew; what a crash has cut off is passed over. The
+runs themselves stand in the store, so a journal that is deleted costs no computation,
+and what it says of a run counts only where the store has no record of it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +36,9 @@ class Ledger(Protocol):
     def wait(self, strategy: Strategy) -> list[Proposal]:
         """Wait for other processes; return trials that they will not finish."""
 
+    def close(self) -> None:
+        """End what goes on beside the search."""
+
 
 def pending(finished: Mapping[int, Trial], strategy: Strategy) -> list[int]:
     """Return the numbers of trials that may be begun, given the finished ones."""
@@ -54,43 +58,32 @@ class Journal:
         The file; it is made when the first trial is begun.
     search : mapping
         What determines the search; written as the first line, for people.
-    retry_failed : bool, default=False
-        Run the trials that failed once more.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        search: Mapping[str, Any],
-        *,
-        retry_failed: bool = False,
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], search: Mapping[str, Any]) -> None:
         self.path = Path(path)
         self._search = search
         self._begun: dict[int, Proposal] = {}
         self._finished: dict[int, Trial] = {}
-        for line in self._lines():
-            self._read(line)
-        if retry_failed:
-            self._finished = {
-                n: t for n, t in self._finished.items() if t.state != "failed"
-            }
+        for place, line in self._lines():
+            self._read(place, line)
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def _lines(self) -> list[tuple[int, dict[str, Any]]]:
+        """Return the lines that can be read, with their numbers from 1."""
         if not self.path.is_file():
             return []
         lines = []
-        for text in self.path.read_bytes().splitlines():
+        for place, text in enumerate(self.path.read_bytes().splitlines(), start=1):
             try:
                 line = json.loads(text)
             except (ValueError, RecursionError):
                 # Cut by a crash: what it would have said is done again.
                 continue
             if isinstance(line, dict):
-                lines.append(line)
+                lines.append((place, line))
         return lines
 
-    def _read(self, line: Mapping[str, Any]) -> None:
+    def _read(self, place: int, line: Mapping[str, Any]) -> None:
         try:
             for said in line.get("begin", ()):
                 proposal = Proposal.from_document(said)
@@ -99,10 +92,11 @@ class Journal:
                 trial = Trial.from_document(line["end"])
                 # A trial that was run again ends again: the last word holds.
                 self._finished[trial.number] = trial
+            self._drop(line.get("forget", ()))
         except (RecordError, TypeError) as error:
             raise RecordError(
-                f"{self.path} is a damaged journal: {error} Delete the file; runs that "
-                "are finished stand in the store and are found again."
+                f"{self.path}, line {place}, is damaged: {error} Delete the file; "
+                "runs that are finished stand in the store and are found again."
             ) from error
 
     def _write(self, *lines: Mapping[str, Any]) -> None:
@@ -117,9 +111,78 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
-    def forget(self, number: int) -> None:
-        """Run a trial again whose record is not in the store any more."""
-        del self._finished[number]
+    def _drop(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._begun.pop(number, None)
+            self._finished.pop(number, None)
+
+    def _forget(self, numbers: Iterable[int], strategy: Strategy) -> None:
+        """Have trials run anew, and those that were proposed from what they gave.
+
+        It is written down first: a call that is killed goes on without them.
+        """
+        again = set(numbers)
+        if not again:
+            return
+        first = min(again)
+        known = {*self._begun, *self._finished}
+        again |= {number for number in known if strategy.needs(number) > first}
+        self._write({"forget": sorted(again)})
+        self._drop(again)
+
+    def retry_failed(self, strategy: Strategy) -> None:
+        """Run the trials that failed once more.
+
+        Later trials that were proposed without what these would have given are
+        proposed anew, so that the search ends like one in which they had not failed.
+        """
+        failed = [n for n, t in self._finished.items() if t.state == "failed"]
+        self._forget((n for n in failed if n < strategy.n_trials), strategy)
+
+    def reconcile(
+        self, strategy: Strategy, stored: Callable[[Proposal], Trial | None]
+    ) -> list[str]:
+        """Take what trials gave from their records, whatever the journal says.
+
+        Parameters
+        ----------
+        strategy : Strategy
+            What proposed the trials.
+        stored : callable
+            Proposal -> the trial as its records say, or None without all of them.
+
+        Returns
+        -------
+        list of str
+            What the journal said that the records do not.
+        """
+        before = dict(self._finished)
+        corrected: dict[int, Trial] = {}
+        strange: list[int] = []
+        for number, said in sorted(before.items()):
+            proposal = Proposal(number, said.params, said.resource)
+            if self._begun.get(number, proposal) != proposal:
+                strange.append(number)
+                continue
+            trial = stored(proposal)
+            if trial is None and said.state == "complete":
+                # The same run gives the same again: what followed stays as it is.
+                del self._finished[number]
+            elif trial is not None and trial.to_document() != said.to_document():
+                corrected[number] = trial
+        for trial in corrected.values():
+            self.finish(trial)
+        moved = [n for n, t in corrected.items() if t.outcome != before[n].outcome]
+        if first := [*moved, *strange]:
+            after = (n for n in before | self._begun if strategy.needs(n) > min(first))
+            self._forget([*strange, *after], strategy)
+        remarks = dict.fromkeys(strange, "another setting ended than was begun")
+        for number, trial in corrected.items():
+            told, found = before[number].outcome, trial.outcome
+            if told == found:
+                told, found = "other details", "otherwise"
+            remarks[number] = f"the journal says {told}, the records say {found}"
+        return [f"trial {number}: {remarks[number]}" for number in sorted(remarks)]
 
     def finished(self) -> dict[int, Trial]:
         """Return the finished and failed trials by number."""
@@ -150,3 +213,6 @@ class Journal:
     def wait(self, strategy: Strategy) -> list[Proposal]:
         """Return nothing: there are no other processes."""
         return []
+
+    def close(self) -> None:
+        """Do nothing: nothing goes on beside the search."""

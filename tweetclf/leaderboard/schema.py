@@ -2,110 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tweetclf.exceptions import RecordError
+from tweetclf.leaderboard.shapes import (
+    Test,
+    first_flaw,
+    is_count,
+    is_flag,
+    is_mapping,
+    is_number,
+    is_text,
+    list_of,
+    mapping_of,
+    one_of,
+    optional,
+)
 
 __all__ = ["check_document"]
 
-Test = Callable[[Any], bool]
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _mapping(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _optional(test: Test) -> Test:
-    return lambda value: value is None or test(value)
-
-
-def _list_of(test: Test) -> Test:
-    return lambda value: isinstance(value, list) and all(map(test, value))
-
-
-def _mapping_of(test: Test) -> Test:
-    return lambda value: isinstance(value, Mapping) and all(map(test, value.values()))
-
-
-def _one_of(*words: str) -> Test:
-    return lambda value: isinstance(value, str) and value in words
-
-
-_SCORE = _optional(_number)
+_SCORE = optional(is_number)
 
 _TASK: Mapping[str, Test] = {
-    "name": _text,
-    "version": _text,
-    "language": _text,
-    "kind": _text,
-    "metric": _text,
-    "metric_options": _mapping,
-    "greater_is_better": _flag,
-    "label_names": _list_of(_text),
-    "data": _mapping_of(_text),
-    "sizes": _mapping_of(_count),
-    "n_shared": _count,
+    "name": is_text,
+    "version": is_text,
+    "language": is_text,
+    "kind": is_text,
+    "metric": is_text,
+    "metric_options": is_mapping,
+    "greater_is_better": is_flag,
+    "label_names": list_of(is_text),
+    "data": mapping_of(is_text),
+    "sizes": mapping_of(is_count),
+    "n_shared": is_count,
 }
 _PROTOCOL: Mapping[str, Test] = {
-    "evaluation": _one_of("test", "cv", "dev"),
-    "n_folds": _count,
-    "grid": _flag,
-    "refit_on_dev": _flag,
+    "evaluation": one_of("test", "cv", "dev"),
+    "n_folds": is_count,
+    "grid": is_flag,
+    "refit_on_dev": is_flag,
 }
 _SPEC: Mapping[str, Test] = {
-    "task": _mapping,
-    "system": _text,
-    "target": _text,
-    "arguments": _mapping,
-    "grid": _optional(_mapping),
-    "seed": _count,
-    "protocol": _mapping,
-    "version": _text,
+    "task": is_mapping,
+    "system": is_text,
+    "target": is_text,
+    "arguments": is_mapping,
+    "grid": optional(is_mapping),
+    "seed": is_count,
+    "protocol": is_mapping,
+    "version": is_text,
 }
 # Only trials of a search have one.
-_TRIAL: Mapping[str, Test] = {"trial": _optional(_mapping)}
+_TRIAL: Mapping[str, Test] = {"trial": optional(is_mapping)}
 _RECORD: Mapping[str, Test] = {
-    "status": _one_of("finished", "failed"),
-    "scores": _mapping_of(_mapping_of(_SCORE)),
-    "fold_scores": _list_of(_SCORE),
-    "selected": _optional(_mapping),
-    "candidates": _list_of(_mapping),
-    "cost": _optional(_mapping),
-    "environment": _mapping,
-    "warnings": _list_of(_text),
-    "error": _optional(_text),
-    "created": _text,
-    "spec": _mapping,
+    "status": one_of("finished", "failed"),
+    "scores": mapping_of(mapping_of(_SCORE)),
+    "fold_scores": list_of(_SCORE),
+    "selected": optional(is_mapping),
+    "candidates": list_of(is_mapping),
+    "cost": optional(is_mapping),
+    "environment": is_mapping,
+    "warnings": list_of(is_text),
+    "error": optional(is_text),
+    "created": is_text,
+    "spec": is_mapping,
 }
 _COST: Mapping[str, Test] = {
-    "fit_seconds": _number,
-    "select_seconds": _number,
-    "predict_seconds": _number,
-    "n_predicted": _count,
+    "fit_seconds": is_number,
+    "select_seconds": is_number,
+    "predict_seconds": is_number,
+    "n_predicted": is_count,
     "peak_memory": _SCORE,
     "model_bytes": _SCORE,
 }
 _ENVIRONMENT: Mapping[str, Test] = {
-    "cores": _count,
-    "memory_bytes": _count,
-    "versions": _mapping,
+    "cores": is_count,
+    "memory_bytes": is_count,
+    "versions": is_mapping,
 }
 
 
@@ -115,24 +89,13 @@ def _check(
     where: str,
     place: str,
     *,
-    optional: bool = False,
+    needed: bool = True,
 ) -> None:
-    for key, test in schema.items():
-        name = f"{where}{key}"
-        if key not in found:
-            if optional:
-                continue
-            raise RecordError(
-                f"{place} is a damaged run record: {name!r} is missing. Delete the "
-                "file to run it again."
-            )
-        if not test(found[key]):
-            shown = repr(found[key])
-            shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-            raise RecordError(
-                f"{place} is a damaged run record: {name!r} is {shown}. Delete the "
-                "file to run it again."
-            )
+    flaw = first_flaw(found, schema, where, needed=needed)
+    if flaw:
+        raise RecordError(
+            f"{place} is a damaged run record: {flaw}. Delete the file to run it again."
+        )
 
 
 def check_document(document: Mapping[str, Any], place: str) -> None:
@@ -140,7 +103,7 @@ def check_document(document: Mapping[str, Any], place: str) -> None:
 
     Parameters
     ----------
-    document : mapping
+    document : is_mapping
         The JSON object of the file.
     place : str
         The file, for messages.
@@ -153,10 +116,10 @@ def check_document(document: Mapping[str, Any], place: str) -> None:
     _check(document, _RECORD, "", place)
     spec = document["spec"]
     _check(spec, _SPEC, "spec.", place)
-    _check(spec, _TRIAL, "spec.", place, optional=True)
+    _check(spec, _TRIAL, "spec.", place, needed=False)
     _check(spec["task"], _TASK, "spec.task.", place)
     _check(spec["protocol"], _PROTOCOL, "spec.protocol.", place)
-    _check(document["environment"], _ENVIRONMENT, "environment.", place, optional=True)
+    _check(document["environment"], _ENVIRONMENT, "environment.", place, needed=False)
     if document["cost"] is not None:
         _check(document["cost"], _COST, "cost.", place)
     elif document["status"] == "finished":

@@ -33,6 +33,7 @@ from tweetclf.leaderboard.selection import (
     rows_of,
     score_of,
 )
+from tweetclf.leaderboard.warming import few_rows, nested_order, warm_up
 from tweetclf.utils.random import stream
 from tweetclf.utils.threads import n_threads
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Split, Task
 
-__all__ = ["N_REPEATS", "Layout", "Trials", "lay_out", "nested_order"]
+__all__ = ["N_REPEATS", "Layout", "Trials", "lay_out"]
 
 T = TypeVar("T")
 
@@ -52,7 +53,6 @@ _HALVINGS = 5
 # Fewest labels of a curve, and fewest for each class.
 _SMALLEST = 20
 _SMALLEST_CLASS = 4
-_WARM = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,40 +123,6 @@ def lay_out(task: Task, n_folds: int = N_REPEATS) -> Layout:
     return Layout("cv", splits, rows, tuple(folds))
 
 
-def nested_order(rows: Rows, inside: np.ndarray, rng: np.random.Generator) -> Any:
-    """Return rows in an order whose every beginning is a stratified sample.
-
-    Parameters
-    ----------
-    rows : Rows
-        All rows.
-    inside : ndarray of int
-        Positions to order.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of int
-        The same positions. Labels (and groups) come in turn, in proportion; indicator
-        rows and numbers come at random.
-    """
-    shuffled = rng.permutation(inside)
-    labels = rows.labels[shuffled]
-    if labels.ndim > 1 or labels.dtype.kind == "f":
-        return shuffled
-    strata = labels.astype(str)
-    if rows.groups is not None:
-        strata = np.char.add(
-            np.char.add(strata, "\x1f"), rows.groups[shuffled].astype(str)
-        )
-    _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    place = np.empty(len(codes))
-    for code, count in enumerate(counts):
-        place[codes == code] = (np.arange(count) + rng.random()) / count
-    return shuffled[np.argsort(place, kind="stable")]
-
-
 class Trials:
     """Runs of several systems on one task, and their learning curves.
 
@@ -221,7 +187,8 @@ class Trials:
         rows, folds = self.layout.rows, self.layout.folds
         make = make_model(system, task, spec.seed, None)
         inside, outside = folds[0]
-        self._warm_up(make, inside)
+        # Have kernels compiled, which is no part of what a system costs.
+        warm_up(make, few_rows(rows, inside, self.seed))
         first = fit_and_predict(make, rows.take(inside), rows.take(outside))
         self._on_fit(system.name)
         if system.name == self.proba_of:
@@ -262,16 +229,6 @@ class Trials:
             first.peak_memory,
             model_bytes(list(first.model.models.values())),
         )
-
-    def _warm_up(self, make: Callable[[], Any], inside: np.ndarray) -> None:
-        """Have kernels compiled, which is no part of what a system costs."""
-        rows = self.layout.rows
-        few = nested_order(rows, inside, stream(self.seed, "warm-up"))[:_WARM]
-        try:
-            GroupedModel(make).fit(rows.take(few)).predict(rows.take(few))
-        except (ValueError, DataError):
-            # Of so few rows not every system can learn; the run itself will tell.
-            return
 
     def _note_proba(self, model: GroupedModel, asked: np.ndarray) -> None:
         if self.layout.evaluation != "cv" or self.layout.rows.groups is not None:

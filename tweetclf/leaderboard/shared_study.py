@@ -7,13 +7,16 @@ What a trial of ours says stands beside its value, as an attribute.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import socket
 import time
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tweetclf.exceptions import DataError, MissingDependencyError, RecordError
+from tweetclf.leaderboard import heartbeat
 from tweetclf.leaderboard.bayesian import frozen_trial, import_optuna, quiet
 from tweetclf.leaderboard.journal import pending
 from tweetclf.leaderboard.spaces import Space
@@ -25,6 +28,7 @@ __all__ = ["SharedStudy", "open_storage"]
 POLL_SECONDS = 0.5
 
 TRIAL, PROPOSAL, WORKER = "tweetclf:trial", "tweetclf:proposal", "tweetclf:worker"
+BEAT = "tweetclf:beat"
 
 
 def open_storage(address: str) -> Any:
@@ -42,6 +46,8 @@ def open_storage(address: str) -> Any:
         If Optuna is not installed.
     OSError
         If the storage cannot be opened.
+    RecordError
+        If the journal file is damaged.
     """
     optuna = import_optuna(f"search storage {address!r}")
     try:
@@ -52,10 +58,47 @@ def open_storage(address: str) -> Any:
             backend = optuna.storages.journal.JournalFileBackend(address)
             return optuna.storages.JournalStorage(backend)
     except Exception as error:  # each database has errors of its own
+        _refuse_damaged(address, error)
         raise OSError(
             f"the storage {address} cannot be opened: {type(error).__name__}: {error}. "
             "Give the path of a journal file or an SQL URL, e.g. sqlite:///study.db."
         ) from error
+
+
+class _Lines:
+    """A journal that is only read, and knows which line was read last."""
+
+    def __init__(self, path: Path) -> None:
+        self.lines = path.read_bytes().splitlines()
+        self.place = 0
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        for line in self.lines[log_number_from:]:
+            self.place += 1
+            yield json.loads(line)
+
+
+def _refuse_damaged(address: str, error: Exception) -> None:
+    """Name the first line of a journal file that Optuna cannot make anything of."""
+    path = Path(address)
+    if "://" in address or not path.is_file():
+        return
+    optuna = import_optuna(f"search storage {address!r}")
+    journal = _Lines(path)
+    try:
+        optuna.storages.JournalStorage(journal)
+    except Exception:
+        line = journal.lines[journal.place - 1]
+        raise RecordError(
+            f"the storage {address} is damaged, or no journal of Optuna's: line "
+            f"{journal.place} says {line[:60].decode('utf-8', 'replace')!r}. {_REMEDY}"
+        ) from error
+
+
+_REMEDY = (
+    "Name another storage, or delete this one: runs that are finished stand in the "
+    "store and are found again."
+)
 
 
 def _this_process() -> list[Any]:
@@ -97,17 +140,48 @@ class SharedStudy:
         self, address: str, name: str, space: Space, greater_is_better: bool
     ) -> None:
         self._optuna = import_optuna(f"search storage {address!r}")
+        self._address = address
         self._storage = open_storage(address)
         self._space = space
-        with quiet(self._optuna):
+        with quiet(self._optuna), self._naming_the_place():
             self._optuna.create_study(
                 study_name=name,
                 storage=self._storage,
                 direction="maximize" if greater_is_better else "minimize",
                 load_if_exists=True,
             )
-        self._study = self._storage.get_study_id_from_name(name)
+            self._study = self._storage.get_study_id_from_name(name)
         self._me = _this_process()
+        self._heart = heartbeat.Heart(self._beat, heartbeat.BEAT_SECONDS)
+        self._listener = heartbeat.Listener(heartbeat.SILENT_SECONDS)
+
+    @contextlib.contextmanager
+    def _naming_the_place(self) -> Iterator[None]:
+        """Say of any error of the storage which one it is, and what to do."""
+        try:
+            yield
+        except (DataError, MissingDependencyError):
+            raise
+        except Exception as error:  # each database has errors of its own
+            _refuse_damaged(self._address, error)
+            said = f"{type(error).__name__}: {error}"
+            if isinstance(error, RecordError):
+                said = str(error)
+            raise RecordError(
+                f"the storage {self._address} cannot be used: {said.rstrip('.')}. "
+                f"{_REMEDY}"
+            ) from error
+
+    def _beat(self, count: int) -> None:
+        try:
+            self._storage.set_study_user_attr(self._study, _pulse(self._me), count)
+        finally:
+            # A connection to SQLite belongs to the thread that opened it.
+            self._storage.remove_session()
+
+    def close(self) -> None:
+        """Give no more signs of life."""
+        self._heart.stop()
 
     def _trials(self) -> list[Any]:
         with quiet(self._optuna):
@@ -116,7 +190,8 @@ class SharedStudy:
 
     def finished(self) -> dict[int, Trial]:
         """Return the finished and failed trials by number."""
-        return _finished(self._trials())
+        with self._naming_the_place():
+            return _finished(self._trials())
 
     def take(self, strategy: Strategy, limit: int) -> list[Proposal]:
         """Claim up to `limit` trials that no other process has.
@@ -124,6 +199,13 @@ class SharedStudy:
         Those that a process of this machine began and left when it was killed come
         first.
         """
+        with self._naming_the_place():
+            taken = self._take(strategy, limit)
+        if taken:
+            self._heart.start()
+        return taken
+
+    def _take(self, strategy: Strategy, limit: int) -> list[Proposal]:
         waiting = self._optuna.trial.TrialState.WAITING
         self._prepare(strategy.n_trials)
         left = self._adopt(strategy, lambda trial: _is_gone(_worker(trial)))
@@ -186,6 +268,10 @@ class SharedStudy:
 
     def finish(self, trial: Trial) -> None:
         """Keep a trial that has ended, unless another process did so first."""
+        with self._naming_the_place():
+            self._finish(trial)
+
+    def _finish(self, trial: Trial) -> None:
         optuna = self._optuna
         held = self._storage.get_trial_id_from_study_id_trial_number(
             self._study, trial.number
@@ -205,21 +291,29 @@ class SharedStudy:
     def wait(self, strategy: Strategy) -> list[Proposal]:
         """Wait for other processes a moment; return trials that none will finish.
 
-        These are the trials that take more than three times as long as the longest
-        so far, and at least a minute: their machine may be gone. To run one twice
-        costs time and nothing else, as both runs give the same record.
+        These are the trials of processes that have given no sign of life for two
+        minutes, as long as this one has looked: their machine may be gone. To run one
+        twice costs time and nothing else, as both runs give the same record.
         """
-        lasted = (trial.duration for trial in self._trials())
-        slowest = max((d.total_seconds() for d in lasted if d), default=0.0)
+        with self._naming_the_place():
+            pulses = self._storage.get_study_user_attrs(self._study)
 
-        def is_late(trial: Any) -> bool:
-            age = (datetime.now() - trial.datetime_start).total_seconds()
-            return age > max(60.0, 3 * slowest)
+            def is_silent(trial: Any) -> bool:
+                pulse = _pulse(_worker(trial))
+                count = (pulse, pulses.get(pulse))
+                return self._listener.is_silent(trial.number, count)
 
-        late = self._adopt(strategy, is_late)
-        if not late:
+            left = self._adopt(strategy, is_silent)
+        if left:
+            self._heart.start()
+        else:
             time.sleep(POLL_SECONDS)
-        return late
+        return left
+
+
+def _pulse(worker: Any) -> str:
+    """Return the attribute of a study under which a process counts."""
+    return f"{BEAT}:{json.dumps(worker)}"
 
 
 def _worker(trial: Any) -> Any:

@@ -7,7 +7,7 @@ and Bayesian search draw from the same declaration.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "Space",
     "Uniform",
+    "looks_logarithmic",
 ]
 
 
@@ -63,9 +64,7 @@ class Choice:
             isinstance(v, bool) for v in self.values
         ):
             return "category"
-        # A grid over two orders of magnitude is meant as a logarithmic one.
-        wide = min(numbers) > 0 and max(numbers) >= 50 * min(numbers)
-        return "log" if wide else "linear"
+        return "log" if looks_logarithmic(numbers) else "linear"
 
 
 @dataclass(frozen=True)
@@ -157,6 +156,20 @@ class Integer:
 Dimension = Choice | Uniform | LogUniform | Integer
 
 
+def looks_logarithmic(numbers: Sequence[float]) -> bool:
+    """Tell whether numbers belong on a logarithmic scale.
+
+    A grid over nearly two orders of magnitude is meant as a logarithmic one.
+
+    Examples
+    --------
+    >>> from tweetclf.leaderboard.spaces import looks_logarithmic
+    >>> looks_logarithmic([0.1, 1, 10]), looks_logarithmic([1, 2, 3])
+    (True, False)
+    """
+    return min(numbers) > 0 and max(numbers) >= 50 * min(numbers)
+
+
 def _check_bounds(
     dimension: Any, low: float, high: float, *, positive: bool = False
 ) -> None:
@@ -171,11 +184,14 @@ def _check_bounds(
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(map(_plain, value))
+    found = type(value).__name__
     if value is None or isinstance(value, bool | int | float | str):
-        return value
+        if not isinstance(value, float) or math.isfinite(value):
+            return value
+        found = repr(float(value))
     raise DataError(
-        f"a value of a search space must be None, a bool, a number, a str or a tuple "
-        f"of these, so that runs can be recorded; got {type(value).__name__}."
+        f"a value of a search space must be None, a bool, a finite number, a str or a "
+        f"tuple of these, so that runs can be recorded; got {found}."
     )
 
 

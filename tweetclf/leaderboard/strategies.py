@@ -54,7 +54,10 @@ class Proposal:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Proposal:
         """Make a proposal of what :meth:`to_document` gave."""
-        trial = Trial.from_document({**document, "score": None, "state": "failed"})
+        whole = {"score": None, "state": "failed"}
+        if isinstance(document, Mapping):
+            whole = {**document, **whole}
+        trial = Trial.from_document(whole)
         return cls(trial.number, trial.params, trial.resource)
 
 

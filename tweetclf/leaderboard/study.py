@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from tweetclf._version import __version__
+from tweetclf.exceptions import DataError, TweetclfWarning
 from tweetclf.leaderboard.journal import Journal, Ledger
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
 from tweetclf.leaderboard.runner import check_runs, describe_task
@@ -268,22 +270,71 @@ def _workers(
     return n_jobs, backend
 
 
-def _open_journal(search: _Search, store: RunStore, retry_failed: bool) -> Journal:
+def _stored(search: _Search, store: RunStore, proposal: Proposal) -> Trial | None:
+    """Return a trial as its records say; None unless all its runs are finished."""
+    found = [store.get(search.spec(proposal, seed)) for seed in search.seeds]
+    records = [record for record in found if record is not None]
+    return _trial(proposal, records) if len(records) == len(found) else None
+
+
+def _open_journal(
+    search: _Search, store: RunStore, strategy: Strategy, retry_failed: bool
+) -> Journal:
     """Open the journal of a search; a trial whose runs are gone is run again."""
     spec = search.spec(Proposal(0, {}), search.seeds[0])
     _, task, system, _ = spec.path.split("/")
     path = store.path / "searches" / task / system / f"{search.key}.jsonl"
-    journal = Journal(path, search.identity, retry_failed=retry_failed)
-    for number, trial in journal.finished().items():
-        proposal = Proposal(number, trial.params, trial.resource)
-        specs = [search.spec(proposal, seed) for seed in search.seeds]
-        stored = all((store.path / spec.path).is_file() for spec in specs)
-        if trial.state == "complete" and not stored:
-            journal.forget(number)
+    journal = Journal(path, search.identity)
+    remarks = journal.reconcile(
+        strategy, lambda proposal: _stored(search, store, proposal)
+    )
+    _warn_of(str(path), remarks)
+    if retry_failed:
+        journal.retry_failed(strategy)
     return journal
 
 
-def _sweep(search: _Search, trials: Iterable[Trial]) -> Sweep:
+def _warn_of(place: str, remarks: Sequence[str]) -> None:
+    if remarks:
+        warnings.warn(
+            f"{place} does not agree with the runs in the store, and the runs count: "
+            f"{'; '.join(remarks)}.",
+            TweetclfWarning,
+            stacklevel=4,
+        )
+
+
+def _as_recorded(
+    search: _Search, store: RunStore, trials: Iterable[Trial], storage: str
+) -> list[Trial]:
+    """Return trials of a shared study with the scores of the runs that are at hand.
+
+    What others ran may stand in stores of their own; of that the study is believed.
+    """
+    found, remarks = [], []
+    for said in trials:
+        proposal = Proposal(said.number, said.params, said.resource)
+        trial = _stored(search, store, proposal)
+        if trial is not None and trial.outcome != said.outcome:
+            remarks.append(
+                f"trial {said.number}: the study says {said.outcome}, the records say "
+                f"{trial.outcome}"
+            )
+            said = trial
+        found.append(said)
+    _warn_of(f"the study in {storage}", remarks)
+    return found
+
+
+def _is_whole(search: _Search, n_trials: int) -> bool:
+    """Tell whether every setting of a finite space was tried."""
+    if search.protocol.strategy not in ("grid", "random") or not search.space.finite:
+        return False
+    # A sample of a finite space has no setting twice.
+    return n_trials >= sum(1 for _ in search.space.settings())
+
+
+def _sweep(search: _Search, trials: Sequence[Trial]) -> Sweep:
     protocol = search.protocol
     return Sweep(
         task=search.task.name,
@@ -300,6 +351,7 @@ def _sweep(search: _Search, trials: Iterable[Trial]) -> Sweep:
         scales=search.space.scales,
         version=__version__,
         task_version=search.facts.version,
+        whole=_is_whole(search, len(trials)),
     )
 
 
@@ -344,7 +396,8 @@ def run_search(
         Any joblib backend; by default threads where the system can run in them, else
         processes.
     retry_failed : bool, default=False
-        Run trials that failed in an earlier call once more; not with `storage`.
+        Run trials that failed in an earlier call once more, and propose anew the
+        trials that followed from them; not with `storage`.
     on_trial : callable, optional
         Called with each trial, the number done and the number of all.
 
@@ -357,7 +410,7 @@ def run_search(
     ------
     DataError
         If the system has no such search space, or lacks a parameter of it, or the
-        task has not what the evaluation needs.
+        task has not what the evaluation needs, or options do not go together.
     MissingDependencyError
         If strategy "tpe" or a storage is asked for and Optuna is not installed.
 
@@ -373,6 +426,10 @@ def run_search(
     >>> len(sweep.trials), sweep.evaluation, list(sweep.best.params)
     (6, 'dev', ['lr__C'])
     """
+    if storage is not None and retry_failed:
+        raise DataError(
+            "retry_failed does not go with a storage: a shared study keeps what failed."
+        )
     task = without_test(task)
     check_runs(task, system)
     settled, space = (protocol or SearchProtocol()).settle(system, task)
@@ -383,7 +440,7 @@ def run_search(
     ledger: Ledger
     if storage is None:
         strategy = search.strategy(n_jobs)
-        ledger = _open_journal(search, store, retry_failed)
+        ledger = _open_journal(search, store, strategy, retry_failed)
     else:
         from tweetclf.leaderboard.shared_study import SharedStudy
 
@@ -411,7 +468,11 @@ def run_search(
                 ledger.finish(trial)
                 report([trial])
     finally:
+        ledger.close()
         forget_features()
         forget_material()
     finished = ledger.finished()
-    return _sweep(search, (finished[number] for number in range(total)))
+    trials = [finished[number] for number in range(total)]
+    if storage is not None:
+        trials = _as_recorded(search, store, trials, storage)
+    return _sweep(search, trials)

@@ -265,6 +265,7 @@ def list_systems() -> list[System]:
 _ESTIMATORS = "tweetclf.estimators"
 _LANGUAGE = {"language": "language"}
 _EMBEDDINGS: dict[str, Any] = {"extra": "embeddings", "module": "gensim"}
+_NEURAL: dict[str, Any] = {"extra": "neural", "module": "torch"}
 _C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _TERMS: dict[str, Dimension] = {
     "tfidf__ngram_range": Choice(((1, 1), (1, 2), (1, 3))),
@@ -511,6 +512,35 @@ for _system in (
                 (0, 0, 1, 0, 1),
             )
         },
+    ),
+    System(
+        "haha-ulmfit-qrnn",
+        f"{_ESTIMATORS}:haha_ulmfit_qrnn",
+        "QRNN language model of the training tweets, fine-tuned (ULMFiT), tiny",
+        "Farzin, Czapla & Howard, IberLEF 2019, Table 3, in a size for a CPU",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        params={"size": "tiny"},
+        grid={"learning_rate": (2e-3, 5e-3, 1e-2)},
+        space=Space(
+            {
+                "learning_rate": LogUniform(1e-3, 3e-2),
+                "dropout_multiplier": Uniform(0.0, 1.0),
+                "max_iter": Integer(4, 20),
+            }
+        ),
+        files=("language_model", "extra_corpus"),
+        **_NEURAL,
+    ),
+    System(
+        "haha-ulmfit-qrnn-regressor",
+        f"{_ESTIMATORS}:haha_ulmfit_qrnn_regressor",
+        "The same for numbers",
+        "Farzin, Czapla & Howard, IberLEF 2019, task 2, in a size for a CPU",
+        kinds=("regression",),
+        params={"size": "tiny"},
+        grid={"learning_rate": (2e-3, 5e-3, 1e-2)},
+        files=("language_model", "extra_corpus"),
+        **_NEURAL,
     ),
     System(
         "mean",

@@ -36,6 +36,7 @@ from tweetclf.leaderboard.selection import (
     rows_of,
     score_of,
 )
+from tweetclf.leaderboard.warming import few_rows, warm_up, warm_up_once
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
@@ -243,6 +244,17 @@ def _evaluate(system: System, task: Task, spec: RunSpec) -> Outcome:
     )
 
 
+def _warm_up(system: System, task: Task, spec: RunSpec) -> None:
+    """Pay once in a process, and in no trial, for imports, kernels and the like."""
+    from tweetclf.leaderboard.fold_cache import FoldCache
+    from tweetclf.leaderboard.search import prepared
+
+    material = Material.of(task)
+    few = few_rows(material.rows, material.parts(spec)[0][0])
+    make = make_model(system, task, spec.seed, None)
+    warm_up(lambda: prepared(make(), FoldCache(few.texts)), few)
+
+
 class _Listening:
     """Warnings of each thread apart, and BLAS with one thread, while runs go on.
 
@@ -319,6 +331,10 @@ def execute_trial(
     task = without_test(task)
     with _LISTENING as messages:
         try:
+            warm_up_once(
+                (system.target, task.name), lambda: _warm_up(system, task, spec)
+            )
+            messages.clear()
             outcome = _evaluate(system, task, spec)
             predictions = predictions_of(task, outcome)
         except Exception as error:

@@ -16,14 +16,62 @@ from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import RecordError
+from tweetclf.leaderboard.shapes import (
+    Test,
+    first_flaw,
+    is_count,
+    is_flag,
+    is_mapping,
+    is_number,
+    is_plain,
+    is_text,
+    list_of,
+    mapping_of,
+    one_of,
+    optional,
+    shown,
+)
 from tweetclf.utils.files import write_text_atomic
 
-__all__ = ["FORMAT", "STATES", "Sweep", "Trial"]
+__all__ = ["FORMAT", "SCALES", "STATES", "Sweep", "Trial"]
 
 FORMAT = 1
 """Version of the schema of a sweep."""
 
 STATES = ("complete", "failed")
+
+SCALES = ("linear", "log", "category")
+"""How an axis may show a parameter."""
+
+_TRIAL_NEEDS: Mapping[str, Test] = {
+    "number": is_count,
+    "params": mapping_of(is_plain),
+    "score": optional(is_number),
+    "state": one_of(*STATES),
+}
+_TRIAL_MAY_HAVE: Mapping[str, Test] = {
+    "fold_scores": list_of(optional(is_number)),
+    "fit_seconds": is_number,
+    "record": is_text,
+    "records": list_of(is_text),
+    "resource": optional(is_count),
+    "error": optional(is_text),
+}
+_SWEEP_NEEDS: Mapping[str, Test] = {
+    **dict.fromkeys(("task", "system", "space", "strategy", "metric"), is_text),
+    "evaluation": one_of("dev", "cv"),
+    "trials": list_of(is_mapping),
+}
+_SWEEP_MAY_HAVE: Mapping[str, Test] = {
+    "greater_is_better": is_flag,
+    "n_folds": optional(is_count),
+    "seeds": list_of(is_count),
+    "seed": is_count,
+    "scales": optional(mapping_of(one_of(*SCALES))),
+    "version": is_text,
+    "task_version": is_text,
+    "whole": is_flag,
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +120,22 @@ class Trial:
     resource: int | None = None
     error: str | None = None
 
+    @property
+    def scored(self) -> bool:
+        """Whether it finished and its predictions have a score."""
+        known = self.score is not None and math.isfinite(self.score)
+        return self.state == "complete" and known
+
+    @property
+    def n_tweets(self) -> float:
+        """Number of tweets that it was trained on; infinite for all there are."""
+        return math.inf if self.resource is None else self.resource
+
+    @property
+    def outcome(self) -> str:
+        """What it gave, in words: all that later trials may depend on."""
+        return "failed" if self.state == "failed" else f"score {self.score!r}"
+
     def to_document(self) -> dict[str, Any]:
         """Return the trial as what JSON knows."""
         document = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -90,35 +154,22 @@ class Trial:
         RecordError
             If something is missing or has another type.
         """
+        if not isinstance(document, Mapping):
+            raise RecordError(f"this is no trial: {shown(document)}.")
         known = {field.name for field in fields(cls)}
-        if not isinstance(document, Mapping) or not {"number", "params"} <= set(
-            document
-        ):
-            raise RecordError(f"this is no trial: {str(document)[:80]}.")
         values = {name: value for name, value in document.items() if name in known}
-        try:
-            params = {key: _frozen(item) for key, item in values["params"].items()}
-            trial = cls(
-                **{
-                    **values,
-                    "number": int(values["number"]),
-                    "params": params,
-                    "score": _score(values.get("score")),
-                    "fold_scores": tuple(
-                        math.nan if score is None else float(score)
-                        for score in values.get("fold_scores", ())
-                    ),
-                    "records": tuple(values.get("records", ())),
-                }
-            )
-        except (AttributeError, TypeError, ValueError) as error:
-            raise RecordError(f"a trial is damaged: {error}.") from error
-        if trial.state not in STATES:
-            raise RecordError(
-                f"trial {trial.number} has state {trial.state!r}; the states are "
-                f"{' and '.join(STATES)}."
-            )
-        return trial
+        flaw = first_flaw(values, _TRIAL_NEEDS)
+        flaw = flaw or first_flaw(values, _TRIAL_MAY_HAVE, needed=False)
+        if flaw:
+            raise RecordError(f"{_named(values)} is damaged: {flaw}.")
+        values["params"] = {key: _frozen(v) for key, v in values["params"].items()}
+        values["score"] = _score(values["score"])
+        values["fold_scores"] = tuple(
+            math.nan if score is None else float(score)
+            for score in values.get("fold_scores", ())
+        )
+        values["records"] = tuple(values.get("records", ()))
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -155,6 +206,8 @@ class Sweep:
         Version of tweetclf.
     task_version : str, default=""
         Version of the task.
+    whole : bool, default=False
+        Whether all settings of a finite space were tried, however they were drawn.
 
     Examples
     --------
@@ -183,6 +236,7 @@ class Sweep:
     scales: Mapping[str, str] | None = None
     version: str = ""
     task_version: str = ""
+    whole: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", dict(self.scales or {}))
@@ -201,12 +255,17 @@ class Sweep:
         sign = -1.0 if self.greater_is_better else 1.0
 
         def order(trial: Trial) -> tuple[float, float, int]:
-            seen = math.inf if trial.resource is None else trial.resource
             assert trial.score is not None
-            return -seen, sign * trial.score, trial.number
+            return -trial.n_tweets, sign * trial.score, trial.number
 
-        scored = [trial for trial in self.trials if _is_scored(trial)]
+        scored = [trial for trial in self.trials if trial.scored]
         return sorted(scored, key=order)
+
+    @property
+    def comparable(self) -> tuple[Trial, ...]:
+        """The trials that were trained on the most tweets, failed ones included."""
+        most = max((trial.n_tweets for trial in self.trials), default=math.inf)
+        return tuple(trial for trial in self.trials if trial.n_tweets == most)
 
     @property
     def best(self) -> Trial | None:
@@ -248,7 +307,10 @@ class Sweep:
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise RecordError(f"{place} is not JSON: {error}.") from error
+            raise RecordError(
+                f"{place} is not JSON: {error}. The same search writes it again; runs "
+                "that are finished stand in its store."
+            ) from error
         if not isinstance(document, dict) or "trials" not in document:
             raise RecordError(
                 f'{place} is not a sweep: "tweetclf search --output" writes one.'
@@ -261,12 +323,25 @@ class Sweep:
             )
         known = {field.name for field in fields(cls)}
         values = {name: value for name, value in document.items() if name in known}
-        try:
-            values["trials"] = tuple(map(Trial.from_document, document["trials"]))
-            values["seeds"] = tuple(values.get("seeds", (0,)))
-            return cls(**values)
-        except (TypeError, RecordError) as error:
-            raise RecordError(f"{place} is damaged: {error}") from error
+        flaw = first_flaw(values, _SWEEP_NEEDS)
+        flaw = flaw or first_flaw(values, _SWEEP_MAY_HAVE, needed=False)
+        trials: list[Trial] = []
+        for said in () if flaw else document["trials"]:
+            try:
+                trials.append(Trial.from_document(said))
+            except RecordError as error:
+                flaw = str(error).rstrip(".")
+                break
+        numbers = [trial.number for trial in trials]
+        if not flaw and len(set(numbers)) < len(numbers):
+            flaw = "two of its trials have the same number"
+        if flaw:
+            raise RecordError(
+                f"{place} is damaged: {flaw}. The same search writes it again; runs "
+                "that are finished stand in its store."
+            )
+        values |= {"trials": tuple(trials), "seeds": tuple(values.get("seeds", (0,)))}
+        return cls(**values)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Sweep:
@@ -315,12 +390,9 @@ class Sweep:
         return buffer.getvalue()
 
 
-def _is_scored(trial: Trial) -> bool:
-    return (
-        trial.state == "complete"
-        and trial.score is not None
-        and math.isfinite(trial.score)
-    )
+def _named(values: Mapping[str, Any]) -> str:
+    given = values.get("number")
+    return f"trial {given}" if is_count(given) else "a trial"
 
 
 def _number(value: float | None) -> float | None:

@@ -5,29 +5,65 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.modules.awd import (
+        AWDEncoder,
+        AWDLanguageModel,
+        activation_penalty,
+        detach_state,
+    )
     from tweetclf.modules.bilstm import BiLSTM, BiLSTMNet
+    from tweetclf.modules.concat_pooling import (
+        AWDClassifier,
+        PoolingClassifierHead,
+        concat_pool,
+    )
+    from tweetclf.modules.dropout import AWDDropout
     from tweetclf.modules.elmo import ElmoBiLM
     from tweetclf.modules.elmo_config import ElmoConfig
     from tweetclf.modules.elmo_language_model import ElmoLanguageModel
+    from tweetclf.modules.fo_pooling import forget_mult
+    from tweetclf.modules.qrnn import QRNN, QRNNLayer
     from tweetclf.modules.scalar_mix import ScalarMix
 
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "AWDClassifier": "tweetclf.modules.concat_pooling",
+        "AWDDropout": "tweetclf.modules.dropout",
+        "AWDEncoder": "tweetclf.modules.awd",
+        "AWDLanguageModel": "tweetclf.modules.awd",
         "BiLSTM": "tweetclf.modules.bilstm",
         "BiLSTMNet": "tweetclf.modules.bilstm",
         "ElmoBiLM": "tweetclf.modules.elmo",
         "ElmoConfig": "tweetclf.modules.elmo_config",
         "ElmoLanguageModel": "tweetclf.modules.elmo_language_model",
+        "PoolingClassifierHead": "tweetclf.modules.concat_pooling",
+        "QRNN": "tweetclf.modules.qrnn",
+        "QRNNLayer": "tweetclf.modules.qrnn",
         "ScalarMix": "tweetclf.modules.scalar_mix",
+        "activation_penalty": "tweetclf.modules.awd",
+        "concat_pool": "tweetclf.modules.concat_pooling",
+        "detach_state": "tweetclf.modules.awd",
+        "forget_mult": "tweetclf.modules.fo_pooling",
     },
 )
 
 __all__ = [
+    "AWDClassifier",
+    "AWDDropout",
+    "AWDEncoder",
+    "AWDLanguageModel",
     "BiLSTM",
     "BiLSTMNet",
     "ElmoBiLM",
     "ElmoConfig",
     "ElmoLanguageModel",
+    "PoolingClassifierHead",
+    "QRNN",
+    "QRNNLayer",
     "ScalarMix",
+    "activation_penalty",
+    "concat_pool",
+    "detach_state",
+    "forget_mult",
 ]

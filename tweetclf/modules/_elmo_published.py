@@ -209,7 +209,9 @@ def read_manylangs(files: Mapping[str, Path], *, caller: str) -> RawElmo:
     words = None
     if embedder.get("word_dim"):
         if "word.dic" not in files:
-            raise DataError(f"{path.parent} has no word.dic, which {path.name} asks for.")
+            raise DataError(
+                f"{path.parent} has no word.dic, which {path.name} asks for."
+            )
         words = _read_dictionary(files["word.dic"])
     tokens = _StateDict(torch, files["token_embedder.pkl"])
     lstms = _StateDict(torch, files["encoder.pkl"])

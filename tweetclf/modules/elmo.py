@@ -40,8 +40,8 @@ __all__ = [
     "pack",
 ]
 
-# Output and memory, (batch, projection_dim) and (batch, cell_dim), of each LSTM: forward
-# and backward of the first layer, then of the second ...
+# Output and memory, (batch, projection_dim) and (batch, cell_dim), of each LSTM:
+# forward and backward of the first layer, then of the second ...
 State: TypeAlias = list[tuple[Tensor, Tensor]]
 
 # Rows of the four gates that are computed ahead at once: enough for a matrix product
@@ -180,15 +180,14 @@ class CharacterEncoder(nn.Module):
     def reset_parameters(self) -> None:
         """Draw weights as bilm-tf does."""
         nn.init.uniform_(self.characters.weight, -1.0, 1.0)
-        for convolution in self.convolutions:
+        for weight, bias in (module.parameters() for module in self.convolutions):
             if self.activation == "relu":
-                nn.init.uniform_(convolution.weight, -0.05, 0.05)
+                nn.init.uniform_(weight, -0.05, 0.05)
             else:
-                fan_in = convolution.weight[0].numel()
-                nn.init.normal_(convolution.weight, std=math.sqrt(1 / fan_in))
-            nn.init.zeros_(convolution.bias)
-        for highway in self.highways:
-            highway.reset_parameters()
+                nn.init.normal_(weight, std=math.sqrt(1 / weight[0].numel()))
+            nn.init.zeros_(bias)
+        for highway in self.highways.children():
+            highway.reset_parameters()  # type: ignore[operator]
         if self.words is not None:
             nn.init.normal_(self.words.weight)
         fan_in = self.projection.in_features
@@ -296,7 +295,7 @@ class ProjectedLSTM(nn.Module):
             yield from gates.split([len(step) for step in block])
 
     def reset_parameters(self) -> None:
-        """Draw weights as bilm-tf does, by Glorot and Bengio; forget gates begin open."""
+        """Draw weights as bilm-tf does; forget gates begin open."""
         cell = self.projection.in_features
         bound = math.sqrt(6 / (self.input.in_features + cell))
         for weight in (self.input.weight, self.hidden.weight):

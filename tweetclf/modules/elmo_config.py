@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -120,9 +119,7 @@ class ElmoConfig:
             raise _wrong("word_dim", self.word_dim, "0 exactly where n_words is")
         for name in ("cell_clip", "projection_clip"):
             value = getattr(self, name)
-            if value is not None and not (
-                isinstance(value, Real) and not isinstance(value, bool) and value > 0
-            ):
+            if value is not None and not (type(value) in (int, float) and value > 0):
                 raise _wrong(name, value, "a positive number or None")
 
     @property
@@ -221,7 +218,10 @@ def check_arrays(config: ElmoConfig, arrays: Mapping[str, np.ndarray]) -> None:
         If one is missing, too many, of another shape or type, or not finite.
     """
     shapes = config.shapes()
-    missing, extra = sorted(set(shapes) - set(arrays)), sorted(set(arrays) - set(shapes))
+    missing, extra = (
+        sorted(set(shapes) - set(arrays)),
+        sorted(set(arrays) - set(shapes)),
+    )
     if missing or extra:
         raise ModelFormatError(
             f"the weights of an ELMo network lack {missing[:3]} and have the unknown "

@@ -84,7 +84,9 @@ def find_elmo(path: str | os.PathLike[str]) -> ElmoFiles:
     if target.is_file():
         return _allennlp(target.parent, weights=target)
     if not target.is_dir():
-        raise DataError(f"There are no ELMo weights at {target}: no such file or folder.")
+        raise DataError(
+            f"There are no ELMo weights at {target}: no such file or folder."
+        )
     if (target / _MANIFEST).is_file():
         names = (_MANIFEST, _ARRAYS)
         return ElmoFiles("tweetclf", {name: target / name for name in names})
@@ -93,9 +95,9 @@ def find_elmo(path: str | os.PathLike[str]) -> ElmoFiles:
     if any(_with_ending(target, ".hdf5", ".h5")):
         return _allennlp(target)
     raise DataError(
-        f"{target} holds no ELMo weights. Expected {_MANIFEST} (tweetclf pretrain elmo), "
-        "char.dic and encoder.pkl (ELMoForManyLangs), or a .hdf5 and an options .json "
-        "(AllenNLP)."
+        f"{target} holds no ELMo weights. Expected {_MANIFEST} (tweetclf pretrain "
+        "elmo), char.dic and encoder.pkl (ELMoForManyLangs), or a .hdf5 and an options "
+        ".json (AllenNLP)."
     )
 
 
@@ -123,9 +125,7 @@ def _allennlp(folder: Path, weights: Path | None = None) -> ElmoFiles:
             f"that of the weights with 'options' for 'weights'. Found "
             f"{[p.name for p in options]}."
         )
-    return ElmoFiles(
-        "allennlp", {"options": (named or options)[0], "weights": weights}
-    )
+    return ElmoFiles("allennlp", {"options": (named or options)[0], "weights": weights})
 
 
 def _manylangs(folder: Path) -> ElmoFiles:
@@ -215,12 +215,10 @@ def write_elmo(
         "source": raw.source,
         "network": raw.config.to_dict(),
         "metadata": dict(metadata),
-        "files": {
-            _ARRAYS: {"sha256": sha256_file(path), "bytes": path.stat().st_size}
-        },
+        "files": {_ARRAYS: {"sha256": sha256_file(path), "bytes": path.stat().st_size}},
     }
-    text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
-    (Path(folder) / _MANIFEST).write_text(text, encoding="ascii")
+    written = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+    (Path(folder) / _MANIFEST).write_text(written, encoding="ascii")
 
 
 def _read_own(files: Mapping[str, Path]) -> RawElmo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features import NgramVocabulary
+from tweetclf.features._pretrained import check_captured
 
 __all__ = ["ALLOWED", "DROPPED", "check_state", "class_named", "finish", "name_of"]
 
@@ -62,6 +64,7 @@ ALLOWED = frozenset(
         "sklearn.svm.LinearSVR",
         "sklearn.svm.SVC",
         "sklearn.svm.SVR",
+        "tweetclf.estimators.FoldEnsemble",
         "tweetclf.estimators.BiLSTMClassifier",
         "tweetclf.estimators.BiLSTMRegressor",
         "tweetclf.estimators.FastTextClassifier",
@@ -70,20 +73,29 @@ ALLOWED = frozenset(
         "tweetclf.estimators.OffsetClassifier",
         "tweetclf.estimators.OneVsRestLogisticRegression",
         "tweetclf.estimators.PowerWeightedClassifier",
+        "tweetclf.estimators.SeedEnsemble",
         "tweetclf.estimators.SoftVotingClassifier",
         "tweetclf.estimators.TextDummyClassifier",
         "tweetclf.estimators.TextDummyRegressor",
+        "tweetclf.estimators.TransformerClassifier",
+        "tweetclf.estimators.TransformerMultipleChoice",
+        "tweetclf.estimators.TransformerQuestionAnswering",
+        "tweetclf.estimators.TransformerRegressor",
         "tweetclf.features.ElmoVectorizer",
         "tweetclf.features.ElmoWeights",
+        "tweetclf.estimators.ULMFiTClassifier",
+        "tweetclf.estimators.ULMFiTRegressor",
         "tweetclf.features.NBLogCountRatio",
         "tweetclf.features.NgramTfidfVectorizer",
         "tweetclf.features.PairFeatures",
         "tweetclf.features.SIFVectorizer",
+        "tweetclf.features.TransformerVectorizer",
         "tweetclf.features.WordVectors",
         "tweetclf.preprocessing.TweetNormalizer",
         "tweetclf.preprocessing.TweetTokenizer",
         "tweetclf.preprocessing.TwilbertNormalizer",
         "tweetclf.preprocessing.ULMFiTNormalizer",
+        "tweetclf.pretraining.SentencePieceTokenizer",
     ]
 )
 
@@ -259,6 +271,76 @@ def _check_elmo_vectorizer(state: dict[str, Any]) -> None:
         )
 
 
+def _check_transformer_vectorizer(state: dict[str, Any]) -> None:
+    profile = state.get("profile_")
+    _require(
+        profile is None or isinstance(profile, str),
+        "the profile of a TransformerVectorizer is no name",
+    )
+    _require("_encoder" not in state, "a TransformerVectorizer holds more than data")
+    if "pretrained_" in state:
+        check_captured(state["pretrained_"])
+
+
+def _check_transformer(state: dict[str, Any]) -> None:
+    if "architecture_" not in state:
+        return  # It is not fitted.
+    check_captured(
+        {
+            "architecture": state["architecture_"],
+            "config": state["config_"],
+            "files": state["tokenizer_files_"],
+            "weights": state["module_state_"],
+        }
+    )
+    _require(
+        state["plan_"] in ("packed", "padded", "native")
+        and hasattr(state["normalizer_"], "transform"),
+        "a transformer's plan_ or normalizer_ is of no known kind",
+    )
+    _require(
+        not {"_encoder", "_loaded", "_module"} & set(state),
+        "a transformer holds more than data",
+    )
+    # A small file must not ask for a model that no memory holds.
+    config, arrays = json.loads(state["config_"]), state["module_state_"]
+    longest = max(max(a.shape, default=1) for a in arrays.values())
+    sizes = (config.get(name) for name in _SIZES)
+    layers = (config.get(name) for name in _LAYERS)
+    _require(
+        all(size is None or size <= longest for size in sizes)
+        and all(n is None or n <= len(arrays) for n in layers),
+        "the weights of a transformer do not fit its configuration",
+    )
+
+
+# In configurations of transformers.
+_SIZES = (
+    "dim",
+    "embedding_size",
+    "hidden_dim",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "vocab_size",
+)
+_LAYERS = ("n_layers", "num_hidden_layers")
+
+
+def _check_pieces(state: dict[str, Any]) -> None:
+    model, passes = state["model"], state["passes"]
+    _require(
+        set(state) == {"model", "passes"}
+        and isinstance(model, np.ndarray)
+        and model.ndim == 1
+        and model.dtype == np.uint8
+        and type(passes) is int
+        and 1 <= passes <= 100,
+        "a SentencePiece tokenizer is no model in bytes and a number of passes",
+    )
+
+
 def _check_module(state: dict[str, Any]) -> None:
     # What the module is made of, before torch reads it; its names and shapes are
     # compared with the module's when it is made.
@@ -271,6 +353,27 @@ def _check_module(state: dict[str, Any]) -> None:
             for name, array in arrays.items()
         ),
         "the weights of a neural estimator are no arrays by name",
+    )
+
+
+def _check_ulmfit(state: dict[str, Any]) -> None:
+    _check_module(state)
+    if "config_" not in state:
+        return
+    from tweetclf.pretraining import LanguageModelConfig
+
+    try:
+        config = LanguageModelConfig(**state["config_"])
+    except ValueError as error:
+        raise ModelFormatError(str(error)) from error
+    # A small file must not ask for a module that no memory holds.
+    embedding = state["module_state_"]["encoder.embedding.weight"]
+    _require(
+        embedding.ndim == 2
+        and embedding.shape[1] == config.emb_size
+        and sum(k.endswith("weight") for k in state["module_state_"])
+        >= config.n_layers,
+        "the weights of a language model do not fit its sizes",
     )
 
 
@@ -304,10 +407,18 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.preprocessing.FunctionTransformer": _check_function_transformer,
     "sklearn.svm.SVC": _check_support_vectors,
     "sklearn.svm.SVR": _check_support_vectors,
-    "tweetclf.estimators.BiLSTMClassifier": _check_bilstm,
-    "tweetclf.estimators.BiLSTMRegressor": _check_bilstm,
+    "tweetclf.estimators.TransformerClassifier": _check_transformer,
+    "tweetclf.estimators.TransformerMultipleChoice": _check_transformer,
+    "tweetclf.estimators.TransformerQuestionAnswering": _check_transformer,
+    "tweetclf.estimators.TransformerRegressor": _check_transformer,
     "tweetclf.features.ElmoVectorizer": _check_elmo_vectorizer,
     "tweetclf.features.ElmoWeights": _check_elmo_weights,
+    "tweetclf.estimators.BiLSTMClassifier": _check_bilstm,
+    "tweetclf.estimators.BiLSTMRegressor": _check_bilstm,
     "tweetclf.features.NgramTfidfVectorizer": _check_vocabulary,
+    "tweetclf.features.TransformerVectorizer": _check_transformer_vectorizer,
+    "tweetclf.estimators.ULMFiTClassifier": _check_ulmfit,
+    "tweetclf.estimators.ULMFiTRegressor": _check_ulmfit,
     "tweetclf.features.WordVectors": _check_word_vectors,
+    "tweetclf.pretraining.SentencePieceTokenizer": _check_pieces,
 }

@@ -32,6 +32,8 @@ class TokenCharacters:
     begin, end : str
         The tokens that begin and end a sentence. A token of a text that is written
         like one of them gets its ids, as in the released code.
+    padding : int
+        The id behind the characters of short tokens.
 
     Notes
     -----
@@ -61,7 +63,7 @@ class TokenCharacters:
         self._spell: Callable[[str], Sequence[int]]
         if characters is None:
             self.begin, self.end = "<S>", "</S>"
-            self._before, self._behind, self._pad = _BEGIN_WORD, _END_WORD, _PADDING
+            self._before, self._behind, self.padding = _BEGIN_WORD, _END_WORD, _PADDING
             self._whole = {self.begin: _BEGIN_SENTENCE, self.end: _END_SENTENCE}
             self._spell = _spell_bytes
         else:
@@ -69,7 +71,7 @@ class TokenCharacters:
             unknown = known["<oov>"]
             self.begin, self.end = "<bos>", "<eos>"
             self._before, self._behind = known["<eow>"], known["<bow>"]
-            self._pad = known["<pad>"]
+            self.padding = known["<pad>"]
             self._whole = {token: known[token] for token in (self.begin, self.end)}
             self._spell = lambda token: [known.get(c, unknown) for c in token]
 
@@ -100,7 +102,7 @@ class TokenCharacters:
         ]
         longest = max(map(len, spelt)) + 2
         width = min(self.max_characters, longest + margin)
-        ids = np.full((len(tokens), width), self._pad, dtype=np.int64)
+        ids = np.full((len(tokens), width), self.padding, dtype=np.int64)
         ids[:, 0] = self._before
         for row, letters in zip(ids, spelt, strict=True):
             n = len(letters)

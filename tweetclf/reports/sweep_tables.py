@@ -19,7 +19,6 @@ from tweetclf.reports.model import Cell, Column, Row, Spans, Table, spans
 
 __all__ = [
     "failed_table",
-    "is_scoreless",
     "setting_text",
     "trial_table",
     "varied_and_fixed",
@@ -122,14 +121,8 @@ def _text_cell(text: str) -> Cell:
     return Cell(text, text)
 
 
-def is_scoreless(trial: Trial) -> bool:
-    """Tell whether a trial failed, or its predictions have no score."""
-    scored = trial.score is not None and math.isfinite(trial.score)
-    return trial.state != "complete" or not scored
-
-
 def _score_cell(trial: Trial, bold: bool) -> Cell:
-    if is_scoreless(trial):
+    if not trial.scored:
         why = trial.error or "the metric is not defined for its predictions"
         return Cell(None, "failed", muted=True, tooltip=shorten(why, 200))
     return Cell(trial.score, format_score(trial.score), bold=bold)
@@ -145,7 +138,7 @@ def _range_cell(trial: Trial) -> Cell:
 
 def failed_table(key: str, sweep: Sweep) -> Table | None:
     """Make the table of trials without a score, with the reason; None without any."""
-    failed = [trial for trial in sweep.trials if is_scoreless(trial)]
+    failed = [trial for trial in sweep.trials if not trial.scored]
     if not failed:
         return None
     varied, _ = varied_and_fixed(sweep)

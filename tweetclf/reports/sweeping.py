@@ -9,7 +9,12 @@ from pathlib import Path
 
 from tweetclf.leaderboard.budget import compare_sweeps, sweep_curve
 from tweetclf.leaderboard.budget.bands import is_open
-from tweetclf.leaderboard.budget.sweeps import metric_bounds, names_of
+from tweetclf.leaderboard.budget.sweeps import (
+    comparison_key,
+    differences,
+    metric_bounds,
+    names_of,
+)
 from tweetclf.leaderboard.trials import Sweep
 from tweetclf.reports.formatting import (
     format_count,
@@ -37,7 +42,6 @@ from tweetclf.reports.sweep_figures import (
 )
 from tweetclf.reports.sweep_tables import (
     failed_table,
-    is_scoreless,
     setting_text,
     trial_table,
     varied_and_fixed,
@@ -58,12 +62,6 @@ def _where(sweep: Sweep) -> str:
         return sweep.evaluation
     folds = "" if sweep.n_folds is None else f"{sweep.n_folds}-fold "
     return f"{folds}cross-validation"
-
-
-def _key(sweep: Sweep) -> tuple[str, ...]:
-    """Return what two sweeps must share to be compared."""
-    parts = (sweep.task, sweep.task_version, sweep.metric, sweep.evaluation)
-    return (*parts, str(sweep.n_folds))
 
 
 def _lead(sweep: Sweep, words: MetricWords) -> Spans:
@@ -94,7 +92,9 @@ def _cost(sweep: Sweep) -> str:
         "halving": "successive halving",
         "tpe": "Bayesian search (TPE)",
     }
-    n_failed = sum(is_scoreless(t) for t in sweep.trials)
+    if sweep.whole and sweep.strategy == "random":
+        strategies["random"] = "random search, which drew every setting of the space"
+    n_failed = sum(not trial.scored for trial in sweep.trials)
     how = strategies.get(sweep.strategy, sweep.strategy)
     said = f"Search space {sweep.space}; {how}; {plural(len(sweep.seeds), 'seed')}. "
     said += f"All fits took {format_seconds(_seconds(sweep))}. "
@@ -245,14 +245,33 @@ def _comparison_section(
     return Section(key, title, tuple(blocks))
 
 
+def _not_compared(groups: Sequence[Sequence[tuple[Sweep, str]]]) -> list[Section]:
+    """Say of which sweeps of one task the scores cannot be compared, and why."""
+    by_task: dict[str, list[Sequence[tuple[Sweep, str]]]] = {}
+    for group in groups:
+        by_task.setdefault(group[0][0].task, []).append(group)
+    items = []
+    for task, apart in by_task.items():
+        reasons = differences([group[0][0] for group in apart])
+        if not reasons:
+            continue
+        sets = "; ".join(join([given for _, given in group]) for group in apart)
+        why = join([f"{what} ({join(values)})" for what, values in reasons.items()])
+        items.append(spans(f"On {task}, these stand apart, by {why}: {sets}."))
+    if not items:
+        return []
+    title = "Sweeps that are not compared with each other"
+    return [Section("apart", title, (Note("info", "Not compared", tuple(items)),))]
+
+
 def make_sweep_report(sweeps: Sequence[Sweep], *, title: str | None = None) -> Report:
     """Turn sweeps into a neutral report, for `render` and `write_report`.
 
     Parameters
     ----------
     sweeps : sequence of Sweep
-        One or more. Those of one task, metric and evaluation are compared at equal
-        budgets.
+        One or more. Those of one task, metric, evaluation and number of seeds are
+        compared at equal budgets.
     title : str, optional
         Title; by default what was searched.
 
@@ -276,7 +295,7 @@ def make_sweep_report(sweeps: Sequence[Sweep], *, title: str | None = None) -> R
     titles = names_of(sweeps)
     groups: dict[tuple[str, ...], list[tuple[Sweep, str]]] = {}
     for sweep, given in zip(sweeps, titles, strict=True):
-        groups.setdefault(_key(sweep), []).append((sweep, given))
+        groups.setdefault(comparison_key(sweep), []).append((sweep, given))
     tasks = list(dict.fromkeys(sweep.task for sweep in sweeps))
     sections: list[Section] = []
     compared: set[int] = set()
@@ -294,6 +313,7 @@ def make_sweep_report(sweeps: Sequence[Sweep], *, title: str | None = None) -> R
                     f"Equal budgets{on}",
                 )
             )
+    sections += _not_compared(list(groups.values()))
     if len(tasks) > 1:
         titles = [f"{t} on {s.task}" for t, s in zip(titles, sweeps, strict=True)]
     keys = [f"sweep-{slug}" for slug in unique_slugs(titles)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.testing._models import make_tiny_transformer
     from tweetclf.testing.battery import (
         Check,
         CheckFailedError,
@@ -22,17 +23,20 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__, _names = attach(
     __name__,
-    dict.fromkeys(
-        (
-            "Check",
-            "CheckFailedError",
-            "CheckResult",
-            "check_text_estimator",
-            "parametrize_with_text_checks",
-            "yield_checks",
+    {
+        **dict.fromkeys(
+            (
+                "Check",
+                "CheckFailedError",
+                "CheckResult",
+                "check_text_estimator",
+                "parametrize_with_text_checks",
+                "yield_checks",
+            ),
+            "tweetclf.testing.battery",
         ),
-        "tweetclf.testing.battery",
-    ),
+        "make_tiny_transformer": "tweetclf.testing._models",
+    },
 )
 
 __all__ = [
@@ -40,6 +44,7 @@ __all__ = [
     "CheckFailedError",
     "CheckResult",
     "check_text_estimator",
+    "make_tiny_transformer",
     "parametrize_with_text_checks",
     "yield_checks",
 ]

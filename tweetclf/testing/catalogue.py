@@ -24,6 +24,8 @@ def public_estimators() -> list[Entry]:
         *_multilabel(),
         *_regressors(),
         *_features(),
+        *_copies(),
+        *(_ulmfit() if _has("torch", "sentencepiece") else []),
         *(_bilstm() if _has("torch") else []),
     ]
 
@@ -135,6 +137,74 @@ def _features() -> list[Entry]:
         Entry("TweetNormalizer", TweetNormalizer(), "transformer"),
         Entry("TweetTokenizer", TweetTokenizer(), "transformer"),
     ]
+
+
+def _copies() -> list[Entry]:
+    """Ensembles of copies of one estimator, in every kind."""
+    from tweetclf import estimators as e
+
+    folds, seeds = e.FoldEnsemble, e.SeedEnsemble
+    made = {
+        "FoldEnsemble": (folds(e.tfidf_lr(), n_splits=3), "classifier"),
+        "FoldEnsemble-votes": (folds(e.nbsvm(), n_splits=3), "classifier"),
+        "FoldEnsemble-pairs": (folds(e.tfidf_lr(pairs=True), n_splits=2), "pair"),
+        "FoldEnsemble-multilabel": (
+            folds(e.tfidf_lr(multilabel=True), n_splits=2),
+            "multilabel",
+        ),
+        "FoldEnsemble-regressor": (folds(e.tfidf_ridge(), n_splits=2), "regressor"),
+        "SeedEnsemble": (seeds(e.tfidf_lr(), n_seeds=2), "classifier"),
+        "SeedEnsemble-folds": (
+            seeds(folds(e.nbsvm(), n_splits=2), n_seeds=2),
+            "classifier",
+        ),
+        "SeedEnsemble-multilabel": (
+            seeds(e.tfidf_lr(multilabel=True), n_seeds=2, n_best="all"),
+            "multilabel",
+        ),
+        "SeedEnsemble-regressor": (seeds(e.tfidf_ridge(), n_seeds=2), "regressor"),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
+
+
+def _ulmfit() -> list[Entry]:
+    """ULMFiT in sizes that learn the battery's texts in a fraction of a second."""
+    from tweetclf import estimators as e
+
+    language_model = {
+        "vocab_size": 300,
+        "emb_size": 32,
+        "hidden_size": 16,
+        "n_layers": 1,
+        "batch_size": 4,
+        "bptt": 32,
+        "stages": ((1, 0.02),),
+        "validation_fraction": 0.0,
+        "dropout_multiplier": 0.0,
+    }
+    options: dict[str, Any] = {
+        "lm_params": language_model,
+        "head_iter": 1,
+        "max_iter": 8,
+        "learning_rate": 0.03,
+        "dropout_multiplier": 0.0,
+    }
+    classifier, regressor = e.ULMFiTClassifier, e.ULMFiTRegressor
+    made = {
+        "ULMFiTClassifier": (classifier(**options), "classifier"),
+        "ULMFiTClassifier-pairs": (classifier(**options, pairs=True), "pair"),
+        "ULMFiTClassifier-multilabel": (classifier(**options), "multilabel"),
+        "ULMFiTRegressor": (regressor(**options), "regressor"),
+        "haha_ulmfit_qrnn": (
+            e.haha_ulmfit_qrnn(size="tiny").set_params(**options),
+            "classifier",
+        ),
+        "haha_ulmfit_qrnn_regressor": (
+            e.haha_ulmfit_qrnn_regressor(size="tiny").set_params(**options),
+            "regressor",
+        ),
+    }
+    return [Entry(name, *entry) for name, entry in made.items()]
 
 
 def _bilstm() -> list[Entry]:

@@ -5,26 +5,176 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
-    from tweetclf.training.batching import LengthBatches, sorted_batches
-    from tweetclf.training.loop import Batches, Objective, TrainingResult, fit_loop
+    from tweetclf.training.batching import (
+        LengthBatches,
+        halve_batch,
+        sorted_batches,
+    )
+    from tweetclf.training.checkpoints import (
+        Checkpoints,
+        read_checkpoint,
+        write_checkpoint,
+    )
+    from tweetclf.training.devices import (
+        autocast,
+        module_device,
+        resolve_precision,
+        seeded,
+        to_device,
+    )
+    from tweetclf.training.loop import (
+        Batches,
+        Objective,
+        TrainingResult,
+        fit_loop,
+    )
+    from tweetclf.training.losses import (
+        binary_cross_entropy,
+        confidence_penalty,
+        cross_entropy,
+        loss_weight,
+        regression_loss,
+        soft_jaccard_loss,
+        soft_macro_f1_loss,
+    )
+    from tweetclf.training.lr_finder import (
+        LRFinderResult,
+        find_learning_rate,
+    )
+    from tweetclf.training.optimizers import (
+        KerasAdam,
+        Lamb,
+        adamw,
+        discriminative_rates,
+        layerwise_rates,
+        parameter_groups,
+    )
+    from tweetclf.training.progress import (
+        show_progress,
+    )
+    from tweetclf.training.schedules import (
+        Constant,
+        Cosine,
+        Linear,
+        Noam,
+        OneCycle,
+        SlantedTriangular,
+        total_steps,
+    )
+    from tweetclf.training.thresholds import (
+        best_threshold,
+        best_thresholds,
+    )
+
+_MODULES = {
+    "batching": (
+        "LengthBatches",
+        "halve_batch",
+        "sorted_batches",
+    ),
+    "checkpoints": (
+        "Checkpoints",
+        "read_checkpoint",
+        "write_checkpoint",
+    ),
+    "devices": (
+        "autocast",
+        "module_device",
+        "resolve_precision",
+        "seeded",
+        "to_device",
+    ),
+    "loop": (
+        "Batches",
+        "Objective",
+        "TrainingResult",
+        "fit_loop",
+    ),
+    "losses": (
+        "binary_cross_entropy",
+        "confidence_penalty",
+        "cross_entropy",
+        "loss_weight",
+        "regression_loss",
+        "soft_jaccard_loss",
+        "soft_macro_f1_loss",
+    ),
+    "lr_finder": (
+        "LRFinderResult",
+        "find_learning_rate",
+    ),
+    "optimizers": (
+        "KerasAdam",
+        "Lamb",
+        "adamw",
+        "discriminative_rates",
+        "layerwise_rates",
+        "parameter_groups",
+    ),
+    "progress": ("show_progress",),
+    "schedules": (
+        "Constant",
+        "Cosine",
+        "Linear",
+        "Noam",
+        "OneCycle",
+        "SlantedTriangular",
+        "total_steps",
+    ),
+    "thresholds": (
+        "best_threshold",
+        "best_thresholds",
+    ),
+}
 
 __getattr__, __dir__, _names = attach(
     __name__,
     {
-        "Batches": "tweetclf.training.loop",
-        "LengthBatches": "tweetclf.training.batching",
-        "Objective": "tweetclf.training.loop",
-        "TrainingResult": "tweetclf.training.loop",
-        "fit_loop": "tweetclf.training.loop",
-        "sorted_batches": "tweetclf.training.batching",
+        name: f"tweetclf.training.{module}"
+        for module, names in _MODULES.items()
+        for name in names
     },
 )
 
 __all__ = [
     "Batches",
+    "Checkpoints",
+    "Constant",
+    "Cosine",
+    "KerasAdam",
+    "LRFinderResult",
+    "Lamb",
     "LengthBatches",
+    "Linear",
+    "Noam",
     "Objective",
+    "OneCycle",
+    "SlantedTriangular",
     "TrainingResult",
+    "adamw",
+    "autocast",
+    "best_threshold",
+    "best_thresholds",
+    "binary_cross_entropy",
+    "confidence_penalty",
+    "cross_entropy",
+    "discriminative_rates",
+    "find_learning_rate",
     "fit_loop",
+    "halve_batch",
+    "layerwise_rates",
+    "loss_weight",
+    "module_device",
+    "parameter_groups",
+    "read_checkpoint",
+    "regression_loss",
+    "resolve_precision",
+    "seeded",
+    "show_progress",
+    "soft_jaccard_loss",
+    "soft_macro_f1_loss",
     "sorted_batches",
+    "to_device",
+    "total_steps",
+    "write_checkpoint",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,7 @@ class Gradients:
         self.device = device
         self.precision = precision
         self.clip_norm = clip_norm
-        self.seed = seed
+        self._stream = int(stream(seed, "training").integers(2**62))
         self.split = split
         self.n_halvings = 0
 
@@ -154,12 +155,17 @@ class Gradients:
             loss.norm = torch.nn.utils.get_total_norm(gradients)
         return loss
 
+    def _seed(self, step: int, index: int) -> int:
+        """Return the seed of a micro-batch."""
+        # Hashed, for torch looks at 32 bits of it only.
+        name = f"{self._stream} {step} {index}".encode()
+        return int.from_bytes(hashlib.blake2b(name, digest_size=7).digest(), "little")
+
     def _backward(
         self, piece: Any, step: int, index: int, n_pieces: int, loss: StepLoss
     ) -> None:
         piece = to_device(piece, self.device)
-        seed = int(stream(self.seed, "training", step, index).integers(2**62))
-        with seeded(seed, self.device):
+        with seeded(self._seed(step, index), self.device):
             with autocast(self.precision, self.device):
                 value, logs = self.objective(self.forward, piece)
             weight = float(logs.get("weight", 1.0))
@@ -171,6 +177,7 @@ class Gradients:
         loss.n_tokens += float(logs.get("n_tokens", 0))
         for name, entry in logs.items():
             if name not in _OWN_LOGS:
+                entry = entry.detach() if isinstance(entry, Tensor) else entry
                 loss.logs[name] = loss.logs.get(name, 0.0) + entry * weight
 
     def _parameters(self) -> list[Tensor]:

@@ -37,7 +37,7 @@ class Rates:
     ) -> None:
         self.optimizer = optimizer
         self.schedule = schedule
-        self._initial = [
+        self._initial: list[dict[str, Any]] = [
             {name: group[name] for name in ("lr", "betas", "momentum") if name in group}
             for group in optimizer.param_groups
         ]

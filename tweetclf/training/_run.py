@@ -116,6 +116,7 @@ class Run:
         self.progress = _Progress()
         self.best: Any = None
         self.good: dict[str, Any] | None = None
+        self.candidate: dict[str, Any] | None = None
         self.resumed_objective: Any = None
         self.pending: list[tuple[int, float, StepLoss]] = []
         self.stop_asked = False
@@ -213,7 +214,7 @@ class Run:
             )
             self.resumed_objective = None
         if options.on_divergence == "rollback":
-            self.good = self.state()
+            self.candidate = self.state()
         self.module.train()
         used = progress.batch
         batches = islice(self.batches.epoch(progress.epoch), used, None)
@@ -301,6 +302,10 @@ class Run:
                     self.pending = []
                     what = f"{what} is {number}"
                     raise _NotFiniteError(what, self.progress.epoch, step, rate)
+            if self.candidate is not None:
+                # Finite as it may be, a state whose own loss is not finite is no place
+                # to go back to: no rate would help.
+                self.good, self.candidate = self.candidate, None
             self.progress.add(loss, value)
             self._tell(
                 {
@@ -342,7 +347,9 @@ class Run:
         score = float(entry[monitor])
         if math.isnan(score):
             what = f"monitored {monitor} is nan"
-            raise _NotFiniteError(what, progress.epoch, progress.step, self.rates.current())
+            raise _NotFiniteError(
+                what, progress.epoch, progress.step, self.rates.current()
+            )
         sign = 1.0 if options.greater_is_better else -1.0
         best = progress.best_score
         if best is None or sign * score > sign * best + options.tol:
@@ -371,14 +378,14 @@ class Run:
             f"the {error.what} in epoch {error.epoch}, step {error.step}, at a "
             f"learning rate of {error.rate:.3g}"
         )
-        if options.on_divergence == "stop" or n_rollbacks >= options.max_rollbacks:
+        # Only on_divergence="rollback" keeps good states.
+        if self.good is None or n_rollbacks >= options.max_rollbacks:
             tried = f" after {n_rollbacks} rollbacks" if n_rollbacks else ""
             raise DivergenceError(
                 f"fit_loop: {where}{tried}. Lower the learning rate, clip the "
                 "gradient (clip_norm=1.0), or let the loop go back and halve the rate "
                 "(on_divergence='rollback')."
             ) from None
-        assert self.good is not None
         rate_scale = self.progress.rate_scale / 2
         n_halvings = self.gradients.n_halvings
         self.load(self.good)

@@ -24,11 +24,27 @@ Precision: TypeAlias = Literal["float32", "bfloat16", "auto"]
 
 
 def module_device(module: nn.Module) -> torch.device:
-    """Return the device of a module's first parameter or buffer; else the CPU."""
-    for tensor in module.parameters():
-        return tensor.device
-    for tensor in module.buffers():
-        return tensor.device
+    """Return the device of a module's first parameter or buffer.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    Returns
+    -------
+    torch.device
+        The CPU if the module has neither.
+
+    Examples
+    --------
+    >>> module_device(nn.Linear(1, 1)).type
+    'cpu'
+    """
+    for parameter in module.parameters():
+        return parameter.device
+    for buffer in module.buffers():
+        return buffer.device
     return torch.device("cpu")
 
 
@@ -119,9 +135,7 @@ def resolve_precision(
     )
 
 
-def autocast(
-    precision: Precision, device: torch.device
-) -> AbstractContextManager[Any]:
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
     """Return the context in which a module computes in `precision`.
 
     Parameters

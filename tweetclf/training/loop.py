@@ -102,7 +102,8 @@ def fit_loop(
         Put the state of the best epoch back at the end.
     on_divergence : {"stop", "rollback"}, default="stop"
         On a loss, gradient or monitored value that is not finite: raise, or go back to
-        the last good state (the start of the epoch) and halve the rate.
+        the last good state (the start of the epoch, or of the one before if already
+        its first step failed) and halve the rate.
     checkpoint : callable, optional
         Called with the whole state, a dict of tensors and plain values, after each
         epoch. See `tweetclf.training.checkpoints`.
@@ -135,7 +136,8 @@ def fit_loop(
     Notes
     -----
     Micro-batches are weighted by ``logs["weight"]``, so that k of them equal one big
-    batch also where they are not equally long. Everything that draws from torch's
+    batch also where they are not equally long (but for modules that look across the
+    batch, as BatchNorm does). Everything that draws from torch's
     global generators inside a step draws from a stream named by `seed`, the step and
     the micro-batch: a run can be cut anywhere without a change of its numbers.
 

@@ -94,7 +94,10 @@ def cross_entropy(
         ignore_index=ignore_index,
     )
     weight = loss_weight(
-        target, class_weight=class_weight, reduction=reduction, ignore_index=ignore_index
+        target,
+        class_weight=class_weight,
+        reduction=reduction,
+        ignore_index=ignore_index,
     )
     # An empty sum is 0, and 0 / 0 would be the NaN that ends the training.
     return total / torch.where(weight > 0, weight, 1.0).to(total.dtype)

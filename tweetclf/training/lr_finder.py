@@ -97,11 +97,21 @@ def _forever(batches: Batches) -> Iterator[Any]:
 
 
 def _steepest(rates: NDArray, smoothed: NDArray) -> float | None:
-    if len(rates) < 3:
+    """Return the rate of the steepest descent before the lowest loss."""
+    n_steps = len(rates)
+    # The mean over the first few batches is noise, and so is the slope of single
+    # steps: it is averaged over a tenth of them.
+    start, window = n_steps // 10, max(1, n_steps // 10)
+    end = int(np.argmin(smoothed)) + 1 if n_steps else 0
+    if end - start < 3:
         return None
     slope = np.gradient(smoothed, np.log(rates))
-    steepest = int(np.argmin(slope))
-    return float(rates[steepest]) if slope[steepest] < 0 else None
+    slope = np.convolve(slope, np.full(window, 1 / window), mode="same")
+    steepest = start + int(np.argmin(slope[start:end]))
+    fall = smoothed[start] - smoothed[end - 1]
+    if slope[steepest] >= 0 or fall <= 1e-9 * abs(smoothed[start]):
+        return None
+    return float(rates[steepest])
 
 
 def _sweep(

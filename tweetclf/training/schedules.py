@@ -91,6 +91,7 @@ class Constant:
     warmup: int = 0
 
     def __call__(self, step: int) -> float:
+        """Return what to multiply the initial rate by, steps counted from 0."""
         return min(1.0, step / self.warmup) if self.warmup else 1.0
 
 
@@ -120,6 +121,7 @@ class Linear:
         _check_steps("Linear", self.n_steps, self.warmup)
 
     def __call__(self, step: int) -> float:
+        """Return what to multiply the initial rate by, steps counted from 0."""
         warmup = _warmup_steps(self.warmup, self.n_steps)
         if step < warmup:
             return step / warmup
@@ -155,6 +157,7 @@ class Cosine:
         _check_steps("Cosine", self.n_steps, self.warmup)
 
     def __call__(self, step: int) -> float:
+        """Return what to multiply the initial rate by, steps counted from 0."""
         warmup = _warmup_steps(self.warmup, self.n_steps)
         if step < warmup:
             return step / warmup
@@ -200,6 +203,7 @@ class Noam:
             )
 
     def __call__(self, step: int) -> float:
+        """Return what to multiply the initial rate by, steps counted from 0."""
         if self.first_rate is not None and step == 0:
             return self.first_rate
         s = step + 1 if self.first_rate is None else step
@@ -251,6 +255,7 @@ class OneCycle:
             )
 
     def __call__(self, step: int) -> dict[str, float]:
+        """Return the factor on the initial rate, and the momentum."""
         n_up = int(self.n_steps * self.pct_start)
         n_down = self.n_steps - n_up
         if step < n_up:
@@ -300,6 +305,7 @@ class SlantedTriangular:
             )
 
     def __call__(self, step: int) -> float:
+        """Return what to multiply the initial rate by, steps counted from 0."""
         # A run of fewer steps than 1 / cut_frac has its peak at the first one.
         cut = max(1, math.floor(self.n_steps * self.cut_frac))
         if step < cut:

@@ -17,6 +17,7 @@ from tweetclf.leaderboard.budget.bands import (
 from tweetclf.leaderboard.budget.estimates import (
     ESTIMATORS,
     budgets_of,
+    default_times,
     expected_best,
     expected_best_in_time,
     in_orders,
@@ -208,7 +209,7 @@ def budget_curve(
         # There is no band of a time's best that holds for every distribution.
         band = band if band == "bootstrap" else None
         times = times_of(seconds, len(values), "budget_curve")
-        spent = _default_times(times) if budgets is None else budgets
+        spent = default_times(times) if budgets is None else budgets
         asked = np.atleast_1d(np.asarray(spent, dtype=np.float64))
         best = expected_best_in_time(values, times, asked, random_state=random_state)
         low = high = np.full(len(best), np.nan)
@@ -280,11 +281,6 @@ def _in_trials(
             values, asked, level=level, kind=band, bounds=bounds, statistic=statistic
         )
     return asked.astype(np.float64), best, low, high
-
-
-def _default_times(times: Floats) -> Floats:
-    whole, dearest = float(times.sum()), float(times.max())
-    return np.unique(np.geomspace(dearest, whole, 60))
 
 
 def _best(

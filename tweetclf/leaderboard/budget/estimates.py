@@ -14,6 +14,7 @@ __all__ = [
     "ESTIMATORS",
     "best_so_far",
     "budgets_of",
+    "default_times",
     "expected_best",
     "expected_best_in_time",
     "in_orders",
@@ -228,10 +229,15 @@ def times_of(seconds: ArrayLike, n_trials: int, caller: str) -> Floats:
     return np.where(known, times, times[known].mean())
 
 
+def default_times(times: Floats) -> Floats:
+    """Return budgets in seconds, from that of the dearest trial to that of all."""
+    return np.unique(np.geomspace(float(times.max()), float(times.sum()), 60))
+
+
 def _time_budgets(budgets: ArrayLike | None, times: Floats, caller: str) -> Floats:
-    whole = float(times.sum())
     if budgets is None:
-        return np.geomspace(max(float(times.max()), whole * 1e-4), whole, 60)
+        return default_times(times)
+    whole = float(times.sum())
     asked = np.atleast_1d(np.asarray(budgets, dtype=np.float64))
     for budget in asked.tolist():
         if not budget > 0:

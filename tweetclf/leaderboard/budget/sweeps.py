@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,15 @@ from tweetclf.leaderboard.budget.curves import (
 from tweetclf.leaderboard.budget.estimates import best_so_far, times_of
 from tweetclf.leaderboard.trials import Sweep
 
-__all__ = ["compare_sweeps", "metric_bounds", "names_of", "sweep_curve"]
+__all__ = [
+    "compare_sweeps",
+    "comparison_key",
+    "curve_kind",
+    "differences",
+    "metric_bounds",
+    "names_of",
+    "sweep_curve",
+]
 
 Floats = NDArray[np.float64]
 
@@ -54,13 +62,9 @@ def metric_bounds(signature: str) -> tuple[float, float]:
 
 def _arrays(sweep: Sweep) -> tuple[Floats, Floats]:
     """Return scores and seconds; of trials on fewer tweets than others, no score."""
-    resources = [t.resource for t in sweep.trials if t.resource is not None]
-    whole = max(resources, default=None)
+    whole = {trial.number for trial in sweep.comparable}
     scores = [
-        math.nan
-        if t.state != "complete" or t.score is None or t.resource not in (whole, None)
-        else t.score
-        for t in sweep.trials
+        t.score if t.scored and t.number in whole else math.nan for t in sweep.trials
     ]
     # A failed trial whose time was not taken has none.
     seconds = [
@@ -68,6 +72,17 @@ def _arrays(sweep: Sweep) -> tuple[Floats, Floats]:
         for t in sweep.trials
     ]
     return np.array(scores, dtype=np.float64), np.array(seconds, dtype=np.float64)
+
+
+def curve_kind(sweep: Sweep) -> str:
+    """Return which expectation fits the trials of a sweep, as in `BudgetCurve`.
+
+    A random search that has drawn all of a finite space has tried a grid: there is
+    nothing that another draw would find.
+    """
+    if sweep.strategy not in ("random", "grid"):
+        return "observed"
+    return "grid" if sweep.whole else sweep.strategy
 
 
 def sweep_curve(
@@ -83,10 +98,11 @@ def sweep_curve(
     """Return the best score of a sweep against its budget.
 
     What is shown depends on the strategy. The trials of a random search are
-    independent: the curve is its expectation, with a band. Those of a grid are all
-    there are: the curve is the expectation over random orders of the cells, and needs
-    no band. Those of Bayesian search and of halving depend on each other: the curve is
-    the best that this search had seen, in its own order, on all tweets.
+    independent: the curve is its expectation, with a band. Those of a grid (or of a
+    random search that has drawn all of a finite space) are all there are: the curve is
+    the expectation over random orders of the cells, and needs no band. Those of
+    Bayesian search and of halving depend on each other: the curve is the best that this
+    search had seen, in its own order, on all tweets.
 
     Parameters
     ----------
@@ -124,11 +140,12 @@ def sweep_curve(
         )
     name = sweep.system if name is None else name
     scores, seconds = _arrays(sweep)
-    if sweep.strategy not in ("random", "grid"):
+    kind = curve_kind(sweep)
+    if kind == "observed":
         return _observed(sweep, scores, seconds, unit, name)
     bounds = metric_bounds(sweep.metric)
     worst = bounds[0] if sweep.greater_is_better else bounds[1]
-    if sweep.strategy == "grid":
+    if kind == "grid":
         band = None
     elif band and unit == "seconds":
         band = "bootstrap"
@@ -147,7 +164,7 @@ def sweep_curve(
         n_resamples=2000 if unit == "trials" else 400,
         random_state=random_state,
     )
-    return replace(curve, kind=sweep.strategy)
+    return replace(curve, kind=kind)
 
 
 def _observed(
@@ -193,6 +210,44 @@ def names_of(sweeps: Sequence[Sweep]) -> list[str]:
     return unique
 
 
+# What the scores of two sweeps must share to be compared.
+_SHARED: dict[str, Callable[[Sweep], object]] = {
+    "task": lambda s: s.task,
+    "version of the task": lambda s: s.task_version,
+    "metric": lambda s: s.metric,
+    "evaluation": lambda s: s.evaluation,
+    "number of folds": lambda s: s.n_folds,
+    # A mean of several runs varies less, and so its best is lower.
+    "number of seeds": lambda s: len(s.seeds),
+}
+
+
+def comparison_key(sweep: Sweep) -> tuple[str, ...]:
+    """Return what is equal in sweeps whose scores can be compared."""
+    return tuple(str(fact(sweep)) for fact in _SHARED.values())
+
+
+def differences(sweeps: Sequence[Sweep]) -> dict[str, list[str]]:
+    """Return why the scores of sweeps cannot be compared; empty if they can.
+
+    Parameters
+    ----------
+    sweeps : sequence of Sweep
+        The sweeps.
+
+    Returns
+    -------
+    dict of str to list of str
+        What must be the same and is not -> its values.
+    """
+    columns = zip(*map(comparison_key, sweeps), strict=True)
+    found = {
+        what: list(dict.fromkeys(values))
+        for what, values in zip(_SHARED, columns, strict=True)
+    }
+    return {what: values for what, values in found.items() if len(values) > 1}
+
+
 def compare_sweeps(
     sweeps: Sequence[Sweep],
     *,
@@ -207,7 +262,8 @@ def compare_sweeps(
     Parameters
     ----------
     sweeps : sequence of Sweep
-        Two or more, of one task, metric and evaluation.
+        Two or more, of one task, metric and evaluation, each setting run with as many
+        seeds.
     n_trials : int, optional
         The budget in trials; by default the largest that all have.
     seconds : float, optional
@@ -235,19 +291,17 @@ def compare_sweeps(
             "compare_sweeps: a budget is in trials or in seconds. Give one of "
             "'n_trials' and 'seconds'."
         )
-    for what in ("task", "task_version", "metric", "evaluation", "n_folds"):
-        found = {str(getattr(sweep, what)) for sweep in sweeps}
-        if len(found) > 1:
-            raise ValueError(
-                f"compare_sweeps: all sweeps must have the same {what}. Got "
-                f"{' and '.join(sorted(found))} instead."
-            )
+    for what, values in differences(sweeps).items():
+        raise ValueError(
+            f"compare_sweeps: all sweeps must have the same {what}. Got "
+            f"{' and '.join(values)} instead."
+        )
     unit = "trials" if seconds is None else "seconds"
     curves = []
     names = names_of(sweeps) if names is None else names
     for sweep, name in zip(sweeps, names, strict=True):
         budgets = None
-        if n_trials is not None and sweep.strategy in ("random", "grid"):
+        if n_trials is not None and curve_kind(sweep) != "observed":
             spread = spread_budgets(len(sweep.trials)).tolist()
             # One that is too large is refused with the others.
             budgets = sorted({*spread, min(n_trials, len(sweep.trials))})

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tweetclf.leaderboard.spaces import looks_logarithmic
+
 if TYPE_CHECKING:
     from tweetclf.leaderboard.trials import Sweep
 
@@ -33,8 +35,6 @@ NOT_SET = "not set"
 """Stands for a parameter that a trial does not have."""
 
 _BINS = 6
-# Numbers that span more than this are put on a logarithmic scale.
-_WIDE = 50
 
 
 def value_text(value: Any) -> str:
@@ -169,7 +169,7 @@ def scale_of(values: Sequence[Any], declared: str | None = None) -> Scale:
     texts = {float(value): value_text(value) for value in known}
     numbers = sorted(texts)
     kind = declared or "linear"
-    if declared is None and numbers[0] > 0 and numbers[-1] / numbers[0] >= _WIDE:
+    if declared is None and looks_logarithmic(numbers):
         kind = "log"
     if kind == "log" and numbers[0] <= 0:
         kind = "linear"
@@ -295,12 +295,9 @@ def trials_of(sweep: Sweep) -> tuple[list[Mapping[str, Any]], Floats]:
 
     Trials on fewer tweets than others are left out, as their scores are not comparable.
     """
-    whole = max((t.resource for t in sweep.trials if t.resource), default=None)
-    shown = [t for t in sweep.trials if t.resource in (whole, None)]
-    scores = [
-        math.nan if t.score is None or t.state != "complete" else t.score for t in shown
-    ]
-    return [t.params for t in shown], np.array(scores, dtype=np.float64)
+    shown = sweep.comparable
+    scores = [trial.score if trial.scored else math.nan for trial in shown]
+    return [trial.params for trial in shown], np.array(scores, dtype=np.float64)
 
 
 def varied(

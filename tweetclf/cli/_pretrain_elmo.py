@@ -1,0 +1,206 @@
+"""Learn ELMo weights on tweets: what ElmoVectorizer embeds texts with.
+
+The corpus is one or more files (CSV, TSV, JSON Lines, or one text a line; also .gz)
+or names of registered corpora. A fiftieth of the tweets is held out to measure
+perplexity on, and the best epoch is kept. The folder holds JSON and arrays. A run that
+is interrupted goes on where it was when it is started again.
+
+examples:
+  tweetclf pretrain elmo --corpus tweets.txt --out spanish-elmo
+  tweetclf pretrain elmo --corpus a.jsonl.gz --corpus b.csv --size tiny --out elmo
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tweetclf.cli._data import add_reading_arguments, seed
+from tweetclf.cli._output import note
+
+if TYPE_CHECKING:
+    from tweetclf.pretraining import ElmoTrainingResult
+
+__all__ = ["add_arguments", "run"]
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text!r}")
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to below 1, got {text!r}")
+    return number
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``tweetclf pretrain elmo``."""
+    parser.add_argument(
+        "--corpus",
+        action="append",
+        required=True,
+        metavar="FILE|NAME",
+        help="texts to learn from; may be given several times",
+    )
+    parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    add_reading_arguments(parser)
+    parser.add_argument(
+        "--size",
+        choices=["tiny", "small", "original"],
+        default="small",
+        help="AllenNLP's small or original network, or a tiny one for a CPU (small)",
+    )
+    parser.add_argument(
+        "--tokenizer",
+        metavar="PROFILE",
+        help="preprocessing profile to tokenise by, e.g. atalaya-basic",
+    )
+    parser.add_argument(
+        "--language", default="es", metavar="CODE", help="of that profile (es)"
+    )
+    how = parser.add_argument_group("training")
+    how.add_argument("--epochs", type=_positive, default=10, metavar="N", help="(10)")
+    how.add_argument(
+        "--learning-rate", type=_share, default=1e-3, metavar="RATE", help="(1e-3)"
+    )
+    how.add_argument(
+        "--max-tokens",
+        type=_positive,
+        default=2048,
+        metavar="N",
+        help="most tokens in a batch (2048)",
+    )
+    how.add_argument(
+        "--vocab-size",
+        type=_positive,
+        default=50_000,
+        metavar="N",
+        help="most words that are foretold (50000)",
+    )
+    how.add_argument(
+        "--min-count",
+        type=_positive,
+        default=2,
+        metavar="N",
+        help="rarer words count as one (2)",
+    )
+    how.add_argument(
+        "--patience",
+        type=_positive,
+        metavar="N",
+        help="stop after so many epochs without a better perplexity (never)",
+    )
+    how.add_argument(
+        "--validation-fraction",
+        type=_share,
+        default=0.02,
+        metavar="SHARE",
+        help="of the tweets, held out (0.02)",
+    )
+    how.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
+    how.add_argument(
+        "--device", default="auto", metavar="NAME", help="cpu, cuda, ... (auto)"
+    )
+    how.add_argument(
+        "--precision", choices=["float32", "bfloat16", "auto"], default="float32"
+    )
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="folder of the public datasets"
+    )
+
+
+def _texts(args: argparse.Namespace) -> Iterator[Any]:
+    from tweetclf.tasks.corpora import stream_corpus
+
+    for name in args.corpus:
+        yield from stream_corpus(
+            name,
+            data_dir=args.data_dir,
+            text=args.text,
+            encoding=args.encoding,
+            quoted=not args.no_quotes,
+        )
+
+
+def _reporting(
+    show: Callable[[dict[str, Any]], Any],
+) -> Callable[[dict[str, Any]], None]:
+    """Return what draws the bar and prints a line an epoch."""
+
+    def report(event: dict[str, Any]) -> None:
+        show(event)
+        if event["kind"] == "epoch":
+            perplexity = event.get("valid_perplexity")
+            held = "" if perplexity is None else f"perplexity {perplexity:.1f}, "
+            note(
+                f"epoch {event['epoch'] + 1}: loss {event['loss']:.4f}, {held}"
+                f"{event['tokens_per_second']:,.0f} tokens/s"
+            )
+
+    return report
+
+
+def _train(args: argparse.Namespace, checkpoint: Path) -> ElmoTrainingResult:
+    from tweetclf.utils.optional import import_optional
+
+    import_optional("torch", extra="neural", caller="tweetclf pretrain elmo")
+    from tweetclf.pretraining import ElmoTraining, train_elmo
+    from tweetclf.training.progress import show_progress
+
+    training = ElmoTraining(
+        max_iter=args.epochs,
+        learning_rate=args.learning_rate,
+        max_tokens=args.max_tokens,
+        max_vocabulary=args.vocab_size,
+        min_count=args.min_count,
+        n_iter_no_change=args.patience,
+        validation_fraction=args.validation_fraction,
+    )
+    with show_progress("ELMo") as show:
+        return train_elmo(
+            _texts(args),
+            args.out,
+            size=args.size,
+            training=training,
+            tokenizer=args.tokenizer,
+            language=args.language,
+            random_state=args.seed,
+            device=args.device,
+            precision=args.precision,
+            checkpoint=checkpoint,
+            report=_reporting(show),
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and save."""
+    out = Path(args.out)
+    checkpoint = out.with_name(f"{out.name}.training")
+    try:
+        result = _train(args, checkpoint)
+    except KeyboardInterrupt:
+        if args.debug:
+            raise
+        note(
+            f"tweetclf pretrain: interrupted; what was learnt is in {checkpoint}, and "
+            "the same command goes on from there."
+        )
+        return 130
+    perplexity = result.perplexity
+    held = "" if perplexity is None else f", perplexity {perplexity:.1f}"
+    note(
+        f"ELMo weights learnt from {result.n_texts:,} tweets "
+        f"({result.n_words:,} words{held}), saved in {out}"
+    )
+    return 0

@@ -1,0 +1,51 @@
+"""Learn a model of language from unlabelled tweets, for estimators to build on.
+
+examples:
+  tweetclf pretrain bert --corpus tweets.txt --out small-bert
+  tweetclf pretrain elmo --corpus tweets.txt --out spanish-elmo
+  tweetclf pretrain lm --corpus a.jsonl.gz --corpus b.csv --text tweet --out lm
+
+Each kind has its own options: "tweetclf pretrain lm --help".
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+__all__ = ["add_arguments", "run"]
+
+# Kind -> what it makes; tweetclf/cli/_pretrain_KIND.py has its options.
+KINDS = {
+    "bert": "a BERT from scratch, for the transformer estimators",
+    "elmo": "a bidirectional language model over characters, for ElmoVectorizer",
+    "lm": "an AWD-QRNN or AWD-LSTM language model, for ULMFiT",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``tweetclf pretrain``."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    for name, text in KINDS.items():
+        module = importlib.import_module(f"tweetclf.cli._pretrain_{name}")
+        kind = kinds.add_parser(
+            name,
+            help=text,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(kind)
+        # Also accepted behind the kind; the command itself has it before.
+        kind.add_argument(
+            "--debug",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show the traceback of an error",
+        )
+        kind.set_defaults(pretrain=module.run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and save."""
+    code: int = args.pretrain(args)
+    return code

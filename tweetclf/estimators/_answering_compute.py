@@ -1,0 +1,121 @@
+"""What question answering needs torch for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tweetclf.estimators._neural_compute import (
+    device_of,
+    finished,
+    make_module,
+    without_timing,
+)
+from tweetclf.estimators._packed_inputs import PackedInputs, split_packed
+from tweetclf.estimators._transformer_compute import (
+    CLIP_NORM,
+    POOL,
+    make_optimizer,
+    make_schedule,
+)
+from tweetclf.estimators._windows import Window, span_in, tokens_of
+from tweetclf.training.batching import LengthBatches, sorted_batches
+from tweetclf.training.devices import autocast, to_device
+from tweetclf.training.loop import fit_loop
+
+__all__ = ["numbers_of", "span_loss", "train_on_spans"]
+
+
+def span_loss(
+    module: nn.Module, batch: dict[str, Tensor]
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the mean cross-entropy of first and last tokens of the answers."""
+    inputs = dict(batch)
+    targets = inputs.pop("targets")  # (n, 2)
+    numbers = module(**inputs).float()  # (total, 2)
+    parts = list(numbers.split(batch["lengths"].tolist()))
+    padded = nn.utils.rnn.pad_sequence(
+        parts, batch_first=True, padding_value=float("-inf")
+    )  # (n, longest, 2)
+    first = F.cross_entropy(padded[..., 0], targets[:, 0])
+    last = F.cross_entropy(padded[..., 1], targets[:, 1])
+    return (first + last) / 2, {"weight": len(targets), "n_examples": len(targets)}
+
+
+def numbers_of(
+    estimator: Any, module: nn.Module, windows: Sequence[Window]
+) -> list[NDArray[np.float64]]:
+    """Return the numbers of first and last tokens, an array of (n, 2) a window."""
+    inputs = PackedInputs(tokens_of(windows, estimator._has_types))
+    device = device_of(estimator.device)
+    results: dict[int, NDArray[np.float64]] = {}
+    was_training = module.training
+    module.eval()
+    with torch.inference_mode(), autocast(estimator.precision, device):
+        for indices in sorted_batches(inputs.lengths, 64):
+            batch = to_device(inputs.collate(indices), device)
+            numbers = module(**batch).double().cpu()
+            parts = numbers.split(inputs.lengths[indices].tolist())
+            for index, part in zip(indices.tolist(), parts, strict=True):
+                results[index] = part.numpy()
+    module.train(was_training)
+    return [results[index] for index in range(len(windows))]
+
+
+def train_on_spans(
+    estimator: Any,
+    windows: Sequence[Window],
+    answers: Sequence[tuple[tuple[int, str], ...]],
+    evaluate: Callable[[nn.Module], dict[str, float]] | None,
+    seed: int,
+) -> tuple[nn.Module, list[dict[str, Any]]]:
+    """Train the estimator's module on windows; return it and the history."""
+    module = make_module(estimator, seed)
+    inputs = PackedInputs(tokens_of(windows, estimator._has_types))
+    spans = []
+    for window in windows:
+        # Of several right answers the first is learnt; none is (0, 0).
+        known = answers[window.row][:1]
+        spans.append(
+            span_in(window, known[0][0], known[0][0] + len(known[0][1]))
+            if known
+            else (0, 0)
+        )
+    targets = torch.tensor(spans)
+
+    def collate(indices: NDArray[np.int64]) -> dict[str, Tensor]:
+        return {
+            **inputs.collate(indices),
+            "targets": targets[torch.from_numpy(indices)],
+        }
+
+    batches = LengthBatches(
+        inputs.lengths,
+        collate,
+        batch_size=estimator.batch_size,
+        seed=seed,
+        pool=1 if module.plan == "packed" else POOL,
+        split=split_packed,
+    )
+    result = fit_loop(
+        module,
+        span_loss,
+        batches,
+        optimizer=make_optimizer(estimator, module),
+        max_epochs=estimator.max_iter,
+        schedule=make_schedule(estimator, len(windows)),
+        clip_norm=CLIP_NORM,
+        precision=estimator.precision,
+        evaluate=evaluate,
+        monitor=f"valid_{estimator.scoring}",
+        greater_is_better=True,
+        n_iter_no_change=estimator.n_iter_no_change if evaluate else None,
+        seed=seed,
+    )
+    return finished(module), without_timing(result.history)

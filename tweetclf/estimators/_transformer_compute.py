@@ -1,0 +1,147 @@
+"""What estimators on pretrained transformers need torch and transformers for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tweetclf.estimators._neural_compute import Job, train
+from tweetclf.estimators._packed_inputs import split_packed
+from tweetclf.exceptions import DataError
+from tweetclf.features._encoding import TokenEncoder
+from tweetclf.features._pretrained import (
+    Pretrained,
+    capture,
+    load_pretrained,
+    rebuild_model,
+    rebuild_tokenizer,
+)
+from tweetclf.training.optimizers import adamw, layerwise_rates, parameter_groups
+from tweetclf.training.schedules import Linear
+
+__all__ = [
+    "CLIP_NORM",
+    "POOL",
+    "check_max_length",
+    "describe",
+    "fine_tune",
+    "layer_groups",
+    "load",
+    "make_optimizer",
+    "make_schedule",
+    "remake",
+    "token_encoder",
+]
+
+CLIP_NORM = 1.0
+"""Longest gradient: BERT's own fine-tuning, and the Trainer of transformers."""
+
+POOL = 50
+"""Batches that are sorted by length together where sequences are padded."""
+
+
+def load(estimator: Any, seed: int = 0, **options: Any) -> Pretrained:
+    """Load the model that an estimator names, its head drawn with `seed`.
+
+    Parameters
+    ----------
+    estimator : TransformerEstimator
+        Not fitted.
+    seed : int, default=0
+        Of what the checkpoint lacks.
+    **options
+        What the configuration shall say of the outputs.
+    """
+    return load_pretrained(
+        estimator.model,
+        auto_class=estimator._auto_class,
+        seed=seed,
+        caller=type(estimator).__name__,
+        **options,
+    )
+
+
+def describe(loaded: Pretrained) -> tuple[str, str, dict[str, NDArray[Any]]]:
+    """Return the architecture, the configuration and the tokenizer as plain data."""
+    captured = capture(loaded.model, loaded.tokenizer)
+    return captured["architecture"], captured["config"], captured["files"]
+
+
+def remake(estimator: Any) -> Any:
+    """Return the model of a fitted estimator, its weights not yet filled in."""
+    return rebuild_model(estimator.architecture_, estimator.config_)
+
+
+def token_encoder(estimator: Any) -> TokenEncoder:
+    """Return the tokenizer of an estimator, ready to encode."""
+    loaded = estimator.__dict__.get("_loaded")
+    if loaded is None:
+        tokenizer = rebuild_tokenizer(estimator.tokenizer_files_)
+    else:
+        tokenizer = loaded.tokenizer
+    return TokenEncoder(tokenizer, estimator.max_length)
+
+
+def check_max_length(estimator: Any, module: Any) -> None:
+    """Refuse texts that are longer than the model has positions for."""
+    longest = module.max_length
+    if longest is not None and estimator.max_length > longest:
+        raise DataError(
+            f"{type(estimator).__name__}: the 'max_length' parameter must be at most "
+            f"{longest}, the positions of {estimator.model!r}. Got "
+            f"{estimator.max_length} instead."
+        )
+
+
+def layer_groups(module: Any) -> list[Any]:
+    """Return the embeddings, each layer of the encoder, and what is above them."""
+    lists = [m for m in module.modules() if isinstance(m, nn.ModuleList)]
+    # The layers are the list of modules that holds most of the weights.
+    layers = max(lists, key=lambda m: sum(p.numel() for p in m.parameters()))
+    inside = {id(p) for p in layers.parameters()}
+    outside = [(n, p) for n, p in module.named_parameters() if id(p) not in inside]
+    embeddings = [p for name, p in outside if "embed" in name]
+    head = [p for name, p in outside if "embed" not in name]
+    return [embeddings, *layers, head]
+
+
+def make_optimizer(estimator: Any, module: Any) -> torch.optim.Optimizer:
+    """Return AdamW over the module: layers with their own rates, no decay of biases."""
+    groups = rates = None
+    if estimator.layer_decay < 1:
+        groups = layer_groups(module)
+        rates = layerwise_rates(
+            estimator.learning_rate, len(groups), estimator.layer_decay
+        )
+    made = parameter_groups(
+        module,
+        lr=rates or estimator.learning_rate,
+        weight_decay=estimator.weight_decay,
+        groups=groups,
+    )
+    return adamw(made, lr=estimator.learning_rate)
+
+
+def make_schedule(estimator: Any, n_examples: int) -> Linear | None:
+    """Return a linear rise and fall of the rate, or None for a constant one."""
+    if estimator.warmup is None:
+        return None
+    n_batches = -(-n_examples // estimator.batch_size)
+    return Linear(n_batches * estimator.max_iter, warmup=float(estimator.warmup))
+
+
+def fine_tune(estimator: Any, job: Job) -> list[dict[str, Any]]:
+    """Train a module as estimators on transformers are trained."""
+    return train(
+        estimator,
+        job,
+        optimizer=make_optimizer(estimator, job.module),
+        schedule=make_schedule(estimator, len(job.rows)),
+        clip_norm=CLIP_NORM,
+        # Packed batches need no bucketing, and so are drawn at random.
+        pool=1 if job.module.plan == "packed" else POOL,
+        split=split_packed,
+    )

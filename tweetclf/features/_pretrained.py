@@ -1,0 +1,500 @@
+"""Pretrained models: found, loaded, kept in memory as plain data and made again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tweetclf.exceptions import ModelFormatError
+from tweetclf.features._files import MissingFileError
+from tweetclf.utils.files import write_text_atomic
+from tweetclf.utils.optional import import_optional
+
+__all__ = [
+    "PROFILE_FILE",
+    "Pretrained",
+    "capture",
+    "check_captured",
+    "load_pretrained",
+    "quiet_transformers",
+    "rebuild",
+    "rebuild_model",
+    "rebuild_tokenizer",
+    "save_pretrained",
+]
+
+PROFILE_FILE = "tweetclf.json"
+"""Beside a model: which preprocessing its texts had."""
+
+_WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+_TOKENIZERS = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "spm.model",
+    "tokenizer.model",
+)
+# Names that transformers writes for tokenizers; none of them can hold code.
+_TOKENIZER_FILE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(?:json|txt|model|bpe|spm|jinja)", re.ASCII
+)
+# What transformers and torch raise on damaged files, or on those that hold code.
+_LOAD_ERRORS = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+)
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+
+
+class Pretrained(NamedTuple):
+    """A model with its tokenizer.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        In evaluation mode.
+    tokenizer : transformers.PreTrainedTokenizerBase
+        Of the model.
+    profile : str or None
+        Name of the preprocessing profile that the directory asks for.
+    """
+
+    model: Any
+    tokenizer: Any
+    profile: str | None
+
+
+_LOCK = threading.Lock()
+_n_quiet = 0
+_before: tuple[int, bool] = (0, True)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence what transformers prints when it loads or saves, for the time being."""
+    global _n_quiet, _before
+    logging = import_optional(
+        "transformers.utils.logging", extra="neural", caller="quiet_transformers"
+    )
+    with _LOCK:
+        if _n_quiet == 0:
+            _before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+            logging.set_verbosity_error()
+            logging.disable_progress_bar()
+        _n_quiet += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            # Of threads that load at once, the last one puts back what was.
+            _n_quiet -= 1
+            if _n_quiet == 0:
+                logging.set_verbosity(_before[0])
+                if _before[1]:
+                    logging.enable_progress_bar()
+
+
+def load_pretrained(
+    name_or_path: str | os.PathLike[str],
+    *,
+    auto_class: str = "AutoModel",
+    dtype: str = "float32",
+    seed: int = 0,
+    caller: str = "load_pretrained",
+    **options: Any,
+) -> Pretrained:
+    """Load a model and its tokenizer, from a directory or by their name on the hub.
+
+    No code of the directory is run. A directory is read as it is; only a name that
+    is none, and is not in the hub's cache on this machine, is asked for.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A directory as ``save_pretrained`` writes it (or an older one with
+        ``pytorch_model.bin`` and ``vocab.txt``), or ``"owner/name"``.
+    auto_class : str, default="AutoModel"
+        Class of transformers that reads the weights, e.g.
+        ``"AutoModelForSequenceClassification"``.
+    dtype : str, default="float32"
+        Of the weights.
+    seed : int, default=0
+        Of weights that the checkpoint lacks, as those of a new head.
+    caller : str, default="load_pretrained"
+        Who asks, for messages.
+    **options
+        Handed on to ``from_pretrained`` of the model, e.g. ``num_labels``.
+
+    Returns
+    -------
+    Pretrained
+        Model, tokenizer and the name of the preprocessing profile or None.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such model; it is also a FileNotFoundError.
+    ModelFormatError
+        If it cannot be read, or lacks weights of the encoder.
+    """
+    torch = import_optional("torch", extra="neural", caller=caller)
+    transformers = import_optional("transformers", extra="neural", caller=caller)
+    source, is_directory = _locate(name_or_path, caller)
+    reader = getattr(transformers, auto_class)
+    shared = {"trust_remote_code": False}
+
+    def read(**where: Any) -> tuple[Any, dict[str, Any], Any]:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            source, **shared, **where
+        )
+        # What is drawn anew comes from `seed`; fork_rng puts the generator back.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model, info = reader.from_pretrained(
+                source,
+                dtype=getattr(torch, dtype),
+                output_loading_info=True,
+                **shared,
+                **where,
+                **options,
+            )
+        return model, info, tokenizer
+
+    with quiet_transformers():
+        if is_directory:
+            model, info, tokenizer = _read_directory(read, source, caller)
+        else:
+            model, info, tokenizer = _read_by_name(read, source, caller)
+    _check_loaded(model, info, tokenizer, source, caller)
+    profile = _read_profile(Path(source)) if is_directory else None
+    return Pretrained(model.eval(), tokenizer, profile)
+
+
+def _locate(name_or_path: str | os.PathLike[str], caller: str) -> tuple[str, bool]:
+    """Return the directory, and True; or the name on the hub, and False."""
+    name = os.fspath(name_or_path)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        _check_directory(path, caller)
+        return str(path), True
+    looked_at = path.absolute()
+    if path.exists():
+        raise MissingFileError(
+            f"{caller}: {name!r} is a file; give the directory of the model, with "
+            "config.json, the weights and the tokenizer in it."
+        )
+    if not isinstance(name_or_path, str) or not _HUB_NAME.fullmatch(name):
+        raise MissingFileError(
+            f"{caller}: there is no directory of a model at {str(looked_at)!r}. Give "
+            "one that save_pretrained wrote, or the name of a model on the hub, as "
+            '"owner/name".'
+        )
+    return name, False
+
+
+def _check_directory(path: Path, caller: str) -> None:
+    """Say what a directory lacks."""
+    missing = []
+    if not (path / "config.json").is_file():
+        missing.append("config.json")
+    if not any((path / name).is_file() for name in _WEIGHTS):
+        missing.append("weights (model.safetensors or pytorch_model.bin)")
+    if not any((path / name).is_file() for name in _TOKENIZERS):
+        missing.append(
+            "a tokenizer (tokenizer.json, vocab.txt or a SentencePiece model)"
+        )
+    if missing:
+        raise MissingFileError(
+            f"{caller}: the directory {str(path.absolute())!r} lacks "
+            f"{' and '.join(missing)}. A whole one comes from model.save_pretrained "
+            "and tokenizer.save_pretrained, or from: hf download OWNER/NAME "
+            "--local-dir DIRECTORY."
+        )
+
+
+def _read_directory(read: Any, source: str, caller: str) -> tuple[Any, Any, Any]:
+    try:
+        return read(local_files_only=True)
+    except _LOAD_ERRORS as error:
+        raise ModelFormatError(
+            f"{caller}: the model at {str(Path(source).absolute())!r} cannot be read "
+            f"({type(error).__name__}: {_first_line(error)})."
+        ) from error
+
+
+def _read_by_name(read: Any, name: str, caller: str) -> tuple[Any, Any, Any]:
+    try:
+        return read(local_files_only=True)
+    # Whatever the hub's client raises, here and below: it has errors of four
+    # libraries. This one says that the cache lacks the model.
+    except Exception as error:
+        cause: Exception = error
+    try:
+        _require_hub()
+        return read()
+    except Exception as error:
+        cause = error
+    raise MissingFileError(
+        f"{caller}: {name!r} is no directory (looked at "
+        f"{str(Path(name).absolute())!r}) and could not be had from the model hub "
+        f"({type(cause).__name__}: {_first_line(cause)}). Check the name; where there "
+        f"is no network, run elsewhere: hf download {name} --local-dir DIRECTORY, and "
+        "give that directory."
+    ) from cause
+
+
+def _require_hub() -> None:
+    """Raise OSError at once if the hub is out of reach: its client tries for a minute.
+
+    Where a proxy is set, only the client knows.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise OSError("HF_HUB_OFFLINE is set")
+    if not getproxies():
+        address = urlsplit(constants.ENDPOINT)
+        port = address.port or (80 if address.scheme == "http" else 443)
+        with socket.create_connection((address.hostname, port), timeout=10):
+            pass
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".")[:300] if text else "no message"
+
+
+def _check_loaded(
+    model: Any, info: Mapping[str, Any], tokenizer: Any, source: str, caller: str
+) -> None:
+    """Refuse an encoder that is partly random, and a tokenizer of another model."""
+    prefix = f"{model.base_model_prefix}."
+    has_head = model.base_model is not model
+    lacking = sorted(
+        key
+        for key in info["missing_keys"]
+        # Poolers and heads may be new; the encoder may not.
+        if "pooler" not in key and (not has_head or key.startswith(prefix))
+    )
+    mismatched = sorted(str(key) for key in info.get("mismatched_keys", ()))
+    if lacking or mismatched:
+        raise ModelFormatError(
+            f"{caller}: the weights at {source!r} do not fit its config.json: "
+            f"{len(lacking) + len(mismatched)} are missing or of another shape, as "
+            f"{(lacking or mismatched)[0]!r}. The encoder would be random."
+        )
+    n_known = model.get_input_embeddings().num_embeddings
+    special = {i for i in tokenizer.all_special_ids if i is not None}
+    if len(tokenizer) <= len(special):
+        raise ModelFormatError(
+            f"{caller}: the tokenizer at {source!r} knows special tokens only; its "
+            "vocabulary is missing or in another place."
+        )
+    if max(special, default=0) >= n_known:
+        raise ModelFormatError(
+            f"{caller}: the tokenizer at {source!r} has tokens up to number "
+            f"{max(special)}; the model knows {n_known}. They do not belong together."
+        )
+
+
+def _read_profile(folder: Path) -> str | None:
+    path = folder / PROFILE_FILE
+    if not path.is_file():
+        return None
+    try:
+        profile = json.loads(path.read_text(encoding="utf-8"))["profile"]
+    except (KeyError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise ModelFormatError(f"{path} is damaged: {error!r}.") from error
+    if profile is not None and not isinstance(profile, str):
+        raise ModelFormatError(f"{path} is damaged: its profile is {profile!r}.")
+    return profile
+
+
+def save_pretrained(
+    folder: str | os.PathLike[str],
+    model: Any,
+    tokenizer: Any,
+    profile: str | None = None,
+) -> None:
+    """Write a directory that transformers loads, with the profile beside the model."""
+    with quiet_transformers():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    text = json.dumps({"profile": profile}, indent=1) + "\n"
+    write_text_atomic(Path(folder) / PROFILE_FILE, text)
+
+
+def capture(model: Any, tokenizer: Any) -> dict[str, Any]:
+    """Return a model and its tokenizer as plain data: text, bytes and arrays.
+
+    Returns
+    -------
+    dict
+        "architecture" (name of the class), "config" (JSON), "files" (name -> uint8
+        array) and "weights" (name -> array), to be given to `rebuild`.
+    """
+    with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
+        tokenizer.save_pretrained(name)
+        files = {
+            path.name: np.frombuffer(_file_bytes(path), np.uint8).copy()
+            for path in sorted(Path(name).iterdir())
+            if path.is_file()
+        }
+    weights = {}
+    for key, tensor in model.state_dict().items():
+        tensor = tensor.detach().cpu()
+        if tensor.is_floating_point() and tensor.itemsize < 4:
+            tensor = tensor.float()
+        weights[key] = tensor.numpy()
+    return {
+        "architecture": type(model).__name__,
+        "config": model.config.to_json_string(use_diff=False),
+        "files": files,
+        "weights": weights,
+    }
+
+
+def _file_bytes(path: Path) -> bytes:
+    """Return a tokenizer's file without the padding and cutting of its last call."""
+    data = path.read_bytes()
+    if path.name != "tokenizer.json":
+        return data
+    values = json.loads(data)
+    if values.get("padding") is None and values.get("truncation") is None:
+        return data
+    values |= {"padding": None, "truncation": None}
+    return json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8")
+
+
+def check_captured(state: Any) -> None:
+    """Refuse data that `capture` would not have made.
+
+    Raises
+    ------
+    ModelFormatError
+        If the parts are of other types, files have odd names, or the configuration
+        asks for code.
+    """
+    fits = (
+        isinstance(state, dict)
+        and set(state) == {"architecture", "config", "files", "weights"}
+        and isinstance(state["architecture"], str)
+        and isinstance(state["config"], str)
+        and isinstance(state["files"], dict)
+        and isinstance(state["weights"], dict)
+        and all(
+            isinstance(name, str)
+            and _TOKENIZER_FILE.fullmatch(name)
+            and isinstance(data, np.ndarray)
+            and data.dtype == np.uint8
+            and data.ndim == 1
+            for name, data in state["files"].items()
+        )
+        and all(
+            isinstance(name, str) and isinstance(array, np.ndarray)
+            for name, array in state["weights"].items()
+        )
+    )
+    if not fits:
+        raise ModelFormatError("a pretrained model is not as tweetclf keeps it")
+    texts = [state["config"]]
+    texts += [
+        data.tobytes().decode("utf-8", "replace")
+        for name, data in state["files"].items()
+        if name.endswith("config.json")
+    ]
+    for text in texts:
+        try:
+            values = json.loads(text)
+        except (RecursionError, ValueError) as error:
+            raise ModelFormatError(
+                f"the configuration of a pretrained model is no JSON: {error}"
+            ) from error
+        if not isinstance(values, dict) or "auto_map" in values:
+            raise ModelFormatError(
+                "the configuration of a pretrained model asks for code of its own"
+            )
+
+
+def rebuild(state: Mapping[str, Any], *, caller: str = "rebuild") -> Pretrained:
+    """Make the model and tokenizer again that `capture` was given.
+
+    Raises
+    ------
+    ModelFormatError
+        If the data are damaged or of an unknown architecture.
+    """
+    check_captured(state)
+    import_optional("transformers", extra="neural", caller=caller)
+    try:
+        return _rebuild(state)
+    except _LOAD_ERRORS as error:
+        raise ModelFormatError(
+            f"{caller}: a pretrained model of class {state['architecture']!r} cannot "
+            f"be made again ({type(error).__name__}: {_first_line(error)})."
+        ) from error
+
+
+def _rebuild(state: Mapping[str, Any]) -> Pretrained:
+    import torch
+
+    tokenizer = rebuild_tokenizer(state["files"])
+    model = rebuild_model(state["architecture"], state["config"])
+    weights = {k: torch.from_numpy(np.array(v)) for k, v in state["weights"].items()}
+    model.load_state_dict(weights)
+    return Pretrained(model.eval(), tokenizer, None)
+
+
+def rebuild_tokenizer(files: Mapping[str, NDArray[Any]]) -> Any:
+    """Make the tokenizer again whose files `capture` kept."""
+    import transformers
+
+    with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
+        for file, data in files.items():
+            (Path(name) / file).write_bytes(data.tobytes())
+        return transformers.AutoTokenizer.from_pretrained(
+            name, trust_remote_code=False, local_files_only=True
+        )
+
+
+def rebuild_model(architecture: str, config: str) -> Any:
+    """Make a model again whose class and configuration `capture` kept.
+
+    Its weights are drawn at random, and are to be replaced.
+    """
+    import torch
+    import transformers
+
+    cls: Any = getattr(transformers, architecture)
+    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
+        raise TypeError(f"{architecture} is no model")
+    # fork_rng puts the generator back that weights are drawn from.
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        return cls(cls.config_class.from_dict(json.loads(config)))
