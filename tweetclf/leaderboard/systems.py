@@ -492,7 +492,6 @@ for _system in (
         "BiLSTM over word vectors learnt with it",
         "the usual neural baseline, as in TweetEval (Barbieri et al., 2020)",
         kinds=("binary", "multiclass", "multilabel", "pair"),
-        grid={"learning_rate": (5e-4, 1e-3, 2e-3)},
         space=_BILSTM,
         files=("vectors",),
         **_NEURAL,
