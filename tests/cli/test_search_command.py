@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,21 +67,52 @@ def test_bayesian_search_in_a_shared_study(
     assert [t.params for t in alone.trials] == [t.params for t in shared.trials]
 
 
-@pytest.mark.slow
-def test_the_workers_of_a_dask_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Start two workers, with time to come up where the machine is busy."""
+    dask = pytest.importorskip("dask")
     distributed = pytest.importorskip("distributed")
+    patience = {
+        "distributed.comm.timeouts.connect": "240s",
+        "distributed.comm.timeouts.tcp": "240s",
+        "distributed.scheduler.worker-ttl": "600s",
+        "distributed.admin.tick.limit": "60s",
+    }
+    with (
+        dask.config.set(patience),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as started,
+    ):
+        started.wait_for_workers(2, timeout=240)
+        yield started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_workers_of_a_dask_cluster(
+    capsys: pytest.CaptureFixture[str], cluster: Any, shared: bool
+) -> None:
+    if shared:
+        pytest.importorskip("optuna")
     argv = [*SAMPLE, "tfidf-lr", "--json"]
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as cluster:
-        there = ["--jobs", "2", "--backend", "dask", "--store", "remote"]
-        address = ["--scheduler", cluster.scheduler_address]
-        assert main([*argv, *there, *address]) == 0
+    there = ["--backend", "dask", "--scheduler", cluster.scheduler_address]
+    there += ["--storage", "study.log"] if shared else []
+    assert main([*argv, *there, "--store", "remote"]) == 0
     remote = Sweep.from_json(capsys.readouterr().out)
     assert main([*argv, "--store", "local"]) == 0
     local = Sweep.from_json(capsys.readouterr().out)
     assert [t.score for t in remote.trials] == [t.score for t in local.trials]
     assert [t.records for t in remote.trials] == [t.records for t in local.trials]
+    if shared:
+        # Four threads stand ready, so four trials are handed out before one ends.
+        lines = map(json.loads, Path("study.log").read_text("utf-8").splitlines())
+        kinds = [
+            "claimed" if "datetime_start" in line else "ended"
+            for line in lines
+            if line["op_code"] == 6
+        ]
+        assert kinds[:5] == ["claimed"] * 4 + ["ended"]
 
 
 def test_your_own_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,7 @@ def run(args: argparse.Namespace) -> int:
             store,
             seeds=definition.seeds,
             protocol=definition.protocol,
-            n_jobs=args.jobs,
+            n_jobs=args.jobs or (-1 if backend == "dask" else 1),
             backend=backend,
             on_record=bar and functools.partial(_show, bar),
         )

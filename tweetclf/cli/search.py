@@ -63,9 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_what(parser)
     _add_how(parser)
     add_column_arguments(parser.add_argument_group("your own file"))
-    add_where_arguments(
-        parser, default_jobs=None, said="threads where a system can, else 1; tpe 1"
-    )
+    add_where_arguments(parser, said="threads where a system can, else 1; tpe 1")
     _add_kept(parser)
 
 
@@ -215,6 +213,8 @@ def run(args: argparse.Namespace) -> int:
         check_folder("--output", args.output)
     task = load_task(args.task, data_dir=args.data_dir, **given_columns(args))
     say_notes(task)
+    if args.backend == "dask" and args.strategy == "tpe" and args.jobs is None:
+        note("tpe runs one trial at a time; --jobs N proposes and runs N together.")
     with (
         connect_backend(args, "search") as backend,
         progress_bar() as bar,
