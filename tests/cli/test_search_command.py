@@ -174,6 +174,12 @@ def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", "--spaces"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"^twilbert .*learning_rate \{1e-05, .*3 seeds", printed, re.M)
+    # A space of a paper is not said to be for systems that do not have it.
+    from tweetclf.leaderboard.named_spaces import SPACES, systems_with
+
+    for name in ("twilbert", "japanese-bert"):
+        fitting = ", ".join(systems_with(SPACES.get(name))) or "none so far"
+        assert re.search(rf"^{name} +{fitting} ", printed, re.M)
     assert re.search(r"^haha .*5 folds, 20 seeds.*Farzin", printed, re.M)
     assert re.search(r"^japanese-bert .*100 trials", printed, re.M)
     assert re.search(r"^wide +char-svm +svm__C \[0.003, 10\] log", printed, re.M)
@@ -181,6 +187,30 @@ def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = json.loads(capsys.readouterr().out)
     own = [row["space"] for row in listed if row["system"] == "nbsvm"]
     assert own == ["grid", "wide"]
+    (haha,) = (row for row in listed if row["space"] == "haha")
+    assert (haha["system"], haha["systems"]) == (None, ["any"])
+
+
+def test_where_nothing_can_be_written_is_refused_before_anything_is_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("sweep.html").write_text("not a folder", "utf-8")
+    for place in ("sweep.html", "sweep.html/deeper", "/proc/out"):
+        if place.startswith("/proc") and not Path("/proc/self").exists():
+            continue
+        for option in ("--output", "--store"):
+            assert main([*SAMPLE, "tfidf-lr", option, place]) == 1
+            said = capsys.readouterr().err
+            assert said.startswith(f"tweetclf search: error: {option} {place}: ")
+            assert "Choose another folder with" in said
+    assert not Path("runs").exists()
+    assert Path("sweep.html").read_text("utf-8") == "not a folder"
+    # A report may be one file; what has no ending of a report is a folder.
+    argv = ["leaderboard", "--task", "sample-humor", "--system", "majority"]
+    assert main([*argv, "--resamples", "200", "--output", "sweep.html"]) == 0
+    Path("report.pdf").touch()
+    assert main([*argv, "--resamples", "200", "--output", "report.pdf"]) == 1
+    assert "report.pdf is not a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -214,6 +244,10 @@ def test_wrong_usage(
         (["nbsvm", "--space", "wyde"], "Unknown search space"),
         (["nbsvm", "--space", "wide", "--strategy", "grid"], "has a distribution"),
         (["tfidf-ridge"], "does not do binary tasks"),
+        (
+            ["nbsvm", "--strategy", "halving", "--min-resources", "3"],
+            "from 4 to 868",
+        ),
     ],
 )
 def test_errors(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -215,6 +215,17 @@ def test_halving_refuses_rounds_that_cannot_be() -> None:
         halving_schedule(9, factor=3, min_resources=None, least=20, most=10)
 
 
+def test_a_first_round_that_is_too_small_is_refused_with_the_least() -> None:
+    for minimum, fine in ((7, False), (8, True), (40, True), (41, False)):
+        arguments = {"factor": 3, "min_resources": minimum, "least": 16, "most": 40}
+        if fine:
+            rungs = halving_schedule(9, **arguments, fewest=8)
+            assert rungs[0].resource == minimum
+        else:
+            with pytest.raises(DataError, match="there are 40|from 8 to 40"):
+                halving_schedule(9, **arguments, fewest=8)
+
+
 def test_the_best_of_a_round_go_on_and_failed_ones_do_not() -> None:
     settings = [{"a": i} for i in range(6)]
     rungs = halving_schedule(6, factor=3, min_resources=10, least=1, most=40)

@@ -218,7 +218,7 @@ def run(args: argparse.Namespace) -> int:
     with _named_by(args.config, args.system):
         systems = [get_system(name) for name in definition.systems]
     check_folder("--store", args.store)
-    check_folder("--output", args.output)
+    check_folder("--output", args.output, report=True)
     tasks, skipped = _load_tasks(definition, args)
     if not tasks:
         note("no task can be run: the data of none are at hand.")

@@ -341,7 +341,7 @@ def _print_use(
 def _list_spaces(args: argparse.Namespace) -> int:
     """Print the spaces of papers and those that systems declare."""
     from tweetclf.leaderboard import get_system, list_systems
-    from tweetclf.leaderboard.named_spaces import OWN, SPACES, find_space
+    from tweetclf.leaderboard.named_spaces import OWN, SPACES, find_space, systems_with
 
     systems = [get_system(args.system)] if args.system else list_systems()
     own = [
@@ -350,14 +350,17 @@ def _list_spaces(args: argparse.Namespace) -> int:
         for name in OWN
         if (system.grid if name == "grid" else system.space)
     ]
-    rows = [("any that has them", SPACES.get(name)) for name in SPACES]
+    named = [SPACES.get(name) for name in SPACES]
+    fitting = {s.name: systems_with(s) if s.dimensions else ["any"] for s in named}
+    rows = [(", ".join(fitting[s.name]) or "none so far", s) for s in named]
     rows += own
     if args.json:
         print_json(
             [
                 {
                     "space": space.name,
-                    "system": None if who.startswith("any") else who,
+                    "system": None if space.name in fitting else who,
+                    "systems": fitting.get(space.name, [who]),
                     "description": space.description,
                     "source": space.source,
                     **space.to_document(),

@@ -144,12 +144,14 @@ class _Search:
         if protocol.strategy != "halving":
             return Listed(settings)
         n_splits = protocol.n_folds or 1
+        n_labels = max(1, len(self.task.label_names))
         rungs = halving_schedule(
             len(settings),
             factor=protocol.factor,
             min_resources=protocol.min_resources,
-            least=2 * n_splits * max(1, len(self.task.label_names)),
+            least=2 * n_splits * n_labels,
             most=self.most,
+            fewest=2 * n_labels,
         )
         return Halving(settings, rungs, greater)
 
