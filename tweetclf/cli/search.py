@@ -341,7 +341,7 @@ def _print_use(
 def _list_spaces(args: argparse.Namespace) -> int:
     """Print the spaces of papers and those that systems declare."""
     from tweetclf.leaderboard import get_system, list_systems
-    from tweetclf.leaderboard.named_spaces import OWN, SPACES, find_space, systems_with
+    from tweetclf.leaderboard.named_spaces import FITTING, OWN, SPACES, find_space
 
     systems = [get_system(args.system)] if args.system else list_systems()
     own = [
@@ -350,17 +350,19 @@ def _list_spaces(args: argparse.Namespace) -> int:
         for name in OWN
         if (system.grid if name == "grid" else system.space)
     ]
-    named = [SPACES.get(name) for name in SPACES]
-    fitting = {s.name: systems_with(s) if s.dimensions else ["any"] for s in named}
-    rows = [(", ".join(fitting[s.name]) or "none so far", s) for s in named]
+    rows = [
+        (", ".join(FITTING.get(name, ["any that has them"])) or "none so far", space)
+        for name in SPACES
+        if (space := SPACES.get(name))
+    ]
     rows += own
     if args.json:
         print_json(
             [
                 {
                     "space": space.name,
-                    "system": None if space.name in fitting else who,
-                    "systems": fitting.get(space.name, [who]),
+                    "system": who if space.name in OWN else None,
+                    "fitting": FITTING.get(space.name),
                     "description": space.description,
                     "source": space.source,
                     **space.to_document(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tweetclf.exceptions import DataError, TweetclfError
+from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.spaces import Choice, Integer, LogUniform, Plan, Space
 from tweetclf.utils.registry import Registry
 
@@ -13,16 +14,22 @@ if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
 
 __all__ = [
+    "FITTING",
     "OWN",
     "SPACES",
     "default_space",
     "find_space",
     "register_space",
-    "systems_with",
 ]
 
 OWN = ("grid", "wide")
 """Names of the spaces that a system declares: its grid, and its distributions."""
+
+FITTING: Mapping[str, tuple[str, ...]] = {"japanese-bert": (), "twilbert": ()}
+"""Systems that have the parameters of a named space, where only some can have them.
+
+Written down, as to find out all systems would have to be built.
+"""
 
 SPACES: Registry[Space] = Registry("search space", '"tweetclf search --spaces"')
 
@@ -91,47 +98,6 @@ def find_space(system: System, name: str) -> Space:
         return space
     own = find_space(system, default_space(system, None))
     return replace(space, dimensions=own.dimensions, conditions=own.conditions)
-
-
-# Small tasks that come with the package: for any system, one that it can do.
-_SAMPLES = {
-    "binary": "sample-humor",
-    "multiclass": "sample-sentiment",
-    "multilabel": "sample-emotions",
-    "regression": "sample-funniness",
-}
-
-
-def systems_with(space: Space) -> list[str]:
-    """Return the names of the systems that have all parameters of a space.
-
-    Parameters
-    ----------
-    space : Space
-        The space.
-
-    Returns
-    -------
-    list of str
-        Systems that can be built here: what needs an extra that is not installed is
-        not among them.
-    """
-    from tweetclf.leaderboard.systems import list_systems
-    from tweetclf.tasks import load_task
-
-    found = []
-    for system in list_systems():
-        kind = next((kind for kind in _SAMPLES if system.supports(kind)), None)
-        if kind is None:
-            continue
-        try:
-            task = load_task(_SAMPLES[kind])
-            system.check_parameters(task, space.dimensions, space.name)
-        except (TweetclfError, ImportError, OSError):
-            # It lacks them, or a package or a file that is not here.
-            continue
-        found.append(system.name)
-    return found
 
 
 def default_space(

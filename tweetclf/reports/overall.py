@@ -56,7 +56,8 @@ def scored_boards(
     A task on which the score of one of the systems is not defined ranks none of them.
     """
     rows = overall_rows(leaderboard, split)
-    used, left = [], []
+    used: list[TaskBoard] = []
+    left: list[TaskBoard] = []
     for board in ranked_boards(leaderboard, split):
         scores = [finite(row.scores.get(board.facts.name)) for row in rows]
         (left if None in scores else used).append(board)
