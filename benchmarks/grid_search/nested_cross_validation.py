@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_validate
 
 from tweetclf import load_task
@@ -46,13 +45,15 @@ def main() -> None:
     nested = cross_validate(
         search, texts, labels, scoring=task.scorer, cv=outer, return_estimator=True
     )
-    for score, fitted in zip(nested["test_score"], nested["estimator"], strict=True):
+    # The scorer of an error is its negative: greater is better for all.
+    sign = 1 if task.metric.greater_is_better else -1
+    scores = sign * nested["test_score"]
+    for score, fitted in zip(scores, nested["estimator"], strict=True):
         print(f"{score:.3f}  chosen inside: {fitted.best_params_}")
-    scores = np.abs(nested["test_score"])
     print(f"nested: {scores.mean():.3f} +- {scores.std(ddof=1):.3f} over folds")
 
     flat = search.fit(texts, labels)
-    print(f"best cell of one search over all: {abs(flat.best_score_):.3f}")
+    print(f"best cell of one search over all: {sign * flat.best_score_:.3f}")
     print(f"setting to use from now on: {flat.best_params_}")
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import tweetclf
+from tweetclf.tasks import get_metric
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "benchmarks" / "grid_search"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
@@ -46,3 +51,26 @@ def test_script_runs(
     if path.stem == "resampling_inside_folds":
         *honest, leaking = (float(line.split()[0]) for line in said.splitlines())
         assert leaking > max(honest)
+
+
+def test_nested_scores_keep_their_sign(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Of labels that say nothing of the texts, some folds correlate negatively.
+    task = tweetclf.load_task("sample-humor")
+    labels = np.random.default_rng(1).permutation(task.train.labels)
+    train = replace(task.train, labels=labels)
+    task = replace(
+        task,
+        metric=get_metric("mcc", labels=task.label_names),
+        splits={**task.splits, "train": train},
+    )
+    monkeypatch.setattr(tweetclf, "load_task", lambda *_, **__: task)
+    path = FOLDER / "nested_cross_validation.py"
+    monkeypatch.setattr(sys, "argv", [str(path), "--outer", "4", "--inner", "2"])
+    runpy.run_path(str(path), run_name="__main__")
+    said = capsys.readouterr().out
+    folds = [float(line.split()[0]) for line in said.splitlines()[:4]]
+    (mean,) = re.findall(r"nested: (-?[\d.]+) ", said)
+    assert min(folds) < 0
+    assert float(mean) == pytest.approx(np.mean(folds), abs=0.002)

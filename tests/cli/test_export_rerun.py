@@ -150,3 +150,19 @@ def test_wrong_use_and_nothing_to_export(capsys: pytest.CaptureFixture[str]) -> 
     Path("empty").mkdir()
     assert main(["export", "empty"]) == 1
     assert not Path("exported").exists()
+
+
+def test_a_trial_of_a_search_is_refused_in_one_way(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    argv = ["search", "--task", TASK, "--system", "tfidf-lr", "--store", "searched"]
+    assert main(argv) == 0
+    path = next(Path("searched/trials").rglob("*.json"))
+    capsys.readouterr()
+    said = set()
+    for command in ("rerun", "export"):
+        assert main([command, str(path)]) == 1
+        said.add(capsys.readouterr().err.removeprefix(f"tweetclf {command}: "))
+    (told,) = said
+    assert f"run {path.stem} is a trial of a search" in told
+    assert "run it in a leaderboard" in told

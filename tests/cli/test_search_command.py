@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,21 +67,52 @@ def test_bayesian_search_in_a_shared_study(
     assert [t.params for t in alone.trials] == [t.params for t in shared.trials]
 
 
-@pytest.mark.slow
-def test_the_workers_of_a_dask_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Start two workers, with time to come up where the machine is busy."""
+    dask = pytest.importorskip("dask")
     distributed = pytest.importorskip("distributed")
+    patience = {
+        "distributed.comm.timeouts.connect": "240s",
+        "distributed.comm.timeouts.tcp": "240s",
+        "distributed.scheduler.worker-ttl": "600s",
+        "distributed.admin.tick.limit": "60s",
+    }
+    with (
+        dask.config.set(patience),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as started,
+    ):
+        started.wait_for_workers(2, timeout=240)
+        yield started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_workers_of_a_dask_cluster(
+    capsys: pytest.CaptureFixture[str], cluster: Any, shared: bool
+) -> None:
+    if shared:
+        pytest.importorskip("optuna")
     argv = [*SAMPLE, "tfidf-lr", "--json"]
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as cluster:
-        there = ["--jobs", "2", "--backend", "dask", "--store", "remote"]
-        address = ["--scheduler", cluster.scheduler_address]
-        assert main([*argv, *there, *address]) == 0
+    there = ["--backend", "dask", "--scheduler", cluster.scheduler_address]
+    there += ["--storage", "study.log"] if shared else []
+    assert main([*argv, *there, "--store", "remote"]) == 0
     remote = Sweep.from_json(capsys.readouterr().out)
     assert main([*argv, "--store", "local"]) == 0
     local = Sweep.from_json(capsys.readouterr().out)
     assert [t.score for t in remote.trials] == [t.score for t in local.trials]
     assert [t.records for t in remote.trials] == [t.records for t in local.trials]
+    if shared:
+        # Four threads stand ready, so four trials are handed out before one ends.
+        lines = map(json.loads, Path("study.log").read_text("utf-8").splitlines())
+        kinds = [
+            "claimed" if "datetime_start" in line else "ended"
+            for line in lines
+            if line["op_code"] == 6
+        ]
+        assert kinds[:5] == ["claimed"] * 4 + ["ended"]
 
 
 def test_your_own_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +173,11 @@ def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", "--spaces"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"^twilbert .*learning_rate \{1e-05, .*3 seeds", printed, re.M)
+    from tweetclf.leaderboard.named_spaces import FITTING
+
+    for name, systems in FITTING.items():
+        fitting = ", ".join(systems) or "none so far"
+        assert re.search(rf"^{name} +{fitting} ", printed, re.M)
     assert re.search(r"^haha .*5 folds, 20 seeds.*Farzin", printed, re.M)
     assert re.search(r"^japanese-bert .*100 trials", printed, re.M)
     assert re.search(r"^wide +char-svm +svm__C \[0.003, 10\] log", printed, re.M)
@@ -147,6 +185,30 @@ def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = json.loads(capsys.readouterr().out)
     own = [row["space"] for row in listed if row["system"] == "nbsvm"]
     assert own == ["grid", "wide"]
+    (haha,) = (row for row in listed if row["space"] == "haha")
+    assert (haha["system"], haha["fitting"]) == (None, None)
+
+
+def test_where_nothing_can_be_written_is_refused_before_anything_is_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("sweep.html").write_text("not a folder", "utf-8")
+    for place in ("sweep.html", "sweep.html/deeper", "/proc/out"):
+        if place.startswith("/proc") and not Path("/proc/self").exists():
+            continue
+        for option in ("--output", "--store"):
+            assert main([*SAMPLE, "tfidf-lr", option, place]) == 1
+            said = capsys.readouterr().err
+            assert said.startswith(f"tweetclf search: error: {option} {place}: ")
+            assert "Choose another folder with" in said
+    assert not Path("runs").exists()
+    assert Path("sweep.html").read_text("utf-8") == "not a folder"
+    # A report may be one file; what has no ending of a report is a folder.
+    argv = ["leaderboard", "--task", "sample-humor", "--system", "majority"]
+    assert main([*argv, "--resamples", "200", "--output", "sweep.html"]) == 0
+    Path("report.pdf").touch()
+    assert main([*argv, "--resamples", "200", "--output", "report.pdf"]) == 1
+    assert "report.pdf is not a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -180,6 +242,10 @@ def test_wrong_usage(
         (["nbsvm", "--space", "wyde"], "Unknown search space"),
         (["nbsvm", "--space", "wide", "--strategy", "grid"], "has a distribution"),
         (["tfidf-ridge"], "does not do binary tasks"),
+        (
+            ["nbsvm", "--strategy", "halving", "--min-resources", "3"],
+            "from 4 to 868",
+        ),
     ],
 )
 def test_errors(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,7 @@ from tweetclf.leaderboard import (
 from tweetclf.leaderboard import search as search_module
 from tweetclf.leaderboard.fold_cache import FoldCache
 from tweetclf.leaderboard.identity import identity
+from tweetclf.leaderboard.results import Results
 from tweetclf.leaderboard.runner import make_spec
 from tweetclf.leaderboard.search import prepared, runs_in_threads
 from tweetclf.leaderboard.selection import select
@@ -661,3 +664,26 @@ def test_costs_are_those_of_the_final_model(
     assert events == ["select", "clear", "measure"]
     assert record.cost is not None
     assert record.cost.peak_memory == 7
+
+
+def test_results_keep_no_locks_of_what_is_computed() -> None:
+    results = Results(1000)
+    running, most = [], []
+
+    def compute() -> np.ndarray:
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.pop()
+        return np.zeros(4)
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            found = list(pool.map(lambda key: results.find(key, compute), "aaaa"))
+            assert all(value is found[0] for value in found)
+    assert most == [1]
+    for key in range(200):
+        results.find(("too large", key), lambda: np.zeros(1000))
+    with pytest.raises(ZeroDivisionError):
+        results.find("fails", lambda: 1 / 0)
+    assert results._turns == {}

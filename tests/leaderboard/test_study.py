@@ -54,6 +54,7 @@ from tweetclf.leaderboard.selection import rows_of
 from tweetclf.leaderboard.shared_study import SharedStudy
 from tweetclf.leaderboard.strategies import Listed
 from tweetclf.leaderboard.trial_runs import _stratified_order
+from tweetclf.leaderboard.workers import Workers
 from tweetclf.tasks import Task
 
 MakeTask = Callable[..., Task]
@@ -363,6 +364,81 @@ def test_what_a_process_pays_once_is_in_no_trial(
     # Nor is what was warned of then said of a trial.
     records = list(store.records(trials=True))
     assert not any("read once" in said for r in records for said in r.warnings)
+
+
+class _Busy(_Cold):
+    """A classifier that knows how many of them are fitted at the same time."""
+
+    now = most = 0
+
+    def fit(self, texts: Any, labels: Any) -> _Busy:
+        _Busy.now += 1
+        _Busy.most = max(_Busy.most, _Busy.now)
+        time.sleep(0.05)
+        _Busy.now -= 1
+        self.label_ = labels[0]
+        return self
+
+
+def make_busy() -> Any:
+    """Return a classifier that cannot run in threads."""
+    return _Busy()
+
+
+def test_what_cannot_run_in_threads_takes_turns_in_them(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Workers of Dask have several threads, and anyone may ask for the backend.
+    monkeypatch.setattr(_Busy, "most", 0)
+    monkeypatch.setattr(search_module, "prepared", lambda estimator, cache: estimator)
+    system = System("busy", f"{__name__}:make_busy", "busy", "none")
+    protocol = SearchProtocol(space=Space({"size": Choice((1, 2, 3, 4))}))
+    sweep = run_search(
+        make_task(),
+        system,
+        RunStore(tmp_path),
+        protocol,
+        n_jobs=4,
+        backend="threading",
+    )
+    assert len(sweep.trials) == 4
+    assert _Busy.most == 1
+
+
+def test_a_dask_cluster_has_as_many_jobs_as_it_can_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    class Client:
+        def wait_for_workers(self, n: int, timeout: float) -> None:
+            assert n == 1
+
+        def nthreads(self) -> dict[str, int]:
+            return {"a": 3, "b": 4}
+
+    monkeypatch.setattr(distributed, "get_client", Client)
+
+    def chosen(estimator: Any, n_jobs: int | None, one_by_one: bool = False) -> int:
+        workers = Workers.choose(
+            estimator, SPACE, n_jobs, "dask", one_by_one=one_by_one
+        )
+        assert workers.backend == "dask"
+        return workers.n_jobs
+
+    in_threads, alone = tfidf_lr(), _Busy()
+    assert chosen(in_threads, None) == 7
+    assert chosen(alone, None) == 2
+    assert chosen(in_threads, -2) == 6
+    assert chosen(alone, 5) == 5
+    assert chosen(in_threads, None, one_by_one=True) == 1
+
+    def without() -> None:
+        raise ValueError("No clients found")
+
+    monkeypatch.setattr(distributed, "get_client", without)
+    with pytest.raises(DataError, match=r"distributed.Client\(ADDRESS\)"):
+        chosen(in_threads, None)
 
 
 def test_a_random_search_knows_when_it_has_tried_everything(

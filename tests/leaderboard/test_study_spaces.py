@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from tweetclf.leaderboard import (
     register_space,
 )
 from tweetclf.leaderboard.bayesian import TPE
-from tweetclf.leaderboard.named_spaces import SPACES, find_space
+from tweetclf.leaderboard.named_spaces import FITTING, SPACES, find_space
 from tweetclf.leaderboard.strategies import (
     Halving,
     Listed,
@@ -155,6 +156,28 @@ def test_spaces_of_the_papers_are_there() -> None:
     assert SPACES.get("japanese-bert").plan.n_trials == 100
 
 
+def test_the_systems_that_a_space_of_a_paper_fits_are_written_down() -> None:
+    samples = {"binary": "sample-humor", "multilabel": "sample-emotions"}
+    samples["regression"] = "sample-funniness"
+    for name, fitting in FITTING.items():
+        found = []
+        for system in list_systems():
+            kinds = [kind for kind in samples if system.supports(kind)]
+            try:
+                task = load_task(samples[kinds[0]])
+                system.check_parameters(task, SPACES.get(name).dimensions, name)
+            except (DataError, ImportError, IndexError):
+                # It lacks them, or needs what is not installed.
+                continue
+            found.append(system.name)
+        installed = [
+            system
+            for system in fitting
+            if (module := get_system(system).module) is None or find_spec(module)
+        ]
+        assert found == installed, f"write the systems of {name} into FITTING"
+
+
 def test_a_system_without_a_space_says_which_have_one() -> None:
     with pytest.raises(DataError, match=r"'majority' declares no search space.*nbsvm"):
         find_space(get_system("majority"), "grid")
@@ -213,6 +236,17 @@ def test_halving_refuses_rounds_that_cannot_be() -> None:
         halving_schedule(9, factor=3, min_resources=50, least=4, most=40)
     with pytest.raises(DataError, match="at least 20"):
         halving_schedule(9, factor=3, min_resources=None, least=20, most=10)
+
+
+def test_a_first_round_that_is_too_small_is_refused_with_the_least() -> None:
+    for minimum, fine in ((7, False), (8, True), (40, True), (41, False)):
+        arguments = {"factor": 3, "min_resources": minimum, "least": 16, "most": 40}
+        if fine:
+            rungs = halving_schedule(9, **arguments, fewest=8)
+            assert rungs[0].resource == minimum
+        else:
+            with pytest.raises(DataError, match="there are 40|from 8 to 40"):
+                halving_schedule(9, **arguments, fewest=8)
 
 
 def test_the_best_of_a_round_go_on_and_failed_ones_do_not() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -286,6 +287,27 @@ def test_report_tests_the_ranks_over_enough_tasks() -> None:
     assert rank_blocks(rich(), "test") == []
     assert rank_blocks(five_tasks(n_systems=2), "test") == []
     assert rank_blocks(leaderboard, "cv") == []
+
+
+def test_a_task_without_a_score_of_some_system_ranks_nobody_anywhere() -> None:
+    whole = five_tasks()
+    extra = board(facts("undefined"), n_systems=6, n_seeds=1)
+    worst = replace(extra.entries[-1], score=math.nan)
+    extra = replace(extra, entries=(*extra.entries[:-1], worst))
+    boards = (*whole.boards, extra)
+    six = replace(whole, boards=boards, overall=overall(boards))
+    display = CriticalDifferenceDisplay.from_leaderboard(six, ax=axes())
+    assert display.result.n_tasks == 5
+    paragraph, figure = rank_blocks(six, "test")
+    before, _ = rank_blocks(whole, "test")
+    said, told = (
+        "".join(span.text for span in block.spans) for block in (paragraph, before)
+    )
+    assert said.startswith(told)
+    assert said.endswith(
+        "Left out, as the score of a system is not defined there: undefined."
+    )
+    assert figure.data.column("mean_rank")[0].value == min(display.result.mean_ranks)
 
 
 def test_report_compares_no_pairs_where_friedman_finds_nothing() -> None:
@@ -574,6 +596,8 @@ def test_estimators_need_probabilities() -> None:
         (["x"], [0.5], {}, "gold label 'x' is none of"),
         (["no"], [1.5], {}, "within 0 and 1"),
         (["no"], [np.nan], {}, "within 0 and 1"),
+        (["no", "no"], [[0.5, 0.5], [0.5, 0.4]], {}, "those of tweet 2 add up to 0.9"),
+        (["no"], [[0.9, 0.9]], {}, "must add up to 1"),
         (["no"], [0.5, 0.6], {}, r"shape \(2,\); for 1 tweets"),
         ([], [], {}, "not empty"),
         (["no"], [0.5], {"strategy": "x"}, "strategy must be"),

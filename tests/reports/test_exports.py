@@ -127,6 +127,29 @@ def test_mteb_result_holds_the_facts() -> None:
     assert document["date"] == "2025-06-01T10:00:00+00:00"
 
 
+def test_scores_of_seeds_stand_with_their_seed() -> None:
+    one = board(n_seeds=3)
+    records = list(one.entries[0].records)
+    # The second seed has no accuracy, as its store is of another version.
+    scores = dict(records[1].scores["test"])
+    lacking = next(name for name in scores if name != "official")
+    del scores[lacking]
+    records[1] = replace(records[1], scores={"test": scores})
+    one = replace(one, entries=(replace(one.entries[0], records=tuple(records)),))
+    exported = first(one)
+    (document,) = mteb_result(exported)["scores"]["test"]
+    by_seed = {row["seed"]: row for row in document["scores_per_experiment"]}
+    for record in records:
+        found = by_seed[record.spec.seed]
+        assert found[exported.board.facts.metric] == record.score
+        assert found[lacking] == record.scores["test"].get(lacking)
+    # No mean of some of the seeds is said to be that of all.
+    assert document[lacking] is None
+    front, body = parts(model_card(exported))
+    (result,) = front["model-index"][0]["results"]
+    assert lacking not in {metric["name"] for metric in result["metrics"]}
+
+
 def test_mteb_result_of_folds_and_of_an_unknown_language() -> None:
     found = funniness()
     data = {"train": "1" * 64, "dev": "2" * 64}
@@ -234,8 +257,11 @@ def test_card_scores_each_label_and_names_the_worst() -> None:
     _, body = parts(model_card(first(one), predictions=arrays))
     rows = [line for line in body.splitlines() if line.startswith("| irony |")]
     assert rows == ["| irony | 0.750 | 0.600 | 0.667 | 50 |"]
-    assert "Labels with fewer than 100 gold tweets: irony." in body
-    assert "Worst label: irony, F1 0.667: 0.600 of its tweets are found" in body
+    assert "fewer than 100 gold tweets, whose scores are uncertain: irony." in body
+    assert (
+        "Worst label: irony with F1 0.667: 60 % of its tweets are found, and 75 % of "
+        "the tweets given it have it."
+    ) in body
     assert "One run: how much the score changes" in body
 
 

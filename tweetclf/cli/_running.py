@@ -55,9 +55,7 @@ def jobs(text: str) -> int:
     return number
 
 
-def add_where_arguments(
-    parser: argparse.ArgumentParser, *, default_jobs: int | None = 1, said: str = "1"
-) -> None:
+def add_where_arguments(parser: argparse.ArgumentParser, *, said: str = "1") -> None:
     """Declare where data are and how many runs go on at a time."""
     where = parser.add_argument_group("where to run")
     where.add_argument(
@@ -68,9 +66,9 @@ def add_where_arguments(
     where.add_argument(
         "--jobs",
         type=jobs,
-        default=default_jobs,
         metavar="N",
-        help=f"runs at the same time, -1: as many as cores ({said})",
+        help=f"runs at the same time, -1: as many as cores ({said}; with --backend "
+        "dask, as many as workers)",
     )
     where.add_argument(
         "--backend", choices=BACKENDS, help="joblib backend (for several jobs)"
@@ -93,7 +91,13 @@ def connect_backend(args: argparse.Namespace, command: str) -> Iterator[str | No
     distributed = import_optional(
         "distributed", extra="dask", caller=f"tweetclf {command} --backend dask"
     )
-    with distributed.Client(args.scheduler) as client:
+    cluster: dict[str, Any] = {"address": args.scheduler}
+    if args.scheduler is None:
+        # Systems that do not run in threads would take turns in those of a worker.
+        cluster = {"threads_per_worker": 1}
+        if args.jobs is not None and args.jobs > 0:
+            cluster["n_workers"] = args.jobs
+    with distributed.Client(**cluster) as client:
         note(f"running on {client.dashboard_link or args.scheduler or 'local cluster'}")
         yield "dask"
 

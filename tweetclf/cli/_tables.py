@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,26 +19,38 @@ if TYPE_CHECKING:
 __all__ = ["check_folder", "command_line", "write_tables"]
 
 
-def check_folder(option: str, path: str) -> None:
+def check_folder(option: str, path: str, *, report: bool = False) -> None:
     """Refuse a folder that cannot be made or written, before anything is run.
+
+    Parameters
+    ----------
+    option : str
+        The option that named it.
+    path : str
+        The folder.
+    report : bool, default=False
+        Whether the name of one file is allowed as well, see ``write_report``.
 
     Raises
     ------
     OSError
         Naming the option, the reason and what to do.
     """
+    from tweetclf.reports import FORMATS
+
     place = Path(path).absolute()
-    if option == "--output" and place.suffix and not place.is_dir():
-        # A file name with the ending of a format is allowed, see write_report.
+    if report and place.suffix.lower() in FORMATS.values() and not place.is_dir():
         place = place.parent
     while not place.exists() and place != place.parent:
         place = place.parent
-    if not place.is_dir():
-        reason = f"{place} is not a folder"
-    elif not os.access(place, os.W_OK | os.X_OK):
-        reason = f"{place} may not be written"
-    else:
-        return
+    reason = f"{place} is not a folder"
+    if place.is_dir():
+        try:
+            # Trying tells more than permissions do, which bind no administrator.
+            with tempfile.TemporaryDirectory(prefix=".tweetclf-", dir=place):
+                return
+        except OSError as error:
+            reason = f"{place} may not be written ({error.strerror})"
     raise OSError(f"{option} {path}: {reason}. Choose another folder with {option}.")
 
 

@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format and not args.output:
         raise UsageError("--format needs --output")
     if args.output:
-        check_folder("--output", args.output)
+        check_folder("--output", args.output, report=True)
     task = load_whole(args, args.task or args.data)
     say_notes(task)
     from tweetclf.leaderboard import advise

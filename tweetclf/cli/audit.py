@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     if args.corpus_text and not args.corpus:
         raise UsageError("--corpus-text needs --corpus")
     if args.output:
-        check_folder("--output", args.output)
+        check_folder("--output", args.output, report=True)
     task = load_whole(args, args.task)
     say_notes(task)
     audit = _audit(args, task)

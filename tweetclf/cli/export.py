@@ -104,6 +104,7 @@ Runs = tuple[list["RunRecord"], Callable[["RunRecord"], Any]]
 
 def _runs(args: argparse.Namespace, damaged: list[Exception]) -> Runs:
     """Return the finished runs that are meant, and where their predictions are."""
+    from tweetclf.leaderboard.checking import refuse_trial
     from tweetclf.leaderboard.store import RunStore, find_run
 
     if Path(args.source).is_dir():
@@ -116,11 +117,7 @@ def _runs(args: argparse.Namespace, damaged: list[Exception]) -> Runs:
         ]
         return records, store.predictions
     record, arrays = find_run(args.source, RunStore(args.store))
-    if record.spec.trial is not None:
-        raise UsageError(
-            f"{args.source} is a trial of a search, scored on what settings were "
-            "chosen by: run the chosen setting in a leaderboard, and export that"
-        )
+    refuse_trial(record)
     return [record], lambda _: arrays
 
 

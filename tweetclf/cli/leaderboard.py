@@ -234,7 +234,7 @@ def run(args: argparse.Namespace) -> int:
     with _named_by(args.config, args.system):
         systems = choose_systems(definition.systems, definition.params)
     check_folder("--store", args.store)
-    check_folder("--output", args.output)
+    check_folder("--output", args.output, report=True)
     tasks, skipped = _load_tasks(definition, args)
     if not tasks:
         note("no task can be run: the data of none are at hand.")
@@ -247,7 +247,7 @@ def run(args: argparse.Namespace) -> int:
             store,
             seeds=definition.seeds,
             protocol=definition.protocol,
-            n_jobs=args.jobs,
+            n_jobs=args.jobs or (-1 if backend == "dask" else 1),
             backend=backend,
             on_record=bar and functools.partial(_show, bar),
         )

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return _report_sweeps(args)
     from tweetclf.leaderboard import RunStore
 
-    check_folder("--output", args.output)
+    check_folder("--output", args.output, report=True)
     store = RunStore(args.store)
     damaged: list[Exception] = []
     records = [
@@ -82,7 +82,7 @@ def _report_sweeps(args: argparse.Namespace) -> int:
         if getattr(args, option):
             flag = option.replace("_", "-")
             raise UsageError(f"--{flag} is about stored runs, and not about --sweep")
-    check_folder("--output", args.output)
+    check_folder("--output", args.output, report=True)
     from tweetclf.leaderboard.trials import Sweep
     from tweetclf.reports import make_sweep_report, render, write_report
     from tweetclf.reports.publish import choose_formats

@@ -68,9 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_what(parser)
     _add_how(parser)
     add_column_arguments(parser.add_argument_group("your own file"))
-    add_where_arguments(
-        parser, default_jobs=None, said="threads where a system can, else 1; tpe 1"
-    )
+    add_where_arguments(parser, said="threads where a system can, else 1; tpe 1")
     _add_kept(parser)
 
 
@@ -222,6 +220,8 @@ def run(args: argparse.Namespace) -> int:
         check_folder("--output", args.output)
     task = load_task(args.task, data_dir=args.data_dir, **given_columns(args))
     say_notes(task)
+    if args.backend == "dask" and args.strategy == "tpe" and args.jobs is None:
+        note("tpe runs one trial at a time; --jobs N proposes and runs N together.")
     with (
         connect_backend(args, "search") as backend,
         progress_bar() as bar,
@@ -352,7 +352,7 @@ def _print_use(
 def _list_spaces(args: argparse.Namespace) -> int:
     """Print the spaces of papers and those that systems declare."""
     from tweetclf.leaderboard import get_system, list_systems
-    from tweetclf.leaderboard.named_spaces import OWN, SPACES, find_space
+    from tweetclf.leaderboard.named_spaces import FITTING, OWN, SPACES, find_space
 
     systems = [get_system(args.system)] if args.system else list_systems()
     own = [
@@ -361,14 +361,19 @@ def _list_spaces(args: argparse.Namespace) -> int:
         for name in OWN
         if (system.grid if name == "grid" else system.space)
     ]
-    rows = [("any that has them", SPACES.get(name)) for name in SPACES]
+    rows = [
+        (", ".join(FITTING.get(name, ["any that has them"])) or "none so far", space)
+        for name in SPACES
+        if (space := SPACES.get(name))
+    ]
     rows += own
     if args.json:
         print_json(
             [
                 {
                     "space": space.name,
-                    "system": None if who.startswith("any") else who,
+                    "system": who if space.name in OWN else None,
+                    "fitting": FITTING.get(space.name),
                     "description": space.description,
                     "source": space.source,
                     **space.to_document(),

@@ -13,7 +13,7 @@ from tweetclf.exceptions import RecordError
 from tweetclf.leaderboard.records import RunRecord
 from tweetclf.tasks.metric import Metric
 
-__all__ = ["TOLERANCE", "check_arrays", "check_score", "official_score"]
+__all__ = ["TOLERANCE", "check_arrays", "check_score", "official_score", "refuse_trial"]
 
 TOLERANCE = 1e-9
 """Largest difference of a stored score from that of the stored predictions."""
@@ -58,6 +58,23 @@ def _flaw(record: RunRecord, arrays: Predictions) -> str | None:
     if shape[0] != expected or not shape[0]:
         return f"there are {shape[0]} predictions for {expected} tweets"
     return None
+
+
+def refuse_trial(record: RunRecord) -> None:
+    """Refuse a trial of a search where a run of a leaderboard is meant.
+
+    Raises
+    ------
+    RecordError
+        With what to do instead.
+    """
+    if record.spec.trial is not None:
+        raise RecordError(
+            f"run {record.key} is a trial of a search, scored on the tweets that "
+            "settings were chosen by. To report its setting, run it in a leaderboard; "
+            "to make it again, run the same search in an empty store (tweetclf search "
+            "--store DIR)."
+        )
 
 
 def check_arrays(record: RunRecord, arrays: Predictions, place: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,23 @@ from tweetclf.utils.registry import Registry
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
 
-__all__ = ["OWN", "SPACES", "default_space", "find_space", "register_space"]
+__all__ = [
+    "FITTING",
+    "OWN",
+    "SPACES",
+    "default_space",
+    "find_space",
+    "register_space",
+]
 
 OWN = ("grid", "wide")
 """Names of the spaces that a system declares: its grid, and its distributions."""
+
+FITTING: Mapping[str, tuple[str, ...]] = {"japanese-bert": (), "twilbert": ()}
+"""Systems that have the parameters of a named space, where only some can have them.
+
+Written down, as to find out all systems would have to be built.
+"""
 
 SPACES: Registry[Space] = Registry("search space", '"tweetclf search --spaces"')
 

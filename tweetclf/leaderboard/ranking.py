@@ -204,6 +204,8 @@ def _overall(boards: Sequence[TaskBoard], scored: Sequence[_Scored]) -> list[Ove
     )
     signs = np.array([1.0 if b.facts.greater_is_better else -1.0 for b in boards])
     ranks = rankdata(-scores * signs, axis=0)
+    # A task on which the score of one of them is not defined ranks none of them.
+    defined = np.isfinite(scores).all(axis=0)
     comparable = bool((signs > 0).all())
     rows = []
     for i, name in enumerate(systems):
@@ -212,7 +214,7 @@ def _overall(boards: Sequence[TaskBoard], scored: Sequence[_Scored]) -> list[Ove
         rows.append(
             Overall(
                 name,
-                float(ranks[i].mean()),
+                float(ranks[i, defined].mean()) if defined.any() else math.nan,
                 float(scores[i].mean()) if comparable else math.nan,
                 low,
                 high,

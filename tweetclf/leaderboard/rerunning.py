@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError, RecordError
+from tweetclf.leaderboard.checking import refuse_trial
 from tweetclf.leaderboard.environment import describe_environment
 from tweetclf.leaderboard.records import RunRecord, RunSpec
 from tweetclf.leaderboard.runner import check_runs, make_spec, run_leaderboard
@@ -162,11 +163,7 @@ def rerun(
         raise RecordError(
             f"run {record.key} failed ({record.error}): there is nothing to compare."
         )
-    if record.spec.trial is not None:
-        raise RecordError(
-            f"run {record.key} is a trial of a search: run the same search again in an "
-            "empty store (tweetclf search --store DIR), which makes the same trials."
-        )
+    refuse_trial(record)
     task = task or _load(record.spec, data_dir)
     system = get_system(record.spec.system)
     check_runs(task, system)

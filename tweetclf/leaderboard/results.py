@@ -26,6 +26,14 @@ class Holder:
     """Base of what holds `Results`, which are no part of a model that holds it."""
 
 
+class _Turn:
+    """Who computes a result that threads are asking for."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.n_threads = 0
+
+
 class Results:
     """What was computed, by what it was computed from.
 
@@ -40,22 +48,29 @@ class Results:
         self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
         self._n_bytes = 0
         self._lock = threading.RLock()
-        self._locks: dict[Any, threading.RLock] = {}
+        self._turns: dict[Any, _Turn] = {}
 
     def find(self, key: Any, compute: Callable[[], Any]) -> Any:
         """Return the result of `compute` for `key`, from before if it is there."""
         with self._lock:
-            lock = self._locks.setdefault(key, threading.RLock())
-        # Of several threads that need the same one computes it.
-        with lock:
+            turn = self._turns.setdefault(key, _Turn())
+            turn.n_threads += 1
+        try:
+            # Of several threads that need the same one computes it.
+            with turn.lock:
+                with self._lock:
+                    if key in self._kept:
+                        self._kept.move_to_end(key)
+                        return self._kept[key][0]
+                value = compute()
+                _freeze(value)
+                self._keep(key, value)
+                return value
+        finally:
             with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key][0]
-            value = compute()
-            _freeze(value)
-            self._keep(key, value)
-            return value
+                turn.n_threads -= 1
+                if not turn.n_threads:
+                    del self._turns[key]
 
     def _keep(self, key: Any, value: Any) -> None:
         size = _n_bytes(value)

@@ -13,6 +13,7 @@ from tweetclf.leaderboard.execution import execute_run
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
 from tweetclf.leaderboard.selection import forget_features
 from tweetclf.leaderboard.systems import System
+from tweetclf.leaderboard.workers import ALONE, unordered
 from tweetclf.tasks.duplicates import text_key
 
 if TYPE_CHECKING:
@@ -210,7 +211,9 @@ class _Job:
 
 
 def _execute(job: _Job) -> tuple[int, RunRecord, Any]:
-    return (job.position, *execute_run(job.task, job.system, job.spec))
+    # Beside another run of the process time and memory would be those of both.
+    with ALONE:
+        return (job.position, *execute_run(job.task, job.system, job.spec))
 
 
 def _counted(jobs: Iterable[_Job], store: RunStore) -> Iterator[_Job]:
@@ -222,21 +225,6 @@ def _counted(jobs: Iterable[_Job], store: RunStore) -> Iterator[_Job]:
         if job.spec.protocol.evaluation == "test":
             store.count_test_scoring(job.spec)
         yield job
-
-
-def _outcomes(
-    jobs: Iterable[_Job], n_jobs: int, backend: str | None
-) -> Iterator[tuple[int, RunRecord, Any]]:
-    if n_jobs == 1 and backend is None:
-        yield from map(_execute, jobs)
-        return
-    from joblib import Parallel, delayed, parallel_config
-
-    # One run a dispatch: runs last seconds to hours, and a batch would only delay
-    # the storing of what is finished.
-    with parallel_config(backend=backend or "loky", n_jobs=n_jobs):
-        parallel = Parallel(batch_size=1, return_as="generator_unordered")
-        yield from parallel(delayed(_execute)(job) for job in jobs)
 
 
 def run_leaderboard(
@@ -268,7 +256,8 @@ def run_leaderboard(
         Number of runs at the same time, as in joblib (-1: all cores).
     backend : str, optional
         Any joblib backend, e.g. ``"loky"`` (the default when ``n_jobs`` is not 1)
-        or ``"dask"`` within a client's context.
+        or ``"dask"`` within a client's context. In threads runs take turns, as
+        their time and memory would not be their own.
     on_record : callable, optional
         Called with each record, the number done and the number of all runs.
 
@@ -309,7 +298,8 @@ def run_leaderboard(
     for done, record in enumerate(found.values(), start=1):
         if on_record:
             on_record(record, done, position)
-    for place, record, predictions in _outcomes(_counted(jobs, store), n_jobs, backend):
+    counted = _counted(jobs, store)
+    for place, record, predictions in unordered(_execute, counted, n_jobs, backend):
         stored = store.put(record, predictions)
         found[place] = stored
         done += 1

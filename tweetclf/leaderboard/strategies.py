@@ -144,7 +144,13 @@ class Rung:
 
 
 def halving_schedule(
-    n_candidates: int, *, factor: int, min_resources: int | None, least: int, most: int
+    n_candidates: int,
+    *,
+    factor: int,
+    min_resources: int | None,
+    least: int,
+    most: int,
+    fewest: int = 1,
 ) -> list[Rung]:
     """Return the rounds of scikit-learn's successive halving.
 
@@ -158,7 +164,9 @@ def halving_schedule(
         Tweets of the first round; None for the largest number with which the last
         round still comes, and uses as many tweets as it can (``"exhaust"``).
     least, most : int
-        Fewest tweets of a round, and all there are.
+        Fewest tweets of a round where `min_resources` is None, and all there are.
+    fewest : int, default=1
+        Least `min_resources` that is accepted: what a fold needs.
 
     Raises
     ------
@@ -177,6 +185,12 @@ def halving_schedule(
         raise DataError(
             f"the first round of halving cannot have {min_resources} training tweets; "
             f"there are {most}."
+        )
+    if min_resources is not None and min_resources < fewest:
+        raise DataError(
+            f"the first round of halving cannot have {min_resources} training tweets: "
+            f"with fewer than {fewest}, two for each label, a fold cannot be trained. "
+            f"Give min_resources (--min-resources) from {fewest} to {most}."
         )
     if least > most:
         raise DataError(

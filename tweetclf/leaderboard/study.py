@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,9 @@ from tweetclf.exceptions import DataError, TweetclfWarning
 from tweetclf.leaderboard.journal import Journal, Ledger
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
 from tweetclf.leaderboard.runner import check_runs, describe_task
-from tweetclf.leaderboard.search import runs_in_threads
 from tweetclf.leaderboard.search_protocol import N_TRIALS, SearchProtocol
 from tweetclf.leaderboard.selection import forget_features
-from tweetclf.leaderboard.spaces import Choice, Space
+from tweetclf.leaderboard.spaces import Space
 from tweetclf.leaderboard.strategies import (
     Halving,
     Listed,
@@ -36,10 +35,11 @@ from tweetclf.leaderboard.trial_runs import (
     execute_trial,
     forget_material,
     make_trial_spec,
+    trial_of,
     without_test,
 )
 from tweetclf.leaderboard.trials import Sweep, Trial
-from tweetclf.utils.threads import n_threads
+from tweetclf.leaderboard.workers import ALONE, Workers, unordered
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.store import RunStore
@@ -144,12 +144,14 @@ class _Search:
         if protocol.strategy != "halving":
             return Listed(settings)
         n_splits = protocol.n_folds or 1
+        n_labels = max(1, len(self.task.label_names))
         rungs = halving_schedule(
             len(settings),
             factor=protocol.factor,
             min_resources=protocol.min_resources,
-            least=2 * n_splits * max(1, len(self.task.label_names)),
+            least=2 * n_splits * n_labels,
             most=self.most,
+            fewest=2 * n_labels,
         )
         return Halving(settings, rungs, greater)
 
@@ -161,59 +163,20 @@ class _Job:
     task: Task
     system: System
     spec: RunSpec
+    alone: bool
 
 
 def _execute(job: _Job) -> tuple[_Job, RunRecord, Any]:
-    return (job, *execute_trial(job.task, job.system, job.spec))
-
-
-def _outcomes(
-    jobs: Sequence[_Job], n_jobs: int, backend: str | None
-) -> Iterator[tuple[_Job, RunRecord, Any]]:
-    if len(jobs) == 1 and backend != "dask":
-        # A pool for one run would only be started and stopped.
-        n_jobs, backend = 1, None
-    if n_jobs == 1 and backend is None:
-        yield from map(_execute, jobs)
-        return
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config(backend=backend or "loky", n_jobs=n_jobs):
-        parallel = Parallel(batch_size=1, return_as="generator_unordered")
-        yield from parallel(delayed(_execute)(job) for job in jobs)
-
-
-def _trial(proposal: Proposal, records: Sequence[RunRecord]) -> Trial:
-    """Put the runs of a trial together."""
-    failed = [record for record in records if record.status != "finished"]
-    scores = [record.score for record in records]
-    mean = math.nan if failed else math.fsum(scores) / len(scores)
-    per_fold = [
-        score
-        for record in records
-        if record.status == "finished"
-        for score in (record.fold_scores or (record.score,))
-    ]
-    return Trial(
-        number=proposal.number,
-        params=proposal.params,
-        score=mean if math.isfinite(mean) else None,
-        state="failed" if failed else "complete",
-        fold_scores=tuple(per_fold),
-        fit_seconds=math.fsum(r.cost.fit_seconds for r in records if r.cost),
-        record=records[0].key,
-        records=tuple(record.key for record in records),
-        resource=proposal.resource,
-        error=failed[0].error if failed else None,
-    )
+    # Workers of Dask may have several threads, whatever the system can stand.
+    with ALONE if job.alone else nullcontext():
+        return (job, *execute_trial(job.task, job.system, job.spec))
 
 
 def _evaluate(
     search: _Search,
     proposals: Iterable[Proposal],
     store: RunStore,
-    n_jobs: int,
-    backend: str | None,
+    workers: Workers,
 ) -> Iterator[Trial]:
     """Run what is not stored yet; yield each trial when all its runs are there."""
     waiting = {proposal.number: proposal for proposal in proposals}
@@ -224,7 +187,16 @@ def _evaluate(
             spec = search.spec(proposal, seed)
             stored = store.get(spec)
             if stored is None:
-                jobs.append(_Job(number, place, search.task, search.system, spec))
+                jobs.append(
+                    _Job(
+                        number,
+                        place,
+                        search.task,
+                        search.system,
+                        spec,
+                        not workers.threads,
+                    )
+                )
             else:
                 found[number][place] = stored
 
@@ -232,49 +204,28 @@ def _evaluate(
         records = found[number]
         if len(records) < len(search.seeds):
             return None
-        return _trial(waiting[number], [records[i] for i in range(len(records))])
+        return trial_of(waiting[number], [records[i] for i in range(len(records))])
 
     for number in waiting:
         trial = complete(number)
         if trial:
             yield trial
-    for job, record, predictions in _outcomes(jobs, n_jobs, backend):
+    n_jobs, backend = workers.n_jobs, workers.backend
+    if len(jobs) == 1 and backend != "dask":
+        # A pool for one run would only be started and stopped.
+        n_jobs, backend = 1, None
+    for job, record, predictions in unordered(_execute, jobs, n_jobs, backend):
         found[job.number][job.place] = store.put(record, predictions)
         trial = complete(job.number)
         if trial:
             yield trial
 
 
-def _workers(
-    search: _Search, n_jobs: int | None, backend: str | None
-) -> tuple[int, str | None]:
-    """Return how many runs go on together, and in what.
-
-    Threads share the features, so they are preferred where a system can run in them.
-    """
-    tried = {
-        name: dimension.values if isinstance(dimension, Choice) else ()
-        for name, dimension in search.space.dimensions.items()
-    }
-    threads = runs_in_threads(search.system.build(search.task), tried)
-    if n_jobs is None:
-        # What a Bayesian search finds depends on how many trials go on together.
-        alone = backend is not None or search.protocol.strategy == "tpe"
-        n_jobs = n_threads() if threads and not alone else 1
-    if n_jobs < 0:
-        from joblib import cpu_count
-
-        n_jobs = max(1, cpu_count() + 1 + n_jobs)
-    if backend is None and n_jobs > 1:
-        backend = "threading" if threads else "loky"
-    return n_jobs, backend
-
-
 def _stored(search: _Search, store: RunStore, proposal: Proposal) -> Trial | None:
     """Return a trial as its records say; None unless all its runs are finished."""
     found = [store.get(search.spec(proposal, seed)) for seed in search.seeds]
     records = [record for record in found if record is not None]
-    return _trial(proposal, records) if len(records) == len(found) else None
+    return trial_of(proposal, records) if len(records) == len(found) else None
 
 
 def _open_journal(
@@ -389,9 +340,10 @@ def run_search(
         returns when all trials have ended. They share the store, too, or have one
         each.
     n_jobs : int, optional
-        Number of runs at the same time, as in joblib. By default as many threads as
-        there are processors where the system can run in threads and the strategy
-        does not learn from the trials, else 1.
+        Number of runs at the same time, as in joblib. By default 1 where the strategy
+        learns from the trials; else as many as a Dask cluster has workers, with that
+        backend, or as many threads as there are processors where the system can run in
+        threads, else 1.
     backend : str, optional
         Any joblib backend; by default threads where the system can run in them, else
         processes.
@@ -436,10 +388,13 @@ def run_search(
     system.check_parameters(task, space.dimensions, f"search space {settled.space!r}")
     facts = describe_task(task, str(settled.evaluation))
     search = _Search(task, system, space, settled, facts)
-    n_jobs, backend = _workers(search, n_jobs, backend)
+    one_by_one = settled.strategy == "tpe"
+    workers = Workers.choose(
+        system.build(task), space, n_jobs, backend, one_by_one=one_by_one
+    )
     ledger: Ledger
     if storage is None:
-        strategy = search.strategy(n_jobs)
+        strategy = search.strategy(workers.n_jobs)
         ledger = _open_journal(search, store, strategy, retry_failed)
     else:
         from tweetclf.leaderboard.shared_study import SharedStudy
@@ -463,8 +418,8 @@ def run_search(
             report(ledger.finished().values())
             if len(seen) >= total:
                 break
-            batch = ledger.take(strategy, n_jobs) or ledger.wait(strategy)
-            for trial in _evaluate(search, batch, store, n_jobs, backend):
+            batch = ledger.take(strategy, workers.n_jobs) or ledger.wait(strategy)
+            for trial in _evaluate(search, batch, store, workers):
                 ledger.finish(trial)
                 report([trial])
     finally:

@@ -6,10 +6,11 @@ file, and a failure becomes a failed record.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ from tweetclf.leaderboard.selection import (
     rows_of,
     score_of,
 )
+from tweetclf.leaderboard.strategies import Proposal
+from tweetclf.leaderboard.trials import Trial
 from tweetclf.leaderboard.warming import few_rows, warm_up, warm_up_once
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ __all__ = [
     "execute_trial",
     "forget_material",
     "make_trial_spec",
+    "trial_of",
     "without_test",
 ]
 
@@ -341,6 +345,39 @@ def execute_trial(
             return failed_record(spec, error), None
     remarks = (*remarks_on(task, spec, outcome), *dict.fromkeys(messages))
     return finished_record(spec, outcome, remarks), predictions
+
+
+def trial_of(proposal: Proposal, records: Sequence[RunRecord]) -> Trial:
+    """Put the runs of a trial together.
+
+    Parameters
+    ----------
+    proposal : Proposal
+        What was to be tried.
+    records : sequence of RunRecord
+        Its runs, in order of the seeds.
+    """
+    failed = [record for record in records if record.status != "finished"]
+    scores = [record.score for record in records]
+    mean = math.nan if failed else math.fsum(scores) / len(scores)
+    per_fold = [
+        score
+        for record in records
+        if record.status == "finished"
+        for score in (record.fold_scores or (record.score,))
+    ]
+    return Trial(
+        number=proposal.number,
+        params=proposal.params,
+        score=mean if math.isfinite(mean) else None,
+        state="failed" if failed else "complete",
+        fold_scores=tuple(per_fold),
+        fit_seconds=math.fsum(r.cost.fit_seconds for r in records if r.cost),
+        record=records[0].key,
+        records=tuple(record.key for record in records),
+        resource=proposal.resource,
+        error=failed[0].error if failed else None,
+    )
 
 
 def check_dev(task: Task) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "overall_verdict",
     "published_means",
     "ranked_boards",
+    "scored_boards",
     "why_none",
 ]
 
@@ -45,6 +46,22 @@ def ranked_boards(leaderboard: Leaderboard, split: str) -> list[TaskBoard]:
 def overall_rows(leaderboard: Leaderboard, split: str) -> list[Overall]:
     """Return the systems that finished every task of an evaluation."""
     return [row for row in leaderboard.overall if row.split == split]
+
+
+def scored_boards(
+    leaderboard: Leaderboard, split: str
+) -> tuple[list[TaskBoard], list[TaskBoard]]:
+    """Return the boards that rank the systems over tasks, and those that cannot.
+
+    A task on which the score of one of the systems is not defined ranks none of them.
+    """
+    rows = overall_rows(leaderboard, split)
+    used: list[TaskBoard] = []
+    left: list[TaskBoard] = []
+    for board in ranked_boards(leaderboard, split):
+        scores = [finite(row.scores.get(board.facts.name)) for row in rows]
+        (left if None in scores else used).append(board)
+    return used, left
 
 
 def why_none(leaderboard: Leaderboard, split: str) -> str | None:

@@ -9,7 +9,7 @@ from tweetclf.reports.axes import WIDTH
 from tweetclf.reports.displays._style import page_style
 from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
 from tweetclf.reports.drawing import Drawing, defaults
-from tweetclf.reports.formatting import finite, format_p, plural
+from tweetclf.reports.formatting import format_p, plural
 from tweetclf.reports.model import (
     Block,
     Cell,
@@ -22,7 +22,7 @@ from tweetclf.reports.model import (
     Table,
     spans,
 )
-from tweetclf.reports.overall import overall_rows, ranked_boards
+from tweetclf.reports.overall import overall_rows, scored_boards
 from tweetclf.reports.wording import join_names
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ def rank_blocks(
         return []
     display = CriticalDifferenceDisplay(result=result)
     said = _sentences(result, display)
+    _, left = scored_boards(leaderboard, split)
+    if left:
+        said = spans(
+            said,
+            " Left out, as the score of a system is not defined there: ",
+            join_names([board.facts.name for board in left]),
+            ".",
+        )
     blocks: list[Block] = [Paragraph(said)]
     if figures:
         key = "summary--ranks" if split == "test" else f"summary--ranks-{split}"
@@ -73,12 +81,11 @@ def rank_blocks(
 def _compare(leaderboard: Leaderboard, split: str) -> ManyTasks | None:
     from tweetclf.leaderboard.statistics import compare_over_tasks
 
-    rows, boards = overall_rows(leaderboard, split), ranked_boards(leaderboard, split)
+    rows = overall_rows(leaderboard, split)
+    boards, _ = scored_boards(leaderboard, split)
     if len(rows) < MIN_SYSTEMS or len(boards) < MIN_TASKS:
         return None
     table = [[row.scores[board.facts.name] for row in rows] for board in boards]
-    if any(finite(score) is None for scores in table for score in scores):
-        return None
     return compare_over_tasks(
         table,
         [row.system for row in rows],

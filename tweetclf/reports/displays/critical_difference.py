@@ -15,7 +15,7 @@ from tweetclf.reports.displays._style import (
     text_width,
     width_in_points,
 )
-from tweetclf.reports.formatting import finite, shorten
+from tweetclf.reports.formatting import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -146,15 +146,10 @@ class CriticalDifferenceDisplay(Display):
         ValueError
             If there are too few systems or tasks to compare.
         """
-        from tweetclf.reports.overall import overall_rows, ranked_boards
+        from tweetclf.reports.overall import overall_rows, scored_boards
 
         rows = overall_rows(leaderboard, split)
-        # A task on which a score is not defined ranks nobody.
-        boards = [
-            board
-            for board in ranked_boards(leaderboard, split)
-            if all(finite(row.scores.get(board.facts.name)) is not None for row in rows)
-        ]
+        boards, _ = scored_boards(leaderboard, split)
         if len(rows) < 3 or len(boards) < 2:
             raise ValueError(
                 "CriticalDifferenceDisplay needs three systems that finished the same "

@@ -18,6 +18,9 @@ __all__ = ["ReliabilityDisplay"]
 
 STRATEGIES = ("uniform", "quantile")
 
+# Largest gap between 1 and a sum of probabilities: half precision keeps within it.
+_ROUNDING = 2e-3
+
 
 class ReliabilityDisplay(Display):
     """Share of right predictions against the probability they were made with.
@@ -317,6 +320,15 @@ def _check(proba: NDArray[np.float64], codes: NDArray[np.int64], n: int) -> None
         )
     if not ((proba >= 0) & (proba <= 1)).all():
         raise ValueError("ReliabilityDisplay: probabilities must lie within 0 and 1.")
+    if proba.ndim == 2:
+        sums = proba.sum(axis=1)
+        worst = int(np.abs(sums - 1).argmax())
+        if abs(sums[worst] - 1) > _ROUNDING:
+            raise ValueError(
+                "ReliabilityDisplay: the probabilities of a tweet must add up to 1; "
+                f"those of tweet {worst + 1} add up to {sums[worst]:.4g}. Scores that "
+                "are none have to be calibrated first."
+            )
 
 
 def _bins(

@@ -178,9 +178,10 @@ def _by_label(
 def _results(exported: Exported, by_label: ByLabel) -> list[Block]:
     blocks: list[Block] = [Paragraph(spans(strong(exported.score_text), "."))]
     rows = []
+    means = exported.means
     for signature, values in exported.metrics.items():
         known = [value for value in values if value is not None]
-        mean = sum(known) / len(known) if len(known) == len(values) else None
+        mean = means[signature]
         spread = float(np.std(known, ddof=1)) if len(known) > 1 else None
         words = metric_words(signature)
         cells = [
@@ -251,6 +252,11 @@ def _identity(exported: Exported, model: ModelInfo | None) -> Table:
     return _facts_table("identity", "System and task", rows)
 
 
+def _selection(seconds: float) -> str:
+    """Return the time of the selection; nothing where there was none."""
+    return format_seconds(seconds) if seconds > 0 else ""
+
+
 def _training(exported: Exported) -> list[Block]:
     board, entry = exported.board, exported.entry
     sizes = board.facts.sizes
@@ -259,12 +265,15 @@ def _training(exported: Exported) -> list[Block]:
     )
     rows = [
         ("Training", format_seconds(entry.mean_cost("fit_seconds"))),
-        ("Selection of settings", format_seconds(entry.mean_cost("select_seconds"))),
+        ("Selection of settings", _selection(entry.mean_cost("select_seconds"))),
         (
             "Tweets predicted a second",
             format_rate(entry.mean_cost("tweets_per_second")),
         ),
-        ("Peak memory of the run", format_bytes(entry.mean_cost("peak_memory"))),
+        (
+            "Growth of memory in training and prediction",
+            format_bytes(entry.mean_cost("peak_memory")),
+        ),
         ("Size of the model", format_bytes(entry.mean_cost("model_bytes"))),
         ("tweetclf", ", ".join({r.spec.version: None for r in entry.records})),
     ]
@@ -293,41 +302,53 @@ def _limits(exported: Exported, by_label: ByLabel, model: ModelInfo | None) -> N
     if facts.kind in {"binary", "multiclass"}:
         n = len(facts.label_names)
         items.append(
-            spans(f"Every text gets one of the {n} labels, also one that fits none.")
+            spans(f"Every text gets one of the {n} labels, even if none of them fits.")
         )
     if len(records) == 1:
         items.append(
             spans("One run: how much the score changes with the seed was not measured.")
         )
     items.append(
-        spans("The interval is over tweets like those scored; the runs are held fixed.")
+        spans(
+            "The interval says how the score would vary over other tweets of the same "
+            "kind; it says nothing of other seeds or training sets."
+        )
     )
     rare = [label for label, _, _, _, n in by_label if n < FEW]
     if rare:
-        items.append(spans(f"Labels with fewer than {FEW} gold tweets: {join(rare)}."))
+        items.append(
+            spans(
+                f"Labels with fewer than {FEW} gold tweets, whose scores are "
+                f"uncertain: {join(rare)}."
+            )
+        )
     if by_label:
         worst = min(by_label, key=lambda row: row[3])
         items.append(
             spans(
                 "Worst label: ",
                 name(worst[0]),
-                f", F1 {format_score(worst[3])}: "
-                f"{format_score(worst[2])} of its tweets are found, "
-                f"{format_score(worst[1])} of those labelled so are right.",
+                f" with F1 {format_score(worst[3])}: {worst[2]:.0%} of its tweets are "
+                f"found, and {worst[1]:.0%} of the tweets given it have it.".replace(
+                    "%", " %"
+                ),
             )
         )
     if board.split == "cv":
         items.append(
-            spans("Scored by cross-validation: each score is of several models.")
+            spans(
+                "Scored by cross-validation: each score is of several models, each "
+                "trained on a part of the tweets."
+            )
         )
     seen = dict.fromkeys(text for record in records for text in record.warnings)
     items += [spans(text[:1].upper(), text[1:], ".") for text in seen if text]
     if model is not None:
         items.append(
             spans(
-                "The scores are those of runs of the same system on the same task. The "
-                "saved model was trained by itself, on what its author chose, and was "
-                "not scored."
+                "The scores are not those of the saved model but of runs of the same "
+                "system on the same task. The saved model was trained apart from them, "
+                "on tweets that its author chose, and was not scored."
             )
         )
     return Note("warning", "Known limits", tuple(items))
@@ -365,8 +386,8 @@ def _use(exported: Exported, model: ModelInfo | None) -> list[Block]:
     blocks += [
         Paragraph(
             spans(
-                f"{plural(len(keys), 'run')} can be made again, and every number "
-                "compared, where the data and the store are at hand:"
+                f"Whoever has the data and the store of the runs can make "
+                f"{plural(len(keys), 'run')} again and compare every number:"
             )
         ),
         Code("\n".join(f"tweetclf rerun {key}" for key in keys)),

@@ -98,14 +98,26 @@ class Exported:
 
     @property
     def metrics(self) -> Mapping[str, list[float | None]]:
-        """Signature of each metric -> score of each run on the scored split."""
+        """Signature of each metric -> score of each run; None where a run has none."""
         facts, split = self.board.facts, self.board.split
-        found: dict[str, list[float | None]] = {}
-        for record in self.entry.records:
-            for name, value in record.scores.get(split, {}).items():
-                signature = facts.metric if name == "official" else name
-                found.setdefault(signature, []).append(finite(value))
-        return found
+        scores = [record.scores.get(split, {}) for record in self.entry.records]
+        names = dict.fromkeys(name for found in scores for name in found)
+        return {
+            facts.metric if name == "official" else name: [
+                finite(found.get(name)) for found in scores
+            ]
+            for name in names
+        }
+
+    @property
+    def means(self) -> Mapping[str, float | None]:
+        """Signature of each metric -> mean of the runs; None unless all have one."""
+        means: dict[str, float | None] = {}
+        for signature, values in self.metrics.items():
+            known = [value for value in values if value is not None]
+            whole = len(known) == len(values)
+            means[signature] = sum(known) / len(known) if whole else None
+        return means
 
     @property
     def profiles(self) -> tuple[str, ...]:

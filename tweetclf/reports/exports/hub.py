@@ -142,9 +142,8 @@ def model_index(
         about["config"] = dataset.task_id
     about["split"] = split if split == "test" else "train"
     metrics = []
-    for signature, values in exported.metrics.items():
-        if all(value is not None for value in values):
-            value = sum(values) / len(values)  # type: ignore[arg-type]
+    for signature, value in exported.means.items():
+        if value is not None:
             name_of = f"{signature}{' by cross-validation' if split == 'cv' else ''}"
             metrics.append(
                 {

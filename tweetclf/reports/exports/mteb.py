@@ -68,15 +68,11 @@ def mteb_result(exported: Exported) -> dict[str, Any]:
         "interval_95": [finite(entry.low), finite(entry.high)],
         "n_samples": board.n_scored,
         "tweetclf_version": exported.spec.version,
-        **{
-            name: _mean(values)
-            for name, values in exported.metrics.items()
-            if name != facts.metric
-        },
+        **{name: m for name, m in exported.means.items() if name != facts.metric},
         "scores_per_experiment": [
             {
                 "seed": seed,
-                **{k: v[i] for k, v in exported.metrics.items() if i < len(v)},
+                **{name: values[i] for name, values in exported.metrics.items()},
             }
             for i, seed in enumerate(exported.seeds)
         ],
@@ -91,8 +87,3 @@ def mteb_result(exported: Exported) -> dict[str, Any]:
         "kg_co2_emissions": None,
         "date": exported.created or None,
     }
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
