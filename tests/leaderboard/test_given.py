@@ -54,6 +54,15 @@ def test_the_estimator_is_built_with_them():
     assert built.get_params()["lr__C"] == 2.0
 
 
+def test_parameters_of_the_estimator_are_set_on_it():
+    task = load_task("sample-humor")
+    (own,) = choose_systems(["tfidf-lr"], {"tfidf-lr": {"lr__C": 7.0, "min_df": 2}})
+    built = own.build(task).get_params()
+    assert (built["lr__C"], built["tfidf__min_df"]) == (7.0, 2)
+    with pytest.raises(DataError, match="lr__C"):
+        choose_systems(["tfidf-lr"], {"tfidf-lr": {"lr__c": 7.0}})
+
+
 @pytest.mark.parametrize(
     ("names", "given", "error", "words"),
     [

@@ -78,6 +78,9 @@ N_CHECKS = {
     "char_svm": 161,
     "char_svm-multilabel": 141,
     "char_svm-pairs": 157,
+    "fasttext": 166,
+    "fasttext-multilabel": 144,
+    "fasttext-pairs": 162,
     "haha_nbsvm": 166,
     "haha_nbsvm-multilabel": 144,
     "haha_nbsvm-pairs": 162,
@@ -141,6 +144,8 @@ _SLOW = {
     "bilstm",
     "char_svm-multilabel",
     "char_svm-pairs",
+    "fasttext-multilabel",
+    "fasttext-pairs",
     "haha_nbsvm-multilabel",
     "haha_nbsvm-pairs",
     "nbsvm-multilabel",
@@ -202,6 +207,7 @@ def test_every_public_name_of_the_estimators_is_in_the_catalogue():
     covered = {entry.name.partition("-")[0] for entry in public_estimators()}
     # They take a matrix: scikit-learn's own battery is for them.
     assert set(room.__all__) - covered == {
+        "FastTextClassifier",
         "OneVsRestLogisticRegression",
         "PowerWeightedClassifier",
         # Rows of choices, and questions: no kind of the battery.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 from collections.abc import Iterable, Mapping
@@ -78,8 +79,20 @@ def _named(text: str) -> System:
 
 
 def _with_parameters(system: System, given: Mapping[str, Any]) -> System:
-    """Return the system with arguments of its factory changed."""
-    known = inspect.signature(resolve(system.target)).parameters
+    """Return the system with arguments of its factory, or of its estimator, changed."""
+    values = {
+        # JSON and TOML have no tuples, and ngram_range is one.
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+    }
+    changed = replace(system, params={**system.params, **values})
+    factory = resolve(system.target)
+    known = [*inspect.signature(factory).parameters]
+    if not set(given) <= set(known):
+        taken = {k: v for k, v in changed.params.items() if k in known}
+        # A factory may need an argument that is not given; then its own are all.
+        with contextlib.suppress(TypeError):
+            known += [n for n in factory(**taken).get_params() if n not in known]
     for name in given:
         if name not in known:
             near = suggest(name, known)
@@ -88,12 +101,7 @@ def _with_parameters(system: System, given: Mapping[str, Any]) -> System:
                 f"system {system.name!r} has no parameter {name!r}.{hint} It has "
                 f"{', '.join(known)}."
             )
-    values = {
-        # JSON and TOML have no tuples, and ngram_range is one.
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in given.items()
-    }
-    return replace(system, params={**system.params, **values})
+    return changed
 
 
 def choose_systems(

@@ -5,6 +5,7 @@ Listing systems imports no estimator: a target is resolved when the system is bu
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class System:
         Kinds of task that the system can do. ``"pair"`` stands for pair
         classification, ``"pair-regression"`` for scores of pairs.
     params : mapping, default={}
-        Keyword arguments of the factory.
+        Keyword arguments of the factory; others are parameters of its estimator.
     grid : mapping of str to tuple, default={}
         Search space: estimator parameter -> values, tried in order.
     task_params : mapping of str to str, default={}
@@ -141,13 +142,20 @@ class System:
 
         Every parameter called ``random_state``, at any depth, is set to `seed`.
         """
-        estimator = resolve(self.target)(**self.arguments(task))
+        estimator = self._make(self.arguments(task))
         states = [
             name
             for name in estimator.get_params(deep=True)
             if name == "random_state" or name.endswith("__random_state")
         ]
         return estimator.set_params(**dict.fromkeys(states, seed))
+
+    def _make(self, arguments: Mapping[str, Any]) -> Any:
+        """Call the factory; what it does not take is set on what it returns."""
+        factory = resolve(self.target)
+        taken = inspect.signature(factory).parameters
+        made = factory(**{k: v for k, v in arguments.items() if k in taken})
+        return made.set_params(**{k: v for k, v in arguments.items() if k not in taken})
 
     def candidates(self, task: Task) -> Iterator[dict[str, Any]]:
         """Yield the parameter settings of the grid for `task`, in order.
@@ -289,7 +297,6 @@ _BILSTM = Space(
         "class_weight": _WEIGHTS,
     }
 )
-_NEURAL: dict[str, Any] = {"extra": "neural", "module": "torch"}
 _ATALAYA = "Perez & Luque, SemEval-2019 Task 5 (Atalaya)"
 
 for _system in (
@@ -495,6 +502,36 @@ for _system in (
         space=_BILSTM,
         files=("vectors",),
         **_NEURAL,
+    ),
+    System(
+        "transformer",
+        f"{_ESTIMATORS}:transformer",
+        "A pretrained transformer of yours, fine-tuned",
+        "Devlin et al., NAACL 2019; the presets cite their own",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        grid={"learning_rate": (1e-5, 3e-5, 1e-4)},
+        space=Space(
+            {
+                "learning_rate": LogUniform(5e-6, 5e-4),
+                "max_iter": Integer(2, 10),
+                "pooling": Choice(("cls", "mean")),
+            }
+        ),
+        files=("model",),
+        needs="model",
+        **{**_NEURAL, "module": "transformers"},
+    ),
+    System(
+        "transformer-regressor",
+        f"{_ESTIMATORS}:transformer",
+        "The same for numbers",
+        "Devlin et al., NAACL 2019",
+        kinds=("regression", "pair-regression"),
+        params={"regression": True},
+        grid={"learning_rate": (1e-5, 3e-5, 1e-4)},
+        files=("model",),
+        needs="model",
+        **{**_NEURAL, "module": "transformers"},
     ),
     System(
         "ngram-ensemble",
