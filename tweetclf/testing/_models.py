@@ -24,6 +24,12 @@ _BERT_TOKENS = {
     "sep_token": "[SEP]",
     "mask_token": "[MASK]",
 }
+_DROPOUTS = (
+    "attention_dropout",
+    "attention_probs_dropout_prob",
+    "dropout",
+    "hidden_dropout_prob",
+)
 _ROBERTA_TOKENS = {
     "cls_token": "<s>",
     "pad_token": "<pad>",
@@ -57,6 +63,7 @@ def make_tiny_transformer(
     n_layers: int = 2,
     n_heads: int = 2,
     max_positions: int = 130,
+    dropout: float = 0.1,
     seed: int = 0,
 ) -> Path:
     """Write a small random encoder and a tokenizer trained on texts to a directory.
@@ -77,6 +84,8 @@ def make_tiny_transformer(
     max_positions : int, default=130
         Positions that the model knows; the longest input has two fewer in RoBERTa's
         family.
+    dropout : float, default=0.1
+        Of states and attention.
     seed : int, default=0
         Of the weights.
 
@@ -117,6 +126,8 @@ def make_tiny_transformer(
         "eos_token_id": ids[tokens["sep_token"]],
         # A larger deviation than in pre-training, so that texts are told apart.
         "initializer_range": 0.2,
+        # Each architecture reads the names it knows.
+        **dict.fromkeys(_DROPOUTS, dropout),
         **_PECULIAR.get(kind, dict)(),
     }
     if kind == "modernbert":

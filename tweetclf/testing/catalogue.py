@@ -217,7 +217,8 @@ def _tiny_transformer() -> tempfile.TemporaryDirectory[str]:
     from tweetclf.testing._models import make_tiny_transformer
 
     folder = tempfile.TemporaryDirectory(prefix="tweetclf-tiny-")
-    make_tiny_transformer(folder.name, make_corpus(3)[0], n_layers=1)
+    texts, _ = make_corpus(3)
+    make_tiny_transformer(folder.name, texts, hidden_size=64, n_layers=1, dropout=0.0)
     return folder
 
 
@@ -227,8 +228,8 @@ def _transformers() -> list[Entry]:
 
     options: dict[str, Any] = {
         "model": _tiny_transformer().name,
-        "max_iter": 6,
-        "learning_rate": 1e-2,
+        "max_iter": 15,
+        "learning_rate": 3e-3,
         "batch_size": 16,
         "max_length": 32,
         "early_stopping": False,
