@@ -20,8 +20,8 @@ from tokenizers.trainers import WordPieceTrainer
 from transformers import AutoModel, BertConfig, PreTrainedTokenizerFast, pipeline
 
 from tweetclf.features import OnnxEncoder, TransformerVectorizer, export_onnx
-from tweetclf.features._pretrained import quiet_transformers
 from tweetclf.training.devices import has_fast_bfloat16
+from tweetclf.utils.hugging_face import quiet_transformers
 
 N_FOR_TOKENIZER = 20_000
 MAX_LENGTH = 128

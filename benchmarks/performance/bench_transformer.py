@@ -23,8 +23,8 @@ from tokenizers.implementations import BertWordPieceTokenizer
 from torch.utils.data import SequentialSampler
 
 from tweetclf.estimators import TransformerClassifier
-from tweetclf.features._pretrained import quiet_transformers
 from tweetclf.training.batching import LengthBatches
+from tweetclf.utils.hugging_face import quiet_transformers
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="tweetclf-bench-")
 _SIZES = {

@@ -27,9 +27,9 @@ from tweetclf.estimators._windows import (  # noqa: E402
     span_in,
 )
 from tweetclf.exceptions import DataError  # noqa: E402
-from tweetclf.features._pretrained import quiet_transformers  # noqa: E402
 from tweetclf.persistence import load, save  # noqa: E402
 from tweetclf.testing import make_tiny_transformer  # noqa: E402
+from tweetclf.utils.hugging_face import quiet_transformers  # noqa: E402
 
 NAMES, DRINKS = ("Ana", "Luis", "Eva"), ("agua", "vino", "té")
 

@@ -25,11 +25,11 @@ from tweetclf.estimators._transformer_compute import (  # noqa: E402
     make_schedule,
 )
 from tweetclf.exceptions import DataError, ModelFormatError  # noqa: E402
-from tweetclf.features._pretrained import quiet_transformers  # noqa: E402
 from tweetclf.persistence import load, model_info, save  # noqa: E402
 from tweetclf.testing import make_tiny_transformer, yield_checks  # noqa: E402
 from tweetclf.testing._data import make_corpus, make_pairs  # noqa: E402
 from tweetclf.training.batching import LengthBatches  # noqa: E402
+from tweetclf.utils.hugging_face import quiet_transformers  # noqa: E402
 
 TEXTS, LABELS = make_corpus(2)
 KINDS = (

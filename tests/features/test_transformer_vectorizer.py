@@ -21,9 +21,9 @@ from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features import TransformerVectorizer
 from tweetclf.features._files import MissingFileError
 from tweetclf.features._frozen import FrozenEncoder
-from tweetclf.features._pretrained import quiet_transformers
 from tweetclf.persistence import load, save
 from tweetclf.testing import make_tiny_transformer, yield_checks
+from tweetclf.utils.hugging_face import quiet_transformers
 
 TEXTS = [
     "qué risa me da",

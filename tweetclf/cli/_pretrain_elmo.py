@@ -13,12 +13,20 @@ examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._data import add_reading_arguments, seed
 from tweetclf.cli._output import note
+from tweetclf.cli._pretraining import (
+    add_corpus_arguments,
+    add_device_arguments,
+    corpus_texts,
+    rate,
+    share,
+    train_or_pause,
+)
+from tweetclf.cli._running import positive
 
 if TYPE_CHECKING:
     from tweetclf.pretraining import ElmoTrainingResult
@@ -26,35 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text!r}")
-    return number
-
-
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"must be from 0 to below 1, got {text!r}")
-    return number
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf pretrain elmo``."""
-    parser.add_argument(
-        "--corpus",
-        action="append",
-        required=True,
-        metavar="FILE|NAME",
-        help="texts to learn from; may be given several times",
-    )
-    parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    add_reading_arguments(parser)
+    add_corpus_arguments(parser)
     parser.add_argument(
         "--size",
         choices=["tiny", "small", "original"],
@@ -70,67 +52,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--language", default="es", metavar="CODE", help="of that profile (es)"
     )
     how = parser.add_argument_group("training")
-    how.add_argument("--epochs", type=_positive, default=10, metavar="N", help="(10)")
+    how.add_argument("--epochs", type=positive, default=10, metavar="N", help="(10)")
     how.add_argument(
-        "--learning-rate", type=_share, default=1e-3, metavar="RATE", help="(1e-3)"
+        "--learning-rate", type=rate, default=1e-3, metavar="RATE", help="(1e-3)"
     )
     how.add_argument(
         "--max-tokens",
-        type=_positive,
+        type=positive,
         default=2048,
         metavar="N",
         help="most tokens in a batch (2048)",
     )
     how.add_argument(
         "--vocab-size",
-        type=_positive,
+        type=positive,
         default=50_000,
         metavar="N",
         help="most words that are foretold (50000)",
     )
     how.add_argument(
         "--min-count",
-        type=_positive,
+        type=positive,
         default=2,
         metavar="N",
         help="rarer words count as one (2)",
     )
     how.add_argument(
         "--patience",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="stop after so many epochs without a better perplexity (never)",
     )
     how.add_argument(
         "--validation-fraction",
-        type=_share,
+        type=share,
         default=0.02,
         metavar="SHARE",
         help="of the tweets, held out (0.02)",
     )
-    how.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
-    how.add_argument(
-        "--device", default="auto", metavar="NAME", help="cpu, cuda, ... (auto)"
-    )
-    how.add_argument(
-        "--precision", choices=["float32", "bfloat16", "auto"], default="float32"
-    )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="folder of the public datasets"
-    )
-
-
-def _texts(args: argparse.Namespace) -> Iterator[Any]:
-    from tweetclf.tasks.corpora import stream_corpus
-
-    for name in args.corpus:
-        yield from stream_corpus(
-            name,
-            data_dir=args.data_dir,
-            text=args.text,
-            encoding=args.encoding,
-            quoted=not args.no_quotes,
-        )
+    add_device_arguments(how)
 
 
 def _reporting(
@@ -169,7 +129,7 @@ def _train(args: argparse.Namespace, checkpoint: Path) -> ElmoTrainingResult:
     )
     with show_progress("ELMo") as show:
         return train_elmo(
-            _texts(args),
+            corpus_texts(args),
             args.out,
             size=args.size,
             training=training,
@@ -185,22 +145,13 @@ def _train(args: argparse.Namespace, checkpoint: Path) -> ElmoTrainingResult:
 
 def run(args: argparse.Namespace) -> int:
     """Train and save."""
-    out = Path(args.out)
-    checkpoint = out.with_name(f"{out.name}.training")
-    try:
-        result = _train(args, checkpoint)
-    except KeyboardInterrupt:
-        if args.debug:
-            raise
-        note(
-            f"tweetclf pretrain: interrupted; what was learnt is in {checkpoint}, and "
-            "the same command goes on from there."
-        )
+    result = train_or_pause(args, _train)
+    if result is None:
         return 130
     perplexity = result.perplexity
     held = "" if perplexity is None else f", perplexity {perplexity:.1f}"
     note(
         f"ELMo weights learnt from {result.n_texts:,} tweets "
-        f"({result.n_words:,} words{held}), saved in {out}"
+        f"({result.n_words:,} words{held}), saved in {args.out}"
     )
     return 0

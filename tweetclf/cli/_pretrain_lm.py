@@ -16,12 +16,19 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetclf.cli._data import add_reading_arguments, seed
 from tweetclf.cli._output import UsageError, note
+from tweetclf.cli._pretraining import (
+    add_corpus_arguments,
+    add_device_arguments,
+    checkpoint_of,
+    corpus_texts,
+    rate,
+    train_or_pause,
+)
+from tweetclf.cli._running import positive
 
 if TYPE_CHECKING:
     from tweetclf.pretraining import LanguageModel, LanguageModelTraining
@@ -31,38 +38,12 @@ __all__ = ["add_arguments", "run"]
 _SIZES = ("vocab_size", "emb_size", "hidden_size", "layers", "cell")
 
 
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text!r}")
-    return number
-
-
-def _rate(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"must be above 0, at most 1, got {text!r}")
-    return number
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf pretrain lm``."""
-    parser.add_argument(
-        "--corpus",
-        action="append",
-        required=True,
-        metavar="FILE|NAME",
-        help="texts to learn from; may be given several times",
-    )
-    parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    add_corpus_arguments(parser)
     parser.add_argument(
         "--from", dest="start", metavar="DIR", help="language model to go on from"
     )
-    add_reading_arguments(parser)
     sizes = parser.add_argument_group("sizes, those of the HAHA 2019 winner by default")
     for name, default in (
         ("--vocab-size", 30_000),
@@ -70,43 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--hidden-size", 2304),
         ("--layers", 3),
     ):
-        sizes.add_argument(name, type=_positive, metavar="N", help=f"({default})")
+        sizes.add_argument(name, type=positive, metavar="N", help=f"({default})")
     sizes.add_argument("--cell", choices=["qrnn", "lstm"], help="(qrnn)")
     how = parser.add_argument_group("training")
     how.add_argument(
         "--epochs",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="epochs of one cycle (those of the HAHA 2019 winner: 1 + 15, or 5 + 10)",
     )
     how.add_argument(
-        "--learning-rate", type=_rate, metavar="RATE", help="peak of the cycle (5e-3)"
+        "--learning-rate", type=rate, metavar="RATE", help="peak of the cycle (5e-3)"
     )
-    how.add_argument("--batch-size", type=_positive, default=64, metavar="N")
-    how.add_argument("--bptt", type=_positive, default=70, metavar="N")
-    how.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
-    how.add_argument(
-        "--device", default="auto", metavar="NAME", help="cpu, cuda, ... (auto)"
-    )
-    how.add_argument(
-        "--precision", choices=["float32", "bfloat16", "auto"], default="float32"
-    )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="folder of the public datasets"
-    )
-
-
-def _texts(args: argparse.Namespace) -> Iterator[Any]:
-    from tweetclf.tasks.corpora import stream_corpus
-
-    for name in args.corpus:
-        yield from stream_corpus(
-            name,
-            data_dir=args.data_dir,
-            text=args.text,
-            encoding=args.encoding,
-            quoted=not args.no_quotes,
-        )
+    how.add_argument("--batch-size", type=positive, default=64, metavar="N")
+    how.add_argument("--bptt", type=positive, default=70, metavar="N")
+    add_device_arguments(how)
 
 
 def _training(args: argparse.Namespace) -> LanguageModelTraining:
@@ -148,7 +107,7 @@ def _train(args: argparse.Namespace, checkpoint: Path) -> LanguageModel:
     }
     start = load_language_model(args.start) if args.start else None
     return train_language_model(
-        _texts(args),
+        corpus_texts(args),
         None if start else LanguageModelConfig(**given),
         _training(args),
         start=start,
@@ -164,24 +123,10 @@ def run(args: argparse.Namespace) -> int:
     """Train and save."""
     if args.start and any(getattr(args, name) is not None for name in _SIZES):
         raise UsageError("--from brings the sizes of its model; give none with it")
-    out = Path(args.out)
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FileExistsError(
-            f"{out} exists and is not an empty folder; choose another path or remove "
-            "it first."
-        )
-    checkpoint = out.with_name(f"{out.name}.training")
-    try:
-        model = _train(args, checkpoint)
-    except KeyboardInterrupt:
-        if args.debug:
-            raise
-        note(
-            f"tweetclf pretrain: interrupted; what was learnt is in {checkpoint}, and "
-            "the same command goes on from there."
-        )
+    model = train_or_pause(args, _train)
+    if model is None:
         return 130
-    model.save(out)
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    note(f"language model of {len(model.tokenizer)} pieces saved in {out}")
+    model.save(args.out)
+    shutil.rmtree(checkpoint_of(args), ignore_errors=True)
+    note(f"language model of {len(model.tokenizer)} pieces saved in {args.out}")
     return 0

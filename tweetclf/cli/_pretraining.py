@@ -13,6 +13,7 @@ from tweetclf.cli._output import note
 __all__ = [
     "add_corpus_arguments",
     "add_device_arguments",
+    "checkpoint_of",
     "corpus_texts",
     "rate",
     "share",
@@ -87,6 +88,12 @@ def corpus_texts(args: argparse.Namespace) -> Iterator[Any]:
         )
 
 
+def checkpoint_of(args: argparse.Namespace) -> Path:
+    """Return the folder of the checkpoints, beside the one that is to be written."""
+    out = Path(args.out)
+    return out.with_name(f"{out.name}.training")
+
+
 def train_or_pause(
     args: argparse.Namespace, train: Callable[[argparse.Namespace, Path], T]
 ) -> T | None:
@@ -105,7 +112,7 @@ def train_or_pause(
             f"{out} exists and is not an empty folder; choose another path or remove "
             "it first."
         )
-    checkpoint = out.with_name(f"{out.name}.training")
+    checkpoint = checkpoint_of(args)
     try:
         return train(args, checkpoint)
     except KeyboardInterrupt:

@@ -37,6 +37,8 @@ EXTRAS = {
     "tables": ("pyarrow", "Parquet files and Hugging Face datasets on disk"),
     "resampling": ("imblearn", "over- and under-sampling in pipelines"),
     "search": ("optuna", "Bayesian search, and searches that processes share"),
+    "neural": ("torch", "BiLSTM, ULMFiT, ELMo and transformers"),
+    "onnx": ("onnxruntime", "transformers as ONNX graphs with int8 weights"),
     "dask": ("distributed", "leaderboards on several machines"),
 }
 

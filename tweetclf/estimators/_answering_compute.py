@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tweetclf.estimators._neural_compute import (
-    device_of,
     finished,
     make_module,
     without_timing,
@@ -26,7 +25,7 @@ from tweetclf.estimators._transformer_compute import (
 )
 from tweetclf.estimators._windows import Window, span_in, tokens_of
 from tweetclf.training.batching import LengthBatches, sorted_batches
-from tweetclf.training.devices import autocast, to_device
+from tweetclf.training.devices import autocast, choose_device, to_device
 from tweetclf.training.loop import fit_loop
 
 __all__ = ["numbers_of", "span_loss", "train_on_spans"]
@@ -53,7 +52,7 @@ def numbers_of(
 ) -> list[NDArray[np.float64]]:
     """Return the numbers of first and last tokens, an array of (n, 2) a window."""
     inputs = PackedInputs(tokens_of(windows, estimator._has_types))
-    device = device_of(estimator.device)
+    device = choose_device(estimator.device)
     results: dict[int, NDArray[np.float64]] = {}
     was_training = module.training
     module.eval()

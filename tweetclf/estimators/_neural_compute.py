@@ -17,13 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tweetclf.training.batching import LengthBatches, sorted_batches
-from tweetclf.training.devices import autocast, seeded, to_device
+from tweetclf.training.devices import autocast, choose_device, seeded, to_device
 from tweetclf.training.loop import fit_loop
 
 __all__ = [
     "Inputs",
     "Job",
-    "device_of",
     "evaluator",
     "finished",
     "make_module",
@@ -55,19 +54,12 @@ class Job:
     seed: int
 
 
-def device_of(name: str) -> torch.device:
-    """Return the device called `name`; "auto" is an accelerator where there is one."""
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def make_module(estimator: Any, seed: int) -> nn.Module:
     """Return the estimator's module, its weights drawn with `seed`."""
     # Initialisation knows the global generator alone, which is put back.
     with seeded(seed, torch.device("cpu")):
         module = estimator._make_module(estimator._n_outputs)
-    return module.to(device_of(estimator.device))
+    return module.to(choose_device(estimator.device))
 
 
 def finished(module: nn.Module) -> nn.Module:
@@ -109,7 +101,7 @@ def outputs_of(
 def _forward(
     estimator: Any, module: nn.Module, inputs: Any, n_rows: int
 ) -> NDArray[np.float64]:
-    device = device_of(estimator.device)
+    device = choose_device(estimator.device)
     outputs = np.empty((n_rows, estimator._n_outputs))
     was_training = module.training
     module.eval()

@@ -12,13 +12,15 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from tweetclf.estimators._neural_compute import device_of, finished
+from tweetclf.estimators._neural_compute import finished
 from tweetclf.estimators._transformer_compute import describe, load
 from tweetclf.exceptions import DataError, ModelFormatError
-from tweetclf.features._pretrained import PROFILE_FILE, quiet_transformers
+from tweetclf.features._pretrained import PROFILE_FILE
 from tweetclf.modules.transformer_heads import output_layer
 from tweetclf.preprocessing import get_profile
+from tweetclf.training.devices import choose_device
 from tweetclf.utils.files import atomic_directory
+from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.tensors import read_tensors, write_tensors
 
 __all__ = ["HEAD_FILE", "read_directory", "write_directory"]
@@ -112,7 +114,7 @@ def read_directory(cls: type, path: str | os.PathLike[str]) -> Any:
     estimator.tokenizer_files_ = files
     estimator.plan_ = module.plan
     estimator.history_, estimator.n_iter_ = [], 0
-    estimator._module = finished(module.to(device_of(estimator.device)))
+    estimator._module = finished(module.to(choose_device(estimator.device)))
     return estimator
 
 

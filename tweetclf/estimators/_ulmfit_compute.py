@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from tweetclf.estimators._neural_compute import (
     Job,
-    device_of,
     evaluator,
     make_objective,
     without_timing,
@@ -30,6 +29,7 @@ from tweetclf.pretraining.language_model import LanguageModelConfig
 from tweetclf.pretraining.stages import Stage
 from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
 from tweetclf.training.batching import LengthBatches, sorted_batches
+from tweetclf.training.devices import choose_device
 from tweetclf.training.loop import fit_loop
 from tweetclf.training.optimizers import (
     adamw,
@@ -231,7 +231,7 @@ class _Trainer:
 
     def prime(self) -> None:
         inputs = self.estimator._inputs(self.job.rows[:: self._stride()])
-        device = device_of(self.estimator.device)
+        device = choose_device(self.estimator.device)
         features = torch.from_numpy(_pooled(self.module, inputs, device))
         _prime(self.module.head, features.float().to(device))
 
@@ -245,7 +245,7 @@ class _Trainer:
 
         codes = self.job.targets
         inputs = self.estimator._inputs(self.job.rows)
-        features = _pooled(self.module, inputs, device_of(self.estimator.device))
+        features = _pooled(self.module, inputs, choose_device(self.estimator.device))
         rarest = int(np.bincount(codes).min())
         if rarest > 1:
             smote = SMOTE(k_neighbors=min(5, rarest - 1), random_state=self.job.seed)

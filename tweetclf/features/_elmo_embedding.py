@@ -14,8 +14,9 @@ from tweetclf.features.elmo_weights import ElmoWeights
 from tweetclf.modules.elmo import ElmoBiLM, State, pack
 from tweetclf.preprocessing.characters import TokenCharacters
 from tweetclf.training.batching import sorted_batches
+from tweetclf.training.devices import choose_device
 
-__all__ = ["Embedded", "embed", "pick_device"]
+__all__ = ["Embedded", "embed"]
 
 # So many tokens share a table of the vectors of their different words.
 _BLOCK_TOKENS = 1 << 16
@@ -54,13 +55,6 @@ class Embedded(NamedTuple):
         return list(vectors[order].split(self.lengths.tolist()))
 
 
-def pick_device(device: str) -> str:
-    """Return what "auto" stands for: a GPU if there is one; else `device` itself."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def embed(
     weights: ElmoWeights,
     sentences: Sequence[Sentence],
@@ -94,7 +88,7 @@ def embed(
     Embedded
         A batch.
     """
-    network = weights.network(pick_device(device))
+    network = weights.network(str(choose_device(device)))
     characters = weights.token_characters()
     # Both ends are tokens, too.
     lengths = np.array([len(sentence) + 2 for sentence in sentences])

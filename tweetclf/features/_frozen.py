@@ -23,7 +23,7 @@ from tweetclf.features._pretrained import (
 )
 from tweetclf.modules.packed import PackedEncoder
 from tweetclf.modules.pooling import POOLINGS, pool
-from tweetclf.training.devices import Precision, resolve_precision
+from tweetclf.training.devices import Precision, choose_device, resolve_precision
 
 __all__ = ["FrozenEncoder", "load_frozen", "restore_frozen"]
 
@@ -42,9 +42,7 @@ class FrozenEncoder:
     """
 
     def __init__(self, pretrained: Pretrained, precision: str, device: str) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         dtype = getattr(
             torch, resolve_precision(cast("Precision", precision), self.device)
         )

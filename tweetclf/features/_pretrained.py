@@ -7,9 +7,7 @@ import os
 import re
 import socket
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features._files import MissingFileError
 from tweetclf.utils.files import write_text_atomic
+from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.optional import import_optional
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "capture",
     "check_captured",
     "load_pretrained",
-    "quiet_transformers",
     "rebuild",
     "rebuild_model",
     "rebuild_tokenizer",
@@ -89,36 +87,6 @@ class Pretrained(NamedTuple):
     model: Any
     tokenizer: Any
     profile: str | None
-
-
-_LOCK = threading.Lock()
-_n_quiet = 0
-_before: tuple[int, bool] = (0, True)
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Silence what transformers prints when it loads or saves, for the time being."""
-    global _n_quiet, _before
-    logging = import_optional(
-        "transformers.utils.logging", extra="neural", caller="quiet_transformers"
-    )
-    with _LOCK:
-        if _n_quiet == 0:
-            _before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
-            logging.set_verbosity_error()
-            logging.disable_progress_bar()
-        _n_quiet += 1
-    try:
-        yield
-    finally:
-        with _LOCK:
-            # Of threads that load at once, the last one puts back what was.
-            _n_quiet -= 1
-            if _n_quiet == 0:
-                logging.set_verbosity(_before[0])
-                if _before[1]:
-                    logging.enable_progress_bar()
 
 
 def load_pretrained(

@@ -17,10 +17,10 @@ import numpy as np
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features._encoding import TokenEncoder, Tokenized
 from tweetclf.features._files import MissingFileError
-from tweetclf.features._pretrained import quiet_transformers
 from tweetclf.features.transformer import TransformerVectorizer
 from tweetclf.preprocessing import get_profile
 from tweetclf.utils.files import atomic_directory, write_text_atomic
+from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.validation import check_text_pairs, check_texts
 

@@ -8,7 +8,6 @@ M. E. Peters et al., "Deep contextualized word representations", NAACL 2018, sec
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -22,27 +21,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tweetclf.exceptions import DataError
 from tweetclf.modules.elmo_config import BYTE_CHARACTERS, ElmoConfig
 from tweetclf.modules.elmo_files import RawElmo, write_elmo
 from tweetclf.modules.elmo_language_model import ElmoLanguageModel
 from tweetclf.preprocessing import TweetTokenizer, get_profile
 from tweetclf.pretraining._elmo_corpus import ElmoBatches, ElmoCorpus, read_corpus
+from tweetclf.pretraining._keeping import check_free, open_checkpoint
 from tweetclf.pretraining.elmo_settings import (
     ELMO_SIZES,
     ElmoTraining,
     ElmoTrainingResult,
 )
 from tweetclf.training.checkpoints import Checkpoints
-from tweetclf.training.devices import Precision, module_device, seeded, to_device
+from tweetclf.training.devices import (
+    Precision,
+    choose_device,
+    module_device,
+    seeded,
+    to_device,
+)
 from tweetclf.training.loop import TrainingResult, fit_loop
 from tweetclf.training.schedules import Cosine, total_steps
-from tweetclf.utils.files import atomic_directory, sha256_bytes, write_text_atomic
+from tweetclf.utils.files import atomic_directory, sha256_bytes
 from tweetclf.utils.random import stream
 
 __all__ = ["train_elmo"]
 
-_SETTINGS = "settings.json"
 _WARMUP = 0.02
 
 
@@ -131,7 +135,7 @@ def train_elmo(
     """
     training = training or ElmoTraining()
     config = _config(size)
-    _check_free(Path(out))  # now, not after hours
+    check_free(Path(out))  # now, not after hours
     tokenize = TweetTokenizer() if tokenizer is None else None
     if tokenize is None:
         tokenize = get_profile(str(tokenizer)).make_tokenizer(language=language)
@@ -146,7 +150,7 @@ def train_elmo(
     if tokenize.profile is not None:
         profile = {"profile": tokenize.profile, "language": language}
     module = _make_module(config, read.n_words, training.dropout, random_state)
-    module.to(_device(device))
+    module.to(choose_device(device))
     told = {
         "network": config.to_dict(),
         "training": asdict(training),
@@ -154,7 +158,11 @@ def train_elmo(
         "random_state": random_state,
         "corpus": _digest(read),
     }
-    kept = None if checkpoint is None else _open_checkpoint(Path(checkpoint), told)
+    kept = (
+        None
+        if checkpoint is None
+        else open_checkpoint(Path(checkpoint), told, "train_elmo")
+    )
     outcome = _fit(module, read, training, random_state, precision, kept, report)
     result = ElmoTrainingResult(
         Path(out),
@@ -169,14 +177,6 @@ def train_elmo(
     if checkpoint is not None:
         shutil.rmtree(checkpoint)
     return result
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FileExistsError(
-            f"{out} exists and is not an empty folder; choose another path or remove "
-            "it first."
-        )
 
 
 def _config(size: str | ElmoConfig) -> ElmoConfig:
@@ -196,12 +196,6 @@ def _config(size: str | ElmoConfig) -> ElmoConfig:
     return size
 
 
-def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def _make_module(
     config: ElmoConfig, n_words: int, dropout: float, seed: int
 ) -> ElmoLanguageModel:
@@ -217,20 +211,6 @@ def _digest(corpus: ElmoCorpus) -> str:
     return sha256_bytes(
         "".join(sha256_bytes(part.tobytes()) for part in parts).encode()
     )
-
-
-def _open_checkpoint(folder: Path, told: Mapping[str, Any]) -> Checkpoints:
-    """Return the checkpoints in a folder, if they are of this very training."""
-    settings = folder / _SETTINGS
-    text = json.dumps(told, indent=1, sort_keys=True)
-    if not folder.exists() or not any(folder.iterdir()):
-        write_text_atomic(settings, text)
-    elif not settings.is_file() or settings.read_text("utf-8") != text:
-        raise DataError(
-            f"train_elmo: {folder} holds the checkpoint of another training (other "
-            "texts, sizes, settings or seed). Remove it, or choose another path."
-        )
-    return Checkpoints(folder)
 
 
 def _split(

@@ -38,7 +38,7 @@ from tweetclf.pretraining.lm_settings import LanguageModelTraining
 from tweetclf.pretraining.stages import FINE_TUNING, PRETRAINING, as_stages
 from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
 from tweetclf.training.checkpoints import Checkpoints
-from tweetclf.training.devices import Precision, seeded
+from tweetclf.training.devices import Precision, choose_device, seeded
 from tweetclf.training.loop import fit_loop
 from tweetclf.training.optimizers import adamw, parameter_groups
 from tweetclf.utils.random import stream
@@ -62,12 +62,6 @@ def _load(module: nn.Module, state: Mapping[str, NDArray[Any]]) -> None:
         raise ModelFormatError(
             f"the weights of the language model do not fit its sizes: {error}"
         ) from error
-
-
-def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def perplexity(
@@ -101,7 +95,7 @@ def perplexity(
     batches = TokenStream(encoded, batch_size=batch_size, bptt=bptt, shuffle=False)
     module = _make_module(model.config, len(model.tokenizer), AWDDropout(), 0)
     _load(module, model.state)
-    module.to(_device(device)).eval()
+    module.to(choose_device(device)).eval()
     with torch.inference_mode():
         return measure(module, batches)["valid_perplexity"]
 
@@ -223,7 +217,7 @@ def train_language_model(
         _load(module, start.state)
     identity = [asdict(config), asdict(training), random_state, bool(start)]
     history = _run(
-        module.to(_device(device)),
+        module.to(choose_device(device)),
         encoded,
         training,
         identity=identity,

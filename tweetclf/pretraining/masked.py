@@ -10,11 +10,10 @@ foretold; of these 80 % are masked, 10 % replaced, 10 % left. Y. Liu et al., "Ro
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,19 +26,26 @@ from torch.nn import functional as F
 
 from tweetclf.exceptions import DataError
 from tweetclf.modules.packed import PackedEncoder
+from tweetclf.pretraining._keeping import check_free, open_checkpoint
 from tweetclf.training.batching import LengthBatches
 from tweetclf.training.checkpoints import Checkpoints
-from tweetclf.training.devices import Precision, module_device, seeded, to_device
+from tweetclf.training.devices import (
+    Precision,
+    choose_device,
+    module_device,
+    seeded,
+    to_device,
+)
 from tweetclf.training.loop import TrainingResult, fit_loop
 from tweetclf.training.optimizers import adamw, parameter_groups
 from tweetclf.training.schedules import Linear, total_steps
-from tweetclf.utils.files import atomic_directory, sha256_bytes, write_text_atomic
+from tweetclf.utils.files import atomic_directory, sha256_bytes
+from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.random import stream
 
 __all__ = ["BertTraining", "BertTrainingResult", "mask_tokens", "train_bert"]
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-_SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -407,20 +413,24 @@ def train_bert(
     True
     """
     training = training or BertTraining()
-    _check_free(Path(out))
+    check_free(Path(out))
     texts = list(dict.fromkeys(text for text in corpus if text.strip()))
     if len(texts) < 2:
         raise DataError(f"train_bert: the corpus holds {len(texts)} texts; give more.")
     tokenizer = _learn_tokenizer(texts, training)
     read = _Corpus(tokenizer, texts)
     module = _PackedMaskedLM(_make_model(tokenizer, training, random_state))
-    module.to(_device(device))
+    module.to(choose_device(device))
     told = {
         "training": asdict(training),
         "random_state": random_state,
         "corpus": sha256_bytes(read.ids.tobytes() + read.lengths.tobytes()),
     }
-    kept = None if checkpoint is None else _open_checkpoint(Path(checkpoint), told)
+    kept = (
+        None
+        if checkpoint is None
+        else open_checkpoint(Path(checkpoint), told, "train_bert")
+    )
     outcome = _fit(module, read, training, random_state, precision, kept, report)
     _write(Path(out), module.model, tokenizer, training)
     if checkpoint is not None:
@@ -483,34 +493,6 @@ def _write(out: Path, model: Any, tokenizer: Any, training: BertTraining) -> Non
     )
     # Packing is ours; whoever loads the directory chooses an attention of their own.
     model.set_attn_implementation("sdpa")
-    with atomic_directory(out) as folder:
+    with atomic_directory(out) as folder, quiet_transformers():
         model.save_pretrained(folder)
         wrapped.save_pretrained(folder)
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FileExistsError(
-            f"{out} exists and is not an empty folder; choose another path or remove "
-            "it first."
-        )
-
-
-def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _open_checkpoint(folder: Path, told: Mapping[str, Any]) -> Checkpoints:
-    """Return the checkpoints in a folder, if they are of this very training."""
-    settings = folder / _SETTINGS
-    text = json.dumps(told, indent=1, sort_keys=True)
-    if not folder.exists() or not any(folder.iterdir()):
-        write_text_atomic(settings, text)
-    elif not settings.is_file() or settings.read_text("utf-8") != text:
-        raise DataError(
-            f"train_bert: {folder} holds the checkpoint of another training (other "
-            "texts, sizes, settings or seed). Remove it, or choose another path."
-        )
-    return Checkpoints(folder)

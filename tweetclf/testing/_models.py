@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tweetclf.features._pretrained import quiet_transformers
+from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.optional import import_optional
 
 __all__ = ["TINY_KINDS", "make_tiny_transformer"]

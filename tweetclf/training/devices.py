@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
+    "choose_device",
     "Precision",
     "autocast",
     "has_fast_bfloat16",
@@ -46,6 +47,19 @@ def module_device(module: nn.Module) -> torch.device:
     for buffer in module.buffers():
         return buffer.device
     return torch.device("cpu")
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`; "auto" is an accelerator where there is one.
+
+    Examples
+    --------
+    >>> choose_device("cpu").type
+    'cpu'
+    """
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def to_device(value: Any, device: torch.device) -> Any:
