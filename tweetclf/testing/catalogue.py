@@ -267,7 +267,10 @@ def _bilstm() -> list[Entry]:
     bag = NgramTfidfVectorizer(use_idf=False, norm=None, binary=True)
     classifier, regressor = e.BiLSTMClassifier, e.BiLSTMRegressor
     made = {
-        "BiLSTMClassifier": (classifier(**options), "classifier"),
+        "BiLSTMClassifier": (
+            classifier(**{**options, "max_iter": 6}),
+            "classifier",
+        ),
         "BiLSTMClassifier-bag": (
             classifier(**{**options, "dense_size": (8, 12)}, bag_of_words=bag),
             "classifier",
