@@ -295,7 +295,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         if self.multilabel_:
             indicator = check_indicator(y, n_rows, caller=caller)
             self.classes_ = np.arange(indicator.shape[1])
-            self.absent_ = ~indicator.astype(bool).any(axis=0)
+            self.absent_ = np.asarray(~indicator.astype(bool).any(axis=0))
             if self.class_weight is not None:
                 raise DataError(
                     f"{caller}: class_weight={self.class_weight!r} is for classes; y "

@@ -296,7 +296,7 @@ class PooledModel(nn.Module):
         config = model.config
         dropout = getattr(config, "classifier_dropout", None)
         if dropout is None:
-            dropout = getattr(config, "hidden_dropout_prob", 0.0)
+            dropout = getattr(config, "hidden_dropout_prob", None) or 0.0
         self.dropout = nn.Dropout(dropout)
         width = config.hidden_size * len(POOLINGS[pooling])
         self.classifier = nn.Linear(width, n_outputs)

@@ -106,14 +106,10 @@ class CausalObjective:
         """Return the loss of a batch and logs."""
         ids, following = batch["ids"], batch["following"]
         state = to_device(self._state, ids.device)
-        output = module(ids, state)
-        self._state = detach_state(output.state)
         options = self.training
-        entropy = F.cross_entropy(
-            output.logits.flatten(0, 1).float(),  # (B * T, V)
-            following.flatten(),
-            label_smoothing=options.label_smoothing,
-        )
+        # In chunks: all logits of a batch would be most of the memory of a training.
+        output = module(ids, state, following, options.label_smoothing)
+        self._state = detach_state(output.state)
         penalty = activation_penalty(
             output.raw,
             output.dropped,
@@ -123,7 +119,7 @@ class CausalObjective:
         )
         n_tokens = ids.numel()
         logs = {"weight": n_tokens, "n_tokens": n_tokens, "n_examples": len(ids)}
-        return entropy + penalty, logs
+        return output.loss + penalty, logs
 
 
 def make_encoder(
