@@ -187,7 +187,8 @@ class OverWords:
         value = getattr(self, name)
         if not isinstance(value, tuple | list):
             return value, value if second is None else second
-        if len(value) != 2 or not all(isinstance(v, int | float) and v >= 0 for v in value):
+        numbers = [v for v in value if isinstance(v, int | float) and v >= 0]
+        if len(numbers) != 2 or len(value) != 2:
             raise self._no_pair(name, "a number or two of them, not negative")
         return value[0], value[1]
 
