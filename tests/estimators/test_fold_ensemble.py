@@ -239,3 +239,38 @@ def test_a_clone_is_not_fitted() -> None:
     ensemble = FoldEnsemble(tfidf_lr(), n_splits=2).fit(TEXTS, LABELS)
     assert not hasattr(clone(ensemble), "estimators_")
     assert not hasattr(ensemble.estimator[-1], "coef_")
+
+
+class _LowThreshold(ClassifierMixin, BaseEstimator):
+    """Answers the second class from a probability of .2 on."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        second = np.array([0.3 if "jaja" in text else 0.1 for text in X])
+        return np.column_stack([1 - second, second])
+
+    def predict(self, X):
+        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.2).astype(int)]
+
+
+@pytest.mark.parametrize("make", [FoldEnsemble, SeedEnsemble])
+def test_members_with_a_threshold_of_their_own_count_by_their_answers(make):
+    texts = ["jaja sí", "no", "jaja no", "sí"] * 5
+    ensemble = make(_LowThreshold(random_state=0)).fit(texts, ["a", "b"] * 10)
+    assert ensemble.votes_
+    assert ensemble.predict(["jaja", "no"]).tolist() == ["b", "a"]
+    assert not make(tfidf_lr()).fit(texts, ["a", "b"] * 10).votes_
+
+
+def test_a_score_that_is_not_defined_is_never_the_best(monkeypatch):
+    texts, y = ["uno", "dos", "tres", "cuatro"] * 5, [1.0, 2.0, 3.0, 4.0] * 5
+    scores = iter([-0.4, np.nan, -0.2])
+    monkeypatch.setattr(SeedEnsemble, "_score_of", lambda *_: next(scores))
+    ensemble = SeedEnsemble(tfidf_ridge(), seeds=[1, 2, 3]).fit(texts, y)
+    assert ensemble.chosen_ == [2]

@@ -99,7 +99,7 @@ def _vectors(path: Path, value: str) -> Path:
 
 def test_runs_are_named_by_the_content_of_files(tmp_path: Path):
     task = load_task("sample-humor")
-    system = replace(get_system("atalaya-svm"), files=("vectors",))
+    system = get_system("atalaya-svm")
 
     def key(path: Path) -> str:
         given = replace(system, params={"vectors": str(path)})
@@ -115,6 +115,20 @@ def test_runs_are_named_by_the_content_of_files(tmp_path: Path):
     assert as_folder != first
     with pytest.raises(DataError, match="no such file or folder"):
         key(tmp_path / "nowhere")
+
+
+def test_the_options_beside_elmo_weights_count(tmp_path: Path):
+    task = load_task("sample-humor")
+    (tmp_path / "weights.hdf5").write_bytes(b"weights")
+    keys = set()
+    for text in ("{}", "{} "):
+        (tmp_path / "options.json").write_text(text, encoding="utf-8")
+        (own,) = choose_systems(
+            ["atalaya-lstm-elmo"],
+            {"atalaya-lstm-elmo": {"weights": str(tmp_path / "weights.hdf5")}},
+        )
+        keys.add(make_spec(task, own, 0, Protocol()).key)
+    assert len(keys) == 2
 
 
 @pytest.mark.usefixtures("own_folder")

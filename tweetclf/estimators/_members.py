@@ -57,6 +57,9 @@ def _members_have(method: str) -> Any:
     return check
 
 
+_TRIED = 500
+
+
 class CopiesEnsemble(BaseEstimator):
     """Base of ensembles that average fitted copies of one estimator.
 
@@ -71,11 +74,21 @@ class CopiesEnsemble(BaseEstimator):
         classifiers have it.
     multilabel_ : bool
         Whether y was an indicator matrix.
+    votes_ : bool
+        Whether members count by their answers, not by their probabilities. Only
+        classifiers have it.
     """
 
     estimators_: list[Any]
     classes_: NDArray[Any]
     multilabel_: bool
+    votes_: bool
+
+    def _choose_rule(self, texts: list[Any]) -> None:
+        """Find out how the members are joined."""
+        if not is_regressor(self.estimator):
+            soft = _members_have("predict_proba")(self)
+            self.votes_ = not (soft and self._decides_by_probability(texts))
 
     def _read(self, X: Any, y: Any) -> tuple[list[Any], NDArray[Any]]:
         """Return texts and targets, checked and in an order of their own.
@@ -105,7 +118,13 @@ class CopiesEnsemble(BaseEstimator):
         """Fit a copy, which sees held-out rows if it can stop early by them."""
         parameters = inspect.signature(copy.fit).parameters
         if held is not None and {"X_val", "y_val"} <= set(parameters):
-            return copy.fit(*train, X_val=held[0], y_val=held[1])
+            texts, targets = held
+            if targets.ndim == 1 and hasattr(self, "classes_"):
+                # A fold may lack a class of the others; it cannot validate on it.
+                known = np.flatnonzero(np.isin(targets, train[1]))
+                texts, targets = rows_of(texts, known), targets[known]
+            if len(texts):
+                return copy.fit(*train, X_val=texts, y_val=targets)
         return copy.fit(*train)
 
     def _probabilities(self, X: list[Any]) -> NDArray[np.float64]:
@@ -131,6 +150,30 @@ class CopiesEnsemble(BaseEstimator):
                 total[np.arange(len(X)), codes] += 1
         return total / len(self.estimators_)
 
+    def _decides_by_probability(self, X: list[Any]) -> bool:
+        """Tell whether each member answers what its probabilities say by themselves.
+
+        One with a threshold of its own does not, and then counts by its answers: the
+        mean of the probabilities would pass over what was tuned. Tried on some of
+        the training texts, once, so that no answer depends on the texts beside it.
+        """
+        X = X[:: max(1, len(X) // _TRIED)]
+        for member in self.estimators_:
+            proba = np.asarray(member.predict_proba(X))
+            predicted = np.asarray(member.predict(X))
+            if self.multilabel_:
+                plain = (proba > 0.5) == predicted.astype(bool)
+                plain |= np.isclose(proba, 0.5)
+            else:
+                chosen = proba[
+                    np.arange(len(proba)),
+                    np.searchsorted(member.classes_, predicted),
+                ]
+                plain = chosen >= proba.max(axis=1) - 1e-9
+            if not plain.all():
+                return False
+        return True
+
     def _checked(self, X: Any) -> list[Any]:
         check_is_fitted(self, "estimators_")
         caller = type(self).__name__
@@ -141,8 +184,9 @@ class CopiesEnsemble(BaseEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the mean of numbers, or the class of the highest mean probability.
 
-        Members without probabilities have one vote each. Of an indicator matrix,
-        labels are predicted whose mean is over 1/2.
+        Members without probabilities have one vote each, and so have members that
+        decide by other thresholds than their highest probability, or 1/2. Of an
+        indicator matrix, labels are predicted whose mean is over 1/2.
 
         Parameters
         ----------
@@ -157,8 +201,7 @@ class CopiesEnsemble(BaseEstimator):
         texts = self._checked(X)
         if is_regressor(self.estimator):
             return np.mean([m.predict(texts) for m in self.estimators_], axis=0)
-        soft = _members_have("predict_proba")(self)
-        support = self._probabilities(texts) if soft else self._votes(texts)
+        support = self._votes(texts) if self.votes_ else self._probabilities(texts)
         if self.multilabel_:
             return (support > 0.5).astype(np.int64)
         return self.classes_[support.argmax(axis=1)]

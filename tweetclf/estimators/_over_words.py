@@ -201,14 +201,14 @@ class OverWords:
     def _train(self, job: Any) -> list[dict[str, Any]]:
         from functools import partial
 
-        import torch
-
         from tweetclf.estimators._neural_compute import train
         from tweetclf.modules.bilstm import keras_decay
+        from tweetclf.training.optimizers import KerasAdam
 
         rate, decay = self._pair("learning_rate", second=0.0)
-        # Keras's Adam differs from torch's in its epsilon alone.
-        optimizer = torch.optim.Adam(job.module.parameters(), lr=rate, eps=1e-7)
+        optimizer = KerasAdam(
+            job.module.parameters(), lr=rate, betas=(0.9, 0.999), eps=1e-7
+        )
         return train(
             self,
             job,

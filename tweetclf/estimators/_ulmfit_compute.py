@@ -198,6 +198,7 @@ def _even_out(n_rows: int, batch_size: int) -> int:
 
     Batch normalisation has nothing to norm in it.
     """
+    batch_size = max(2, batch_size)
     while n_rows % batch_size == 1:
         batch_size += 1
     return batch_size

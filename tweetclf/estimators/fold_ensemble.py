@@ -137,6 +137,7 @@ class FoldEnsemble(CopiesEnsemble):
             members.append(self._fit_copy(copy, train, held))
             scores.append(float(scorer(members[-1], *held)))
         self.estimators_ = members
+        self._choose_rule(texts)
         self.scores_ = np.array(scores)
         self.validation_score_ = float(self.scores_.mean())
         return self
@@ -283,14 +284,21 @@ class SeedEnsemble(CopiesEnsemble):
         train, held = (texts, targets), None
         if compared:
             train, held = self._hold_out(texts, targets, seed)
+        prototype = self.estimator
+        if self._scores_itself() and prototype.fold_seed is None:
+            # Scores of other folds would compare the folds, not the seeds.
+            prototype = clone(prototype).set_params(fold_seed=seed)
         members = [
-            self._fit_copy(copy_with_seed(self.estimator, number), train, held)
+            self._fit_copy(copy_with_seed(prototype, number), train, held)
             for number in self.seeds_
         ]
         self.scores_ = np.array([self._score_of(member, held) for member in members])
-        order = np.argsort(-np.nan_to_num(self.scores_), kind="stable")
+        # A score that is not defined is worse than any that is.
+        known = np.where(np.isnan(self.scores_), -np.inf, self.scores_)
+        order = np.argsort(-known, kind="stable")
         self.chosen_ = [int(i) for i in order[:n_best]]
         self.estimators_ = [members[i] for i in self.chosen_]
+        self._choose_rule(texts)
         self.validation_score_ = float(self.scores_[self.chosen_].mean())
         return self
 

@@ -135,6 +135,8 @@ def load_pretrained(
     torch = import_optional("torch", extra="neural", caller=caller)
     transformers = import_optional("transformers", extra="neural", caller=caller)
     source, is_directory = _locate(name_or_path, caller)
+    from tweetclf.training.devices import seeded
+
     reader = getattr(transformers, auto_class)
     shared = {"trust_remote_code": False}
 
@@ -142,9 +144,8 @@ def load_pretrained(
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             source, **shared, **where
         )
-        # What is drawn anew comes from `seed`; fork_rng puts the generator back.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        # What is drawn anew comes from `seed`; the generator is put back.
+        with seeded(seed, torch.device("cpu")):
             model, info = reader.from_pretrained(
                 source,
                 dtype=getattr(torch, dtype),

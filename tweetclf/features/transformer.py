@@ -15,6 +15,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.features._tokens import require_texts
 from tweetclf.features._vector_cache import VectorCache
@@ -219,7 +220,14 @@ default="mean"
 
         if self.cache_dir is None:
             return compute(list(numbers))[inverse]
-        made_of = (encoder.fingerprint, self.pooling, self.layer, self.max_length)
+        # The version, since what is mended in between must not come from the cache.
+        made_of = (
+            __version__,
+            encoder.fingerprint,
+            self.pooling,
+            self.layer,
+            self.max_length,
+        )
         fingerprint = hashlib.sha256(repr(made_of).encode()).hexdigest()
         cache = VectorCache(self.cache_dir, fingerprint, self._n_features_out)
         return cache.get(list(numbers), compute)[inverse]

@@ -219,10 +219,16 @@ def _fingerprint(system: str, name: str, path: str) -> dict[str, str]:
     found = Path(path)
     if not found.exists():
         raise DataError(f"{system}.{name}={path}: there is no such file or folder.")
-    if found.is_file():
+    if found.is_file() and found.suffix not in {".h5", ".hdf5"}:
         return {"name": found.name, "sha256": sha256_file(found)}
-    files = sorted(p for p in found.rglob("*") if p.is_file())
-    lines = [f"{sha256_file(p)} {p.relative_to(found).as_posix()}\n" for p in files]
+    if found.is_file():
+        # AllenNLP's weights mean nothing without the options beside them.
+        folder = found.parent
+        files = [found, *sorted(folder.glob("*options*.json"))]
+    else:
+        folder = found
+        files = sorted(p for p in found.rglob("*") if p.is_file())
+    lines = [f"{sha256_file(p)} {p.relative_to(folder).as_posix()}\n" for p in files]
     # Of "models/beto/." the name is "beto".
     return {
         "name": found.resolve().name,
@@ -272,7 +278,11 @@ def list_systems() -> list[System]:
 
 _ESTIMATORS = "tweetclf.estimators"
 _LANGUAGE = {"language": "language"}
-_EMBEDDINGS: dict[str, Any] = {"extra": "embeddings", "module": "gensim"}
+_EMBEDDINGS: dict[str, Any] = {
+    "extra": "embeddings",
+    "module": "gensim",
+    "files": ("vectors", "extra_corpus"),
+}
 _NEURAL: dict[str, Any] = {"extra": "neural", "module": "torch"}
 _C = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _TERMS: dict[str, Dimension] = {
@@ -467,7 +477,7 @@ for _system in (
         task_params=_LANGUAGE,
         grid={"svm__C": (0.01, 0.03, 0.1, 0.3, 1.0)},
         space=_ATALAYA_SVM,
-        files=("with_elmo",),
+        files=("with_elmo", "vectors", "extra_corpus"),
         needs="with_elmo",
         **_NEURAL,
     ),
@@ -500,7 +510,7 @@ for _system in (
         "the usual neural baseline, as in TweetEval (Barbieri et al., 2020)",
         kinds=("binary", "multiclass", "multilabel", "pair"),
         space=_BILSTM,
-        files=("vectors",),
+        files=("vectors", "embeddings"),
         **_NEURAL,
     ),
     System(

@@ -41,6 +41,7 @@ from tweetclf.training.checkpoints import Checkpoints
 from tweetclf.training.devices import Precision, choose_device, seeded
 from tweetclf.training.loop import fit_loop
 from tweetclf.training.optimizers import adamw, parameter_groups
+from tweetclf.utils.files import sha256_bytes
 from tweetclf.utils.random import stream
 
 __all__ = ["perplexity", "train_language_model"]
@@ -215,7 +216,8 @@ def train_language_model(
     module = _make_module(config, len(tokenizer), dropout, random_state)
     if start is not None:
         _load(module, start.state)
-    identity = [asdict(config), asdict(training), random_state, bool(start)]
+    begun = start and sha256_bytes(b"".join(a.tobytes() for a in start.state.values()))
+    identity = [asdict(config), asdict(training), random_state, begun]
     history = _run(
         module.to(choose_device(device)),
         encoded,

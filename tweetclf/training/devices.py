@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -169,6 +170,9 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+_DRAWING = threading.RLock()
+
+
 def _seed_here(seed: int, device: torch.device) -> None:
     # torch.manual_seed would seed the generators of all devices, also those that
     # fork_rng was not told to put back.
@@ -192,7 +196,9 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         The device that is drawn on, beside the CPU.
     """
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    # The generators belong to the process: of threads that train at once, one draws
+    # at a time, or none would be reproducible.
+    with _DRAWING, torch.random.fork_rng(devices=devices):
         if device.type == "cuda":
             with torch.cuda.device(device):
                 _seed_here(seed, device)
