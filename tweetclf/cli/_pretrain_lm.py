@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
+# A stage of the paper is one epoch of hours.
+_STEPS_A_CHECKPOINT = 500
 _SIZES = ("vocab_size", "emb_size", "hidden_size", "layers", "cell")
 
 
@@ -115,6 +117,7 @@ def _train(args: argparse.Namespace, checkpoint: Path) -> LanguageModel:
         device=args.device,
         precision=args.precision,
         checkpoint=checkpoint,
+        checkpoint_every=_STEPS_A_CHECKPOINT,
         report=_report,
     )
 

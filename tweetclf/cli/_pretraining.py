@@ -118,8 +118,12 @@ def train_or_pause(
     except KeyboardInterrupt:
         if args.debug:
             raise
-        note(
-            f"tweetclf pretrain: interrupted; what was learnt is in {checkpoint}, and "
-            "the same command goes on from there."
-        )
+        if any(checkpoint.rglob("*.safetensors")):
+            rest = (
+                f"what was learnt is in {checkpoint}, and the same command goes on "
+                "from there."
+            )
+        else:
+            rest = "there was no checkpoint yet, so nothing is kept."
+        note(f"tweetclf pretrain: interrupted; {rest}")
         return None

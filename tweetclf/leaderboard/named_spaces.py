@@ -25,7 +25,10 @@ __all__ = [
 OWN = ("grid", "wide")
 """Names of the spaces that a system declares: its grid, and its distributions."""
 
-FITTING: Mapping[str, tuple[str, ...]] = {"japanese-bert": (), "twilbert": ()}
+FITTING: Mapping[str, tuple[str, ...]] = {
+    "japanese-bert": (),
+    "twilbert": ("transformer", "transformer-regressor"),
+}
 """Systems that have the parameters of a named space, where only some can have them.
 
 Written down, as to find out all systems would have to be built.

@@ -179,7 +179,7 @@ def mask_tokens(
     ...     ids, ids < 5, rate=0.9, mask_id=4, choices=np.arange(5, 9),
     ...     generator=np.random.default_rng(0))
     >>> hidden.tolist(), places.tolist()
-    ([2, 4, 4, 4, 3], [1, 2, 3])
+    ([2, 9, 4, 4, 3], [1, 2, 3])
     """
     draws = generator.random(len(ids))
     draws[special] = 1.0
