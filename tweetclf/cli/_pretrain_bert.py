@@ -39,7 +39,7 @@ _SIZES = {
     "--hidden-size": ("hidden_size", 256),
     "--layers": ("n_layers", 4),
     "--heads": ("n_heads", 4),
-    "--max-length": ("max_length", 64),
+    "--max-length": ("max_length", 128),
 }
 
 

@@ -58,7 +58,7 @@ class BertTraining:
         Subwords, special tokens included.
     hidden_size, n_layers, n_heads : int, default=256, 4, 4
         Sizes of the encoder; its feed-forward layers are four times as wide.
-    max_length : int, default=64
+    max_length : int, default=128
         Longer texts are cut off; the encoder knows as many positions.
     max_iter : int, default=10
         Epochs.
@@ -80,7 +80,7 @@ class BertTraining:
     hidden_size: int = 256
     n_layers: int = 4
     n_heads: int = 4
-    max_length: int = 64
+    max_length: int = 128
     max_iter: int = 10
     batch_size: int = 128
     learning_rate: float = 5e-4
