@@ -454,3 +454,17 @@ def test_constructing_loads_no_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_scorer_that_cannot_score_is_refused_before_training(monkeypatch):
+    from tweetclf.estimators import BiLSTMClassifier, _neural_compute
+
+    def trained(*_):
+        raise AssertionError("training began")
+
+    monkeypatch.setattr(_neural_compute, "train", trained)
+    texts, labels = ["qué risa", "qué pena"] * 10, ["P", "N"] * 10
+    for scoring in ("f1", "f1_macroo"):
+        net = BiLSTMClassifier(early_stopping=True, scoring=scoring, random_state=0)
+        with pytest.raises(ValueError, match=r"pos_label|f1_macroo"):
+            net.fit(texts, labels)

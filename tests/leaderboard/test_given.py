@@ -19,7 +19,7 @@ from tweetclf.leaderboard import (
     run_leaderboard,
 )
 from tweetclf.leaderboard.given import parse_parameters
-from tweetclf.leaderboard.runner import make_spec
+from tweetclf.leaderboard.runner import check_runs, make_spec
 
 
 def test_values_are_json_or_text():
@@ -115,6 +115,19 @@ def test_runs_are_named_by_the_content_of_files(tmp_path: Path):
     assert as_folder != first
     with pytest.raises(DataError, match="no such file or folder"):
         key(tmp_path / "nowhere")
+
+
+def test_transformers_may_come_from_the_hub_or_by_a_preset():
+    task = load_task("sample-humor")
+    (beto,) = choose_systems(
+        ["beto=transformer"], {"beto": {"model": "dccuchile/bert-base-spanish"}}
+    )
+    spec = make_spec(task, beto, 0, Protocol())
+    assert spec.arguments["model"]["name"] == "dccuchile/bert-base-spanish"
+    with pytest.raises(DataError, match="needs its parameter 'model'"):
+        check_runs(task, get_system("transformer"))
+    (preset,) = choose_systems(["transformer"], {"transformer": {"preset": "bertweet"}})
+    check_runs(task, preset)
 
 
 def test_the_options_beside_elmo_weights_count(tmp_path: Path):

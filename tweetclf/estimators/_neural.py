@@ -76,7 +76,6 @@ class NeuralEstimator(BaseEstimator):
         "device": [str],
         "precision": [StrOptions({"float32", "bfloat16", "auto"})],
         "pairs": ["boolean"],
-        "verbose": ["boolean"],
     }
 
     # What a subclass has to write.
@@ -142,6 +141,8 @@ class NeuralEstimator(BaseEstimator):
         train, valid = self._hold_out(rows, targets, X_val, y_val, seed)
         for name in (*self._restored, "module_state_"):
             self.__dict__.pop(name, None)
+        if valid is not None and self.scoring != "loss":
+            self._check_scoring(*valid)
         self._fit_inputs(train[0], seed)
         module = make_module(self, seed)
         job = Job(module, train[0], train[1], valid, seed)
@@ -149,6 +150,12 @@ class NeuralEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_)
         self._module = finished(job.module)
         return self
+
+    def _check_scoring(self, rows: list[Any], targets: NDArray[Any]) -> None:
+        """Try the scorer on validation rows, before training."""
+        from tweetclf.estimators._neural_compute import check_scoring
+
+        check_scoring(self, rows, targets)
 
     def _hold_out(
         self, rows: list[Any], targets: NDArray[Any], X_val: Any, y_val: Any, seed: int

@@ -23,6 +23,7 @@ from tweetclf.training.loop import fit_loop
 __all__ = [
     "Inputs",
     "Job",
+    "check_scoring",
     "evaluator",
     "finished",
     "make_module",
@@ -189,6 +190,21 @@ def evaluator(
         return values
 
     return evaluate
+
+
+def check_scoring(estimator: Any, rows: list[Any], targets: NDArray[Any]) -> None:
+    """Try the scorer on validation rows before hours of training, not after.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or it cannot score such targets.
+    """
+    scorer = get_scorer(estimator.scoring)
+    given = _Given(estimator, np.zeros((len(rows), estimator._n_outputs)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scorer(given, rows, estimator._decode_targets(targets))
 
 
 class _LossPatience:

@@ -19,6 +19,7 @@ from tweetclf.estimators._neural import (
 from tweetclf.estimators._oversampling import bootstrapped_rows, repeated_rows
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining.stages import FINE_TUNING
+from tweetclf.tasks.corpora import stream_texts
 from tweetclf.utils._sklearn import Interval, StrOptions
 from tweetclf.utils.optional import import_optional
 
@@ -125,8 +126,7 @@ class _ULMFiT(NeuralEstimator):
         if corpus is None:
             return []
         if isinstance(corpus, str | os.PathLike):
-            with Path(corpus).open(encoding="utf-8", newline="\n") as file:
-                return [line.rstrip("\n") for line in file]
+            return stream_texts(Path(corpus))
         return [str(text) for text in corpus]
 
     # The module
@@ -169,8 +169,8 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         Folder of a language model, as "tweetclf pretrain lm" makes it. None: one is
         trained on the training texts and `extra_corpus`.
     extra_corpus : sequence of str, path or None, default=None
-        Texts without labels, or a file with one a line, to train or fine-tune the
-        language model on besides.
+        Texts without labels, or a file of them (one a line, CSV, TSV or JSON Lines,
+        also ``.gz``), to train or fine-tune the language model on besides.
     lm_params : dict or None, default=None
         Fields of :class:`tweetclf.pretraining.LanguageModelConfig` and of
         :class:`tweetclf.pretraining.LanguageModelTraining`: sizes and stages of a new

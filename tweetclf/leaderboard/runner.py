@@ -178,7 +178,8 @@ def _obstacle(task: Task, system: System) -> str | None:
             f"needs {system.module}, which is not installed; run: "
             f'pip install "tweetclf[{system.extra}]"'
         )
-    if system.needs and not system.params.get(system.needs):
+    given = {name for name, value in system.params.items() if value}
+    if system.needs and not given & {system.needs, "preset"}:
         return (
             f"needs its parameter {system.needs!r}: --param "
             f"{system.name}.{system.needs}=PATH"
