@@ -14,11 +14,15 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tweetclf.training.batching import LengthBatches, sorted_batches
 from tweetclf.training.devices import autocast, choose_device, seeded, to_device
 from tweetclf.training.loop import fit_loop
+from tweetclf.training.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    regression_loss,
+)
 
 __all__ = [
     "Inputs",
@@ -138,14 +142,13 @@ def make_objective(estimator: Any) -> Callable[..., tuple[Tensor, dict[str, floa
                 weight = torch.as_tensor(
                     weights, dtype=logits.dtype, device=logits.device
                 )
-            total = F.cross_entropy(
-                logits, targets, weight, reduction="sum", label_smoothing=smoothing
+            loss = cross_entropy(
+                logits, targets, class_weight=weight, label_smoothing=smoothing
             )
-            loss = total / len(targets)
         elif targets.ndim == 2:
-            loss = F.binary_cross_entropy_with_logits(logits, targets)
+            loss = binary_cross_entropy(logits, targets)
         else:
-            loss = F.mse_loss(logits[:, 0], targets)
+            loss = regression_loss(logits[:, 0], targets)
         return loss, {"weight": len(targets), "n_examples": len(targets)}
 
     return objective
