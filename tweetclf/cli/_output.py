@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 __all__ = [
     "UsageError",
+    "check_output",
     "humanise_bytes",
     "note",
     "print_json",
@@ -21,6 +24,19 @@ __all__ = [
 
 class UsageError(Exception):
     """Options that do not go together; the command ends with code 2."""
+
+
+def check_output(path: str) -> None:
+    """Refuse at once a folder that could not be saved after hours of training."""
+    from tweetclf.utils.files import check_free
+
+    target = Path(path)
+    check_free(target)
+    parent = next(p for p in target.absolute().parents if p.exists())
+    if not parent.is_dir():
+        raise NotADirectoryError(f"{target} cannot be made: {parent} is no folder.")
+    if not os.access(parent, os.W_OK):
+        raise PermissionError(f"{target} cannot be made: {parent} is not writable.")
 
 
 def print_json(document: Any) -> None:

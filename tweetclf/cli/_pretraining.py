@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tweetclf.cli._data import add_reading_arguments, seed
-from tweetclf.cli._output import note
+from tweetclf.cli._output import check_output, note
 
 __all__ = [
     "add_corpus_arguments",
@@ -106,12 +106,7 @@ def train_or_pause(
     train : callable
         Options and folder of the checkpoint -> what came out.
     """
-    out = Path(args.out)
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FileExistsError(
-            f"{out} exists and is not an empty folder; choose another path or remove "
-            "it first."
-        )
+    check_output(args.out)
     checkpoint = checkpoint_of(args)
     try:
         return train(args, checkpoint)

@@ -15,8 +15,6 @@ examples:
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import (
@@ -26,7 +24,7 @@ from tweetclf.cli._data import (
     load_whole,
     seed,
 )
-from tweetclf.cli._output import note
+from tweetclf.cli._output import check_output, note
 
 if TYPE_CHECKING:
     from tweetclf.tasks import Task
@@ -55,21 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _check_output(path: str) -> None:
-    """Refuse at once what could not be saved after hours of training."""
-    target = Path(path)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FileExistsError(
-            f"{target} exists and is not an empty folder; choose another path or "
-            "remove it first."
-        )
-    parent = next(p for p in target.absolute().parents if p.exists())
-    if not parent.is_dir():
-        raise NotADirectoryError(f"{target} cannot be made: {parent} is no folder.")
-    if not os.access(parent, os.W_OK):
-        raise PermissionError(f"{target} cannot be made: {parent} is not writable.")
-
-
 def _training_data(task: Task, with_dev: bool) -> tuple[list[Any], Any, str]:
     """Return texts, labels and which splits they are."""
     import numpy as np
@@ -92,7 +75,7 @@ def _fit(args: argparse.Namespace) -> None:
     from tweetclf.leaderboard.runner import check_runs
     from tweetclf.persistence import save
 
-    _check_output(args.output)
+    check_output(args.output)
     task = load_whole(args, args.task)
     (system,) = choose_systems([args.system], parse_parameters(args.param))
     check_runs(task, system)

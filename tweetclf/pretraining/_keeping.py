@@ -1,4 +1,4 @@
-"""Where what is learnt goes: an empty folder, and checkpoints of this very training."""
+"""Checkpoints of this very training, and of no other."""
 
 from __future__ import annotations
 
@@ -12,24 +12,9 @@ from tweetclf.exceptions import DataError
 from tweetclf.training.checkpoints import Checkpoints
 from tweetclf.utils.files import write_text_atomic
 
-__all__ = ["check_free", "open_checkpoint"]
+__all__ = ["open_checkpoint"]
 
 _SETTINGS = "settings.json"
-
-
-def check_free(out: Path) -> None:
-    """Refuse a folder that is not empty: before a training, not after hours.
-
-    Raises
-    ------
-    FileExistsError
-        If it is not.
-    """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FileExistsError(
-            f"{out} exists and is not an empty folder; choose another path or remove "
-            "it first."
-        )
 
 
 def open_checkpoint(

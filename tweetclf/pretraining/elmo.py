@@ -26,7 +26,7 @@ from tweetclf.modules.elmo_files import RawElmo, write_elmo
 from tweetclf.modules.elmo_language_model import ElmoLanguageModel
 from tweetclf.preprocessing import TweetTokenizer, get_profile
 from tweetclf.pretraining._elmo_corpus import ElmoBatches, ElmoCorpus, read_corpus
-from tweetclf.pretraining._keeping import check_free, open_checkpoint
+from tweetclf.pretraining._keeping import open_checkpoint
 from tweetclf.pretraining.elmo_settings import (
     ELMO_SIZES,
     ElmoTraining,
@@ -42,7 +42,7 @@ from tweetclf.training.devices import (
 )
 from tweetclf.training.loop import TrainingResult, fit_loop
 from tweetclf.training.schedules import Cosine, total_steps
-from tweetclf.utils.files import atomic_directory, sha256_bytes
+from tweetclf.utils.files import atomic_directory, check_free, sha256_bytes
 from tweetclf.utils.random import stream
 
 __all__ = ["train_elmo"]
@@ -135,7 +135,7 @@ def train_elmo(
     """
     training = training or ElmoTraining()
     config = _config(size)
-    check_free(Path(out))  # now, not after hours
+    check_free(out)  # now, not after hours
     tokenize = TweetTokenizer() if tokenizer is None else None
     if tokenize is None:
         tokenize = get_profile(str(tokenizer)).make_tokenizer(language=language)

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from tweetclf.exceptions import DataError
 from tweetclf.modules.packed import PackedEncoder
-from tweetclf.pretraining._keeping import check_free, open_checkpoint
+from tweetclf.pretraining._keeping import open_checkpoint
 from tweetclf.training.batching import LengthBatches
 from tweetclf.training.checkpoints import Checkpoints
 from tweetclf.training.devices import (
@@ -39,7 +39,7 @@ from tweetclf.training.devices import (
 from tweetclf.training.loop import TrainingResult, fit_loop
 from tweetclf.training.optimizers import adamw, parameter_groups
 from tweetclf.training.schedules import Linear, total_steps
-from tweetclf.utils.files import atomic_directory, sha256_bytes
+from tweetclf.utils.files import atomic_directory, check_free, sha256_bytes
 from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.random import stream
 
@@ -413,7 +413,7 @@ def train_bert(
     True
     """
     training = training or BertTraining()
-    check_free(Path(out))
+    check_free(out)
     texts = list(dict.fromkeys(text for text in corpus if text.strip()))
     if len(texts) < 2:
         raise DataError(f"train_bert: the corpus holds {len(texts)} texts; give more.")

@@ -12,6 +12,7 @@ from pathlib import Path
 __all__ = [
     "atomic_directory",
     "atomic_path",
+    "check_free",
     "sha256_bytes",
     "sha256_file",
     "write_bytes_atomic",
@@ -108,6 +109,22 @@ def write_text_once(path: str | os.PathLike[str], text: str) -> bool:
         temporary.unlink(missing_ok=True)
 
 
+def check_free(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder that is not empty: before hours of work, not after.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and is not an empty folder.
+    """
+    target = Path(path)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(
+            f"{target} exists and is not an empty folder; choose another path or "
+            "remove it first."
+        )
+
+
 @contextmanager
 def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; rename it there on success.
@@ -120,11 +137,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     import shutil
 
     target = Path(path)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FileExistsError(
-            f"{target} exists and is not an empty folder; choose another path or "
-            "remove it first."
-        )
+    check_free(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
