@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from tweetclf.estimators._neural_compute import (
     finished,
     make_module,
-    without_timing,
+    with_targets,
 )
 from tweetclf.estimators._packed_inputs import PackedInputs, split_packed
 from tweetclf.estimators._transformer_compute import (
@@ -86,17 +86,9 @@ def train_on_spans(
             if known
             else (0, 0)
         )
-    targets = torch.tensor(spans)
-
-    def collate(indices: NDArray[np.int64]) -> dict[str, Tensor]:
-        return {
-            **inputs.collate(indices),
-            "targets": targets[torch.from_numpy(indices)],
-        }
-
     batches = LengthBatches(
         inputs.lengths,
-        collate,
+        with_targets(inputs, np.array(spans, dtype=np.int64)),
         batch_size=estimator.batch_size,
         seed=seed,
         pool=1 if module.plan == "packed" else POOL,
@@ -117,4 +109,4 @@ def train_on_spans(
         n_iter_no_change=estimator.n_iter_no_change if evaluate else None,
         seed=seed,
     )
-    return finished(module), without_timing(result.history)
+    return finished(module), result.untimed_history()

@@ -36,6 +36,8 @@ __all__ = [
     "restored",
     "state_of",
     "train",
+    "validation_of",
+    "with_targets",
 ]
 
 
@@ -210,6 +212,34 @@ def check_scoring(estimator: Any, rows: list[Any], targets: NDArray[Any]) -> Non
         scorer(given, rows, estimator._decode_targets(targets))
 
 
+def validation_of(estimator: Any, job: Job) -> dict[str, Any]:
+    """Return what `fit_loop` is to watch: by `scoring`, on the validation rows."""
+    evaluate = None
+    if job.validation is not None:
+        evaluate = evaluator(estimator, *job.validation)
+    by_score = estimator.scoring != "loss"
+    return {
+        "evaluate": evaluate,
+        "monitor": "valid_score" if by_score else "valid_loss",
+        "greater_is_better": by_score,
+        "n_iter_no_change": estimator.n_iter_no_change if evaluate else None,
+    }
+
+
+def with_targets(
+    inputs: Inputs, targets: NDArray[Any]
+) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:
+    """Return what makes a batch of rows and their encoded targets."""
+    answers = torch.from_numpy(targets)
+
+    def collate(indices: NDArray[np.int64]) -> dict[str, Tensor]:
+        batch = inputs.collate(indices)
+        batch["targets"] = answers[torch.from_numpy(indices)]
+        return batch
+
+    return collate
+
+
 class _LossPatience:
     """Stops a training whose validation loss has not fallen for some epochs."""
 
@@ -266,29 +296,19 @@ def train(
         One an epoch, without seconds, so that equal fits have equal histories.
     """
     inputs = estimator._inputs(job.rows)
-    targets = torch.from_numpy(job.targets)
-
-    def collate(indices: NDArray[np.int64]) -> dict[str, Tensor]:
-        batch = inputs.collate(indices)
-        batch["targets"] = targets[torch.from_numpy(indices)]
-        return batch
-
     batches = LengthBatches(
         inputs.lengths,
-        collate,
+        with_targets(inputs, job.targets),
         batch_size=estimator.batch_size,
         seed=job.seed,
         pool=pool,
         split=split,
     )
-    evaluate = None
-    if job.validation is not None:
-        evaluate = evaluator(estimator, *job.validation)
-    by_score = estimator.scoring != "loss"
-    patience = estimator.n_iter_no_change if evaluate else None
+    watched = validation_of(estimator, job)
     report = None
-    if stop_by_loss and by_score and patience is not None:
-        report, patience = _LossPatience(patience), None
+    patience = watched["n_iter_no_change"]
+    if stop_by_loss and watched["greater_is_better"] and patience is not None:
+        report, watched["n_iter_no_change"] = _LossPatience(patience), None
     result = fit_loop(
         job.module,
         make_objective(estimator),
@@ -299,23 +319,8 @@ def train(
         schedule=schedule,
         clip_norm=clip_norm,
         precision=estimator.precision,
-        evaluate=evaluate,
-        monitor="valid_score" if by_score else "valid_loss",
-        greater_is_better=by_score,
-        n_iter_no_change=patience,
         report=report,
         seed=job.seed,
+        **watched,
     )
-    return without_timing(result.history)
-
-
-def without_timing(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Drop what two equal fits do not share from a history."""
-    return [
-        {
-            name: value
-            for name, value in epoch.items()
-            if "second" not in name and "per_s" not in name
-        }
-        for epoch in history
-    ]
+    return result.untimed_history()

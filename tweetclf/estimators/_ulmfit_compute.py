@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from tweetclf.estimators._neural_compute import (
     Job,
-    evaluator,
     make_objective,
-    without_timing,
+    validation_of,
+    with_targets,
 )
 from tweetclf.modules.awd import activation_penalty
 from tweetclf.modules.concat_pooling import (
@@ -154,15 +154,14 @@ def _objective(estimator: Any) -> Callable[..., tuple[Tensor, dict[str, Any]]]:
 
 
 class _Features:
-    """Pooled outputs of a frozen encoder, as batches for the head alone."""
+    """Pooled outputs of a frozen encoder, as inputs of the head alone."""
 
-    def __init__(self, features: Tensor, targets: Tensor) -> None:
-        self.features = features
-        self.targets = targets
+    def __init__(self, features: NDArray[Any]) -> None:
+        self.features = torch.from_numpy(features).float()
+        self.lengths = np.ones(len(features), dtype=np.int64)
 
     def collate(self, indices: NDArray[Any]) -> dict[str, Tensor]:
-        rows = torch.from_numpy(indices)
-        return {"ids": self.features[rows], "targets": self.targets[rows]}
+        return {"ids": self.features[torch.from_numpy(indices)]}
 
 
 def _pooled(module: ULMFiTModule, inputs: EncodedTexts, device: Any) -> NDArray[Any]:
@@ -217,17 +216,15 @@ class _Trainer:
     def batches(self, rows: list[Any], targets: NDArray[Any]) -> LengthBatches:
         if len(rows) == 1:
             rows, targets = rows * 2, np.concatenate([targets, targets])
-        inputs = self.estimator._inputs(rows)
-        answers = torch.from_numpy(targets)
+        return self._batches(self.estimator._inputs(rows), targets)
 
-        def collate(indices: NDArray[Any]) -> dict[str, Tensor]:
-            batch = inputs.collate(indices)
-            batch["targets"] = answers[torch.from_numpy(indices)]
-            return batch
-
-        size = _even_out(len(rows), self.estimator.batch_size)
+    def _batches(self, inputs: Any, targets: NDArray[Any]) -> LengthBatches:
+        size = _even_out(len(targets), self.estimator.batch_size)
         return LengthBatches(
-            inputs.lengths, collate, batch_size=size, seed=self.job.seed
+            inputs.lengths,
+            with_targets(inputs, targets),
+            batch_size=size,
+            seed=self.job.seed,
         )
 
     def prime(self) -> None:
@@ -251,12 +248,7 @@ class _Trainer:
         if rarest > 1:
             smote = SMOTE(k_neighbors=min(5, rarest - 1), random_state=self.job.seed)
             features, codes = smote.fit_resample(features, codes)
-        made = _Features(
-            torch.from_numpy(features).float(), torch.from_numpy(np.asarray(codes))
-        )
-        size = _even_out(len(codes), self.estimator.batch_size)
-        ones = np.ones(len(codes), dtype=np.int64)
-        return LengthBatches(ones, made.collate, batch_size=size, seed=self.job.seed)
+        return self._batches(_Features(features), np.asarray(codes))
 
     def run(
         self,
@@ -284,10 +276,8 @@ class _Trainer:
             lr=1.0,
             betas=(stage.momentum[0], BETA2),
         )
-        evaluate = None
-        if last and job.validation is not None:
-            evaluate = evaluator(estimator, *job.validation)
-        by_score = estimator.scoring != "loss"
+        # Only what is trained last is compared: the best epoch is one of its epochs.
+        watched = validation_of(estimator, job) if last else {}
         result = fit_loop(
             self.module if module is None else module,
             _objective(estimator) if module is None else make_objective(estimator),
@@ -296,13 +286,10 @@ class _Trainer:
             max_epochs=stage.n_epochs,
             schedule=StagedCycles([stage], batches.n_batches(0)),
             precision=estimator.precision,
-            evaluate=evaluate,
-            monitor="valid_score" if by_score else "valid_loss",
-            greater_is_better=by_score,
-            n_iter_no_change=estimator.n_iter_no_change if evaluate else None,
             seed=job.seed + len(self.history),
+            **watched,
         )
-        for epoch in without_timing(result.history):
+        for epoch in result.untimed_history():
             number = len(self.history)
             self.history.append({**epoch, "epoch": number, "n_groups": n_groups})
 

@@ -287,7 +287,4 @@ def _run(
         report=report,
         seed=seed,
     )
-    return [
-        {name: v for name, v in epoch.items() if "second" not in name}
-        for epoch in result.history
-    ]
+    return result.untimed_history()

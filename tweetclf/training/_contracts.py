@@ -99,3 +99,10 @@ class TrainingResult:
     n_rollbacks: int = 0
     n_halvings: int = 0
     restored: bool = False
+
+    def untimed_history(self) -> list[dict[str, Any]]:
+        """Return the history without times: equal trainings have equal ones."""
+        return [
+            {name: value for name, value in epoch.items() if "second" not in name}
+            for epoch in self.history
+        ]
