@@ -347,8 +347,7 @@ def _rows(
     return rows, predictions
 
 
-def main() -> None:
-    """Run what is not finished yet, and write the table."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -366,14 +365,25 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    return parser.parse_args()
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """Return the plan that the options ask for; they are completed."""
     plan = QUICK if options.quick else Plan()
     if options.quick and options.texts is None:
         options.texts = 2_000
     for text in options.set:
         parameter, _, value = text.partition("=")
         plan.classifier[parameter] = json.loads(value)
+    return plan
+
+
+def main() -> None:
+    """Run what is not finished yet, and write the table."""
+    options = _options()
+    torch.set_num_threads(options.threads)
+    plan = _plan(options)
     name = "haha_ulmfit_quick" if options.quick else "haha_ulmfit"
     work = Work(Path(options.work or f"build/{name}"), plan, options)
 

@@ -306,6 +306,35 @@ def _sweep(search: _Search, trials: Sequence[Trial]) -> Sweep:
     )
 
 
+def _run_trials(
+    search: _Search,
+    ledger: Ledger,
+    strategy: Strategy,
+    store: RunStore,
+    workers: Workers,
+    on_trial: Callable[[Trial, int, int], None] | None,
+) -> None:
+    """Run what is not finished, until all trials are."""
+    total = strategy.n_trials
+    seen: set[int] = set()
+
+    def report(trials: Iterable[Trial]) -> None:
+        for trial in trials:
+            if trial.number < total and trial.number not in seen:
+                seen.add(trial.number)
+                if on_trial:
+                    on_trial(trial, len(seen), total)
+
+    while True:
+        report(ledger.finished().values())
+        if len(seen) >= total:
+            break
+        batch = ledger.take(strategy, workers.n_jobs) or ledger.wait(strategy)
+        for trial in _evaluate(search, batch, store, workers):
+            ledger.finish(trial)
+            report([trial])
+
+
 def run_search(
     task: Task,
     system: System,
@@ -403,31 +432,14 @@ def run_search(
         name = f"{task.name} {system.name} {search.key}"
         greater = task.metric.greater_is_better
         ledger = SharedStudy(storage, name, space, greater)
-    total = strategy.n_trials
-    seen: set[int] = set()
-
-    def report(trials: Iterable[Trial]) -> None:
-        for trial in trials:
-            if trial.number < total and trial.number not in seen:
-                seen.add(trial.number)
-                if on_trial:
-                    on_trial(trial, len(seen), total)
-
     try:
-        while True:
-            report(ledger.finished().values())
-            if len(seen) >= total:
-                break
-            batch = ledger.take(strategy, workers.n_jobs) or ledger.wait(strategy)
-            for trial in _evaluate(search, batch, store, workers):
-                ledger.finish(trial)
-                report([trial])
+        _run_trials(search, ledger, strategy, store, workers, on_trial)
     finally:
         ledger.close()
         forget_features()
         forget_material()
     finished = ledger.finished()
-    trials = [finished[number] for number in range(total)]
+    trials = [finished[number] for number in range(strategy.n_trials)]
     if storage is not None:
         trials = _as_recorded(search, store, trials, storage)
     return _sweep(search, trials)

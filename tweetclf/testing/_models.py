@@ -111,8 +111,49 @@ def make_tiny_transformer(
         )
     torch = import_optional("torch", extra="neural", caller=caller)
     transformers = import_optional("transformers", extra="neural", caller=caller)
+    from tweetclf.training.devices import seeded
+
     name, algorithm, tokens = TINY_KINDS[kind]
     tokenizer = _make_tokenizer(texts, algorithm, tokens, vocab_size)
+    sizes = _sizes_of(
+        kind,
+        tokenizer,
+        hidden_size=hidden_size,
+        n_layers=n_layers,
+        n_heads=n_heads,
+        max_positions=max_positions,
+        dropout=dropout,
+    )
+    config = getattr(transformers, name)(**sizes)
+    with seeded(seed, torch.device("cpu")):
+        model = transformers.AutoModel.from_config(config)
+    folder = Path(path)
+    wrapped = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=max_positions - (2 if tokens is _ROBERTA_TOKENS else 0),
+        model_input_names=["input_ids", "attention_mask"]
+        if tokens is _ROBERTA_TOKENS or kind in ("distilbert", "modernbert")
+        else ["input_ids", "token_type_ids", "attention_mask"],
+        **tokens,
+    )
+    with quiet_transformers():
+        model.save_pretrained(folder)
+        wrapped.save_pretrained(folder)
+    return folder
+
+
+def _sizes_of(
+    kind: str,
+    tokenizer: Any,
+    *,
+    hidden_size: int,
+    n_layers: int,
+    n_heads: int,
+    max_positions: int,
+    dropout: float,
+) -> dict[str, Any]:
+    """Return the arguments of a configuration, by the names its architecture has."""
+    tokens = TINY_KINDS[kind][2]
     ids = {token: tokenizer.token_to_id(token) for token in tokens.values()}
     sizes = {
         "vocab_size": tokenizer.get_vocab_size(),
@@ -142,24 +183,7 @@ def make_tiny_transformer(
         }
         for other in ("hidden_size", "num_hidden_layers", "num_attention_heads"):
             del sizes[other]
-    config = getattr(transformers, name)(**sizes)
-    # Initialisation knows the global generator alone; fork_rng puts it back.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = transformers.AutoModel.from_config(config)
-    folder = Path(path)
-    wrapped = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        model_max_length=max_positions - (2 if tokens is _ROBERTA_TOKENS else 0),
-        model_input_names=["input_ids", "attention_mask"]
-        if tokens is _ROBERTA_TOKENS or kind in ("distilbert", "modernbert")
-        else ["input_ids", "token_type_ids", "attention_mask"],
-        **tokens,
-    )
-    with quiet_transformers():
-        model.save_pretrained(folder)
-        wrapped.save_pretrained(folder)
-    return folder
+    return sizes
 
 
 _PECULIAR: dict[str, Callable[[], dict[str, Any]]] = {

@@ -285,6 +285,33 @@ def _training(exported: Exported) -> list[Block]:
     return blocks if environment is None else [*blocks, environment]
 
 
+def _weak_labels(by_label: ByLabel) -> list[Spans]:
+    """Say which labels have few tweets, and which is found worst."""
+    if not by_label:
+        return []
+    items: list[Spans] = []
+    rare = [label for label, _, _, _, n in by_label if n < FEW]
+    if rare:
+        items.append(
+            spans(
+                f"Labels with fewer than {FEW} gold tweets, whose scores are "
+                f"uncertain: {join(rare)}."
+            )
+        )
+    worst = min(by_label, key=lambda row: row[3])
+    items.append(
+        spans(
+            "Worst label: ",
+            name(worst[0]),
+            f" with F1 {format_score(worst[3])}: {worst[2]:.0%} of its tweets are "
+            f"found, and {worst[1]:.0%} of the tweets given it have it.".replace(
+                "%", " %"
+            ),
+        )
+    )
+    return items
+
+
 def _limits(exported: Exported, by_label: ByLabel, model: ModelInfo | None) -> Note:
     """Say what the facts show that the numbers do not cover."""
     board, records = exported.board, exported.entry.records
@@ -314,26 +341,7 @@ def _limits(exported: Exported, by_label: ByLabel, model: ModelInfo | None) -> N
             "kind; it says nothing of other seeds or training sets."
         )
     )
-    rare = [label for label, _, _, _, n in by_label if n < FEW]
-    if rare:
-        items.append(
-            spans(
-                f"Labels with fewer than {FEW} gold tweets, whose scores are "
-                f"uncertain: {join(rare)}."
-            )
-        )
-    if by_label:
-        worst = min(by_label, key=lambda row: row[3])
-        items.append(
-            spans(
-                "Worst label: ",
-                name(worst[0]),
-                f" with F1 {format_score(worst[3])}: {worst[2]:.0%} of its tweets are "
-                f"found, and {worst[1]:.0%} of the tweets given it have it.".replace(
-                    "%", " %"
-                ),
-            )
-        )
+    items += _weak_labels(by_label)
     if board.split == "cv":
         items.append(
             spans(
