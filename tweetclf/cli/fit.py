@@ -74,6 +74,7 @@ def _fit(args: argparse.Namespace) -> None:
     from tweetclf.leaderboard.given import choose_systems, parse_parameters
     from tweetclf.leaderboard.runner import check_runs
     from tweetclf.persistence import save
+    from tweetclf.training.progress import watch_training
 
     check_output(args.output)
     task = load_whole(args, args.task)
@@ -84,7 +85,8 @@ def _fit(args: argparse.Namespace) -> None:
             f"task {task.name!r} trains one model a group; fit a task of one group."
         )
     texts, labels, used = _training_data(task, args.with_dev)
-    model = system.build(task, seed=args.seed).fit(texts, labels)
+    with watch_training():
+        model = system.build(task, seed=args.seed).fit(texts, labels)
     save(model, args.output, metadata={"system": system.name, "task": task.name})
     for line in task.notes:
         note(line)

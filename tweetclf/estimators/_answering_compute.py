@@ -27,6 +27,8 @@ from tweetclf.estimators._windows import Window, span_in, tokens_of
 from tweetclf.training.batching import LengthBatches, sorted_batches
 from tweetclf.training.devices import autocast, choose_device, to_device
 from tweetclf.training.loop import fit_loop
+from tweetclf.training.progress import watched
+from tweetclf.training.schedules import total_steps
 
 __all__ = ["numbers_of", "span_loss", "train_on_spans"]
 
@@ -107,6 +109,9 @@ def train_on_spans(
         monitor=f"valid_{estimator.scoring}",
         greater_is_better=True,
         n_iter_no_change=estimator.n_iter_no_change if evaluate else None,
+        report=watched(
+            type(estimator).__name__, total_steps(batches, estimator.max_iter)
+        ),
         seed=seed,
     )
     return finished(module), result.untimed_history()

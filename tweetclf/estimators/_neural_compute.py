@@ -23,6 +23,8 @@ from tweetclf.training.losses import (
     cross_entropy,
     regression_loss,
 )
+from tweetclf.training.progress import watched
+from tweetclf.training.schedules import total_steps
 
 __all__ = [
     "Inputs",
@@ -304,11 +306,12 @@ def train(
         pool=pool,
         split=split,
     )
-    watched = validation_of(estimator, job)
+    validation = validation_of(estimator, job)
     report = None
-    patience = watched["n_iter_no_change"]
-    if stop_by_loss and watched["greater_is_better"] and patience is not None:
-        report, watched["n_iter_no_change"] = _LossPatience(patience), None
+    patience = validation["n_iter_no_change"]
+    if stop_by_loss and validation["greater_is_better"] and patience is not None:
+        report, validation["n_iter_no_change"] = _LossPatience(patience), None
+    n_steps = total_steps(batches, estimator.max_iter)
     result = fit_loop(
         job.module,
         make_objective(estimator),
@@ -319,8 +322,8 @@ def train(
         schedule=schedule,
         clip_norm=clip_norm,
         precision=estimator.precision,
-        report=report,
+        report=watched(type(estimator).__name__, n_steps, report),
         seed=job.seed,
-        **watched,
+        **validation,
     )
     return result.untimed_history()

@@ -36,6 +36,8 @@ from tweetclf.training.optimizers import (
     discriminative_rates,
     parameter_groups,
 )
+from tweetclf.training.progress import watched
+from tweetclf.training.schedules import total_steps
 
 __all__ = [
     "EncodedTexts",
@@ -277,7 +279,8 @@ class _Trainer:
             betas=(stage.momentum[0], BETA2),
         )
         # Only what is trained last is compared: the best epoch is one of its epochs.
-        watched = validation_of(estimator, job) if last else {}
+        validation = validation_of(estimator, job) if last else {}
+        name = f"{type(estimator).__name__}, {n_groups} of {len(self.groups)} groups"
         result = fit_loop(
             self.module if module is None else module,
             _objective(estimator) if module is None else make_objective(estimator),
@@ -286,8 +289,9 @@ class _Trainer:
             max_epochs=stage.n_epochs,
             schedule=StagedCycles([stage], batches.n_batches(0)),
             precision=estimator.precision,
+            report=watched(name, total_steps(batches, stage.n_epochs)),
             seed=job.seed + len(self.history),
-            **watched,
+            **validation,
         )
         for epoch in result.untimed_history():
             number = len(self.history)

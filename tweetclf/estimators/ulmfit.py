@@ -77,6 +77,7 @@ class _ULMFiT(NeuralEstimator):
         from tweetclf.pretraining.lm_settings import LanguageModelTraining
         from tweetclf.pretraining.lm_training import train_language_model
         from tweetclf.pretraining.stages import as_stages
+        from tweetclf.training.progress import watched
 
         caller = type(self).__name__
         stages = as_stages(self.fine_tuning, caller=caller, name="fine_tuning")
@@ -85,6 +86,7 @@ class _ULMFiT(NeuralEstimator):
             "random_state": seed,
             "device": self.device,
             "precision": self.precision,
+            "report": watched(f"{caller}, language model", None),
         }
         corpus = [*rows, *self._read_extra()]
         if self.language_model is None:

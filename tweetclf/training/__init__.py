@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from tweetclf.training.progress import (
         show_progress,
+        watch_training,
     )
     from tweetclf.training.schedules import (
         Constant,
@@ -111,7 +112,7 @@ _MODULES = {
         "layerwise_rates",
         "parameter_groups",
     ),
-    "progress": ("show_progress",),
+    "progress": ("show_progress", "watch_training"),
     "schedules": (
         "Constant",
         "Cosine",
@@ -176,5 +177,6 @@ __all__ = [
     "sorted_batches",
     "to_device",
     "total_steps",
+    "watch_training",
     "write_checkpoint",
 ]

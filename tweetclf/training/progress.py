@@ -1,4 +1,4 @@
-"""Progress of a training run: on a terminal a bar, in a pipe nothing."""
+"""Progress of training: on a terminal a bar, in a pipe nothing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,50 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
-from tweetclf.training._contracts import Report
+if TYPE_CHECKING:
+    from tweetclf.training._contracts import Report
 
-__all__ = ["show_progress"]
+__all__ = ["show_progress", "watch_training", "watched"]
+
+_WATCHER: ContextVar[Report | None] = ContextVar("tweetclf_training", default=None)
 
 
 def _silent(event: dict[str, Any]) -> None:
     """Show nothing."""
+
+
+class _Bar:
+    """One bar, for one training after another."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+        self.task: Any = None
+
+    def start(self, description: str, n_steps: int | None) -> None:
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+        self.task = self.bar.add_task(description, total=n_steps, state="")
+        self.started, self.n_examples = time.perf_counter(), 0.0
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "start":
+            self.start(event["description"], event["n_steps"])
+        elif event["kind"] == "rollback":
+            self.bar.update(self.task, state="went back, half the rate")
+        elif event["kind"] == "step":
+            self.n_examples += event["n_examples"]
+            speed = self.n_examples / max(time.perf_counter() - self.started, 1e-9)
+            self.bar.update(
+                self.task,
+                completed=event["step"] + 1,
+                state=(
+                    f"loss {event['loss']:.4f}  rate {event['learning_rate']:.2e}  "
+                    f"{speed:,.0f} tweets/s"
+                ),
+            )
 
 
 @contextmanager
@@ -56,25 +91,85 @@ def show_progress(
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(description, total=n_steps, state="")
-        started, n_examples = time.perf_counter(), 0.0
+    with Progress(*columns, console=console, transient=True) as drawn:
+        bar = _Bar(drawn)
+        bar.start(description, n_steps)
+        yield bar
 
-        def report(event: dict[str, Any]) -> None:
-            nonlocal n_examples
-            if event["kind"] == "rollback":
-                bar.update(task, state="went back, half the rate")
-            if event["kind"] != "step":
-                return
-            n_examples += event["n_examples"]
-            speed = n_examples / max(time.perf_counter() - started, 1e-9)
-            bar.update(
-                task,
-                completed=event["step"] + 1,
-                state=(
-                    f"loss {event['loss']:.4f}  rate {event['learning_rate']:.2e}  "
-                    f"{speed:,.0f} tweets/s"
-                ),
-            )
 
-        yield report
+@contextmanager
+def watch_training(report: Report | None = None) -> Iterator[None]:
+    """Watch the neural estimators that are fitted inside the ``with`` block.
+
+    Parameters
+    ----------
+    report : callable, optional
+        Called with a dict for every event: ``"kind"`` is "start" (with `description`,
+        the estimator, and `n_steps`), "step" (`step`, `loss`, `learning_rate`,
+        `n_examples`), "epoch" (an entry of the history), "rollback" or "halved".
+        Returning True ends that training; the estimator is fitted as far as it came.
+        By default a bar on standard error, if that is a terminal.
+
+    Notes
+    -----
+    Fits in other processes, as `n_jobs` starts them, are not seen.
+
+    Examples
+    --------
+    >>> from tweetclf.estimators import BiLSTMClassifier
+    >>> from tweetclf.training import watch_training
+    >>> clf = BiLSTMClassifier(hidden_size=4, max_iter=2, random_state=0)
+    >>> kinds = []
+    >>> with watch_training(lambda event: kinds.append(event["kind"])):
+    ...     clf = clf.fit(["qué risa", "qué pena"] * 4, [1, 0] * 4)
+    >>> kinds
+    ['start', 'step', 'epoch', 'step', 'epoch']
+    """
+    if report is not None:
+        with _watching(report):
+            yield
+        return
+    with show_progress("Training") as bar, _watching(bar):
+        yield
+
+
+@contextmanager
+def _watching(report: Report) -> Iterator[None]:
+    token = _WATCHER.set(report)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+def watched(
+    description: str, n_steps: int | None, report: Report | None = None
+) -> Report | None:
+    """Announce a training to whoever watches, and return its `report`.
+
+    Parameters
+    ----------
+    description : str
+        What is trained.
+    n_steps : int or None
+        Steps of the whole training, if they are known.
+    report : callable, optional
+        What else is to be called, and may end the training.
+
+    Returns
+    -------
+    callable or None
+        `report` itself, if nobody watches.
+    """
+    watcher = _WATCHER.get()
+    if watcher is None:
+        return report
+    watcher({"kind": "start", "description": description, "n_steps": n_steps})
+
+    def tell(event: dict[str, Any]) -> bool:
+        answers = [watcher(event)]
+        if report is not None:
+            answers.append(report(event))
+        return any(answer is True for answer in answers)
+
+    return tell
