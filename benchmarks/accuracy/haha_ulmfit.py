@@ -24,7 +24,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,27 @@ class Work:
         self.plan = plan
         self.options = options
         folder.mkdir(parents=True, exist_ok=True)
+        self._check_plan(folder / "plan.json")
+
+    def _check_plan(self, path: Path) -> None:
+        """Refuse a folder of another plan: its parts would be taken for this one's.
+
+        The classifier is not looked at: its parts have names of their own.
+        """
+        plan = asdict(self.plan)
+        del plan["classifier"]
+        text = json.dumps(plan | {"texts": self.options.texts}, indent=1) + "\n"
+        if not path.exists() and any(self.folder.iterdir()):
+            raise SystemExit(
+                f"haha_ulmfit.py: {self.folder} holds files and no {path.name}. Give "
+                "an empty folder as --work."
+            )
+        if path.exists() and path.read_text("utf-8") != text:
+            raise SystemExit(
+                f"haha_ulmfit.py: {self.folder} is of other sizes, stages or texts, "
+                f"see {path}. Give another folder as --work, or remove it."
+            )
+        write_text_atomic(path, text)
 
     def _done(self, name: str, make: Any) -> Any:
         path = self.folder / f"{name}.json"
@@ -297,7 +318,8 @@ def _report(document: dict[str, Any]) -> str:
         f"Language model: {model['sizes']}; {model['n_texts']:,} different texts, "
         f"pre-training {model['seconds'][0]:,.0f} s, fine-tuning "
         f"{model['seconds'][1]:,.0f} s, perplexity after it "
-        f"{model['perplexity']:.1f} a piece. Classifier: {document['classifier']}. "
+        f"{model['perplexity']:.1f} a piece; it was fine-tuned on the tweets of all "
+        f"folds, without labels. Classifier: {document['classifier']}. "
         f"{document['machine']}. Seconds are of one run, on a machine that may have "
         "had other work.",
         "",
