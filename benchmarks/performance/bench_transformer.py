@@ -11,6 +11,8 @@ import gzip
 import json
 import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,6 +91,7 @@ class Data(NamedTuple):
     new: list[str]
     batch_size: int
     precision: str
+    n_threads: int | None
 
 
 class Result(NamedTuple):
@@ -99,16 +102,40 @@ class Result(NamedTuple):
     logits: np.ndarray
 
 
-def _prepare(n: int, *, name: str, precision: str) -> Data:
+def _prepare(
+    n: int, *, name: str, precision: str, n_threads: int | None = None
+) -> Data:
     # In the order that the estimator puts them into.
     texts = sorted(_hate(n + 16)[:n])
     labels = [len(text) % 2 for text in texts]
     return Data(
-        _model(name), texts, labels, _hate(n + 16)[n:], min(32, n // 2), precision
+        _model(name),
+        texts,
+        labels,
+        _hate(n + 16)[n:],
+        min(32, n // 2),
+        precision,
+        n_threads,
     )
 
 
+@contextmanager
+def _threads(n: int | None) -> Iterator[None]:
+    """Let torch compute in `n` threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _ours(data: Data) -> Result:
+    with _threads(data.n_threads):
+        return _fine_tune(data)
+
+
+def _fine_tune(data: Data) -> Result:
     clf = TransformerClassifier(
         model=data.folder,
         max_length=_MAX_LENGTH,
@@ -248,19 +275,30 @@ def _rows() -> list[Benchmark]:
     rows = []
     # (Precision, bar and aim against padding to 128, against dynamic padding.)
     bars = {"float32": ((4.5, 5.0), (2.0, 2.3)), "bfloat16": ((9.0, 12.0), (4.0, 5.0))}
-    for name, size, repeats in (("mini", 384, 5), ("base", 32, 3)):
+    for name, size, repeats, n_threads in (
+        ("mini", 384, 5, None),
+        ("mini", 384, 5, 1),
+        ("base", 32, 3, 1),
+    ):
         for precision, both in bars.items():
             short = "" if precision == "float32" else "-bf16"
+            threads = ", one thread" if n_threads else ""
             for peer, theirs, (bar, aim) in zip(
                 ("pad128", "dynamic"), (_pad_to_128, _pad_batches), both, strict=True
             ):
                 padding = "padding to 128" if peer == "pad128" else "dynamic padding"
                 rows.append(
                     Benchmark(
-                        name=f"finetune-{name}-{peer}{short}",
-                        what=f"fine-tune BERT-{name} one epoch, {precision}",
+                        name=f"finetune-{name}{'-1thread' if n_threads else ''}"
+                        f"-{peer}{short}",
+                        what=f"fine-tune BERT-{name} one epoch, {precision}{threads}",
                         peer=f"Trainer, {padding}, float32",
-                        prepare=partial(_prepare, name=name, precision=precision),
+                        prepare=partial(
+                            _prepare,
+                            name=name,
+                            precision=precision,
+                            n_threads=n_threads,
+                        ),
                         ours=_ours,
                         theirs=partial(_in_float32, theirs=theirs),
                         check=partial(_check, tolerance=1e-3 if not short else 5e-2),
@@ -294,7 +332,8 @@ def _rows() -> list[Benchmark]:
 
 def _in_float32(data: Data, *, theirs: Any) -> Result:
     """Run the peer as a user runs it: its default is float32."""
-    return theirs(data._replace(precision="float32"))
+    with _threads(data.n_threads):
+        return theirs(data._replace(precision="float32"))
 
 
 BENCHMARKS = _rows()
