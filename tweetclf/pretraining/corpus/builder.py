@@ -275,7 +275,7 @@ def _write_splits(
         ):
             if n:
                 line = json.dumps(_record(document), ensure_ascii=False) + "\n"
-                files[code].write(line.encode("utf-8", "surrogatepass") * n)
+                files[code].write(line.encode() * n)
                 entries[code]["documents"] += n
                 entries[code]["characters"] += n * sum(map(len, document.texts))
     for entry in entries:
@@ -290,5 +290,7 @@ def _open(stack: ExitStack, path: Path, packed: bool) -> IO[bytes]:
     if not packed:
         return plain
     # Without name and time, the same texts are the same bytes.
-    file = gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0)
+    file = gzip.GzipFile(
+        filename="", mode="wb", compresslevel=6, fileobj=plain, mtime=0
+    )
     return cast(IO[bytes], stack.enter_context(file))
