@@ -248,7 +248,7 @@ def test_authors_have_a_cap_that_no_order_moves(build) -> None:
 
 
 def test_languages_are_resampled_by_a_power_of_their_frequency(build) -> None:
-    sizes = {"en": 3000, "es": 400, "ca": 40}
+    sizes = {"en": 1200, "es": 200, "ca": 30}
     tags = [tag for tag, size in sizes.items() for _ in range(size)]
     rows = [
         {"text": text, "lang": tag}
@@ -283,7 +283,7 @@ def where(found: dict[str, list[TEXT_OR_PAIR]]) -> dict[TEXT_OR_PAIR, str]:
 
 
 def test_splits_have_the_shares_of_the_study(build) -> None:
-    found, card = build([{"text": text} for text in tweets(4000, n_words=2)])
+    found, card = build([{"text": text} for text in tweets(2000, n_words=2)])
     for name, share in {
         "train": 0.75,
         "validation": 0.05,
@@ -291,7 +291,7 @@ def test_splits_have_the_shares_of_the_study(build) -> None:
         "test": 0.10,
     }.items():
         n = len(found[name])
-        assert abs(n - 4000 * share) < 4 * np.sqrt(4000 * share * (1 - share))
+        assert abs(n - 2000 * share) < 4 * np.sqrt(2000 * share * (1 - share))
         assert card["splits"][name]["documents"] == n
 
 
@@ -331,21 +331,21 @@ def test_conversations_stay_together(build) -> None:
 
 
 def test_texts_of_test_sets_are_dropped_and_counted(tmp_path) -> None:
-    task = load_task("sample-sentiment-es")
+    task = load_task("sample-sentiment")
     test = [str(text) for text in task.splits["test"].texts]
     train = [str(text) for text in task.splits["train"].texts]
     own = [*tweets(30), f"mira esto: {test[0]} jajaja"]
     path = write_jsonl(tmp_path / "x.jsonl", [{"text": t} for t in [*own, *test[1:4]]])
-    options = {**PLAIN, "tasks": ["sample-sentiment-es"]}
+    options = {**PLAIN, "tasks": ["sample-sentiment"]}
     plan = CorpusPlan(sources=[str(path)], **options)
     corpus = build_corpus(plan, tmp_path / "corpus")
     found = [text for split in plan.splits for text in corpus.documents(split)]
     assert sorted(found) == sorted(own[:-1])
     assert dropped(corpus.card) == {"contaminated": 4}
     sets = corpus.card["contamination"]["test_sets"]
-    assert sets["sample-sentiment-es/test"] == {"rows": len(test), "found": 4}
-    assert "sample-sentiment-es/train" not in sets
-    assert "sample-sentiment-es/test | 4" in (
+    assert sets["sample-sentiment/test"] == {"rows": len(test), "found": 4}
+    assert "sample-sentiment/train" not in sets
+    assert "sample-sentiment/test | 4" in (
         (tmp_path / "corpus" / "card.md").read_text()
     )
     # Of the training split all may be learnt from.
@@ -356,7 +356,7 @@ def test_texts_of_test_sets_are_dropped_and_counted(tmp_path) -> None:
 
 
 def test_sides_of_pairs_are_compared_each_for_itself(build) -> None:
-    task = load_task("sample-sentiment-es")
+    task = load_task("sample-sentiment")
     test = str(task.splits["test"].texts[0])
     rows = [{"a": "hola a todos", "b": test}, {"a": "hola a todos", "b": "qué tal"}]
     source = {"text": "a", "reply": "b"}
@@ -525,7 +525,7 @@ def full_plan(tmp_path: Path) -> CorpusPlan:
         ],
         max_per_author=12,
         language_exponent=0.7,
-        tasks=["sample-sentiment-es"],
+        tasks=["sample-sentiment"],
     )
 
 
@@ -600,7 +600,11 @@ def test_stages_of_another_corpus_are_refused(tmp_path, monkeypatch) -> None:
 # -- size and errors ----------------------------------------------------------------------
 
 
-def test_memory_grows_by_a_few_bytes_a_document(tmp_path) -> None:
+def test_memory_grows_by_a_few_bytes_a_document(tmp_path, monkeypatch) -> None:
+    from tweetclf.pretraining.corpus import _stages
+
+    monkeypatch.setattr(_stages, "_BATCH", 1 << 14)
+
     def peak(n: int) -> int:
         path = tmp_path / f"{n}.jsonl"
         with path.open("w") as file:
@@ -617,9 +621,9 @@ def test_memory_grows_by_a_few_bytes_a_document(tmp_path) -> None:
             tracemalloc.stop()
 
     peak(100)
-    small, large = peak(4_000), peak(40_000)
+    small, large = peak(1_000), peak(7_000)
     # The texts alone have 180 bytes each.
-    assert large - small < 36_000 * 100
+    assert large - small < 6_000 * 90
 
 
 @pytest.mark.parametrize(

@@ -233,11 +233,9 @@ def _languages(columns: Columns, times: NDArray[np.uint8]) -> dict[str, int]:
     counts = np.bincount(
         columns.languages, weights=times.astype(float), minlength=len(columns.tags)
     )
-    return {
-        tag: int(count)
-        for count, tag in sorted(zip(-counts, columns.tags, strict=True))
-        if (count := -count) > 0
-    }
+    found = dict(zip(columns.tags, counts.astype(int).tolist(), strict=True))
+    order = sorted(found, key=lambda tag: (-found[tag], tag))
+    return {tag: found[tag] for tag in order if found[tag]}
 
 
 def _record(document: Document) -> dict[str, str]:
