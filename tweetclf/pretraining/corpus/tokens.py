@@ -251,7 +251,7 @@ class _Writing:
             return
         ids, flat = self._encoder([text for texts in batch for text in texts])
         lengths = flat.reshape(-1, self._n_segments)
-        kept = (lengths > 0).all(axis=1)
+        kept: NDArray[np.bool_] = np.all(lengths > 0, axis=1)
         n_tokens = lengths.sum(axis=1)
         ids = ids[np.repeat(kept, n_tokens)]
         ends = np.cumsum(np.where(kept, n_tokens, 0))
