@@ -231,8 +231,8 @@ def find_near(
     Memory is ``264 + 8 * bands`` bytes (776 at the default threshold) for each of
     `block_size` documents, and three bytes for each of all. Of more than 200 kept
     documents that share a band, the last 200 of a block are looked at. Similarity is
-    estimated from 128 values (of pairs, 64 a side), with a standard error of ``sqrt(s (1 - s) /
-    128)``: 0.035 at 0.2.
+    estimated from 128 values (of pairs, 64 a side), with a standard error of
+    ``sqrt(s (1 - s) / 128)``: 0.035 at 0.2.
     """
     bands = choose_bands(threshold)
     values = np.asarray(signed)
