@@ -1,8 +1,8 @@
 """Batches for pre-training against transformers' collator for masked language models.
 
 Ours draws the order, makes both orders of each pair, cuts to 128 positions, masks spans
-and packs, from a flat array of tokens. The peer is given its pairs, cut and with special
-tokens, as lists; it masks single tokens and pads. Both are single-threaded.
+and packs, from a flat array of tokens. The peer is given its pairs as lists, cut and
+with special tokens; it masks single tokens and pads. Both are single-threaded.
 """
 
 from __future__ import annotations

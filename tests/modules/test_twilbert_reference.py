@@ -136,7 +136,10 @@ def test_plainly_named_arrays_give_the_reference_forward_pass():
         output = model(part.input_ids, token_type_ids=part.token_type_ids)
     for row in range(2):
         tokens, pair = forward(
-            arrays, config, part.input_ids[row].numpy(), part.token_type_ids[row].numpy()
+            arrays,
+            config,
+            part.input_ids[row].numpy(),
+            part.token_type_ids[row].numpy(),
         )
         np.testing.assert_allclose(output.prediction_logits[row], tokens, atol=1e-4)
         np.testing.assert_allclose(output.seq_relationship_logits[row], pair, atol=1e-4)

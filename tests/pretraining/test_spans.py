@@ -97,7 +97,11 @@ def test_counts_follow_from_the_law_of_sizes():
     reached = [1.0]
     for total in range(1, 4):
         reached.append(
-            sum(law[size - 1] * reached[total - size] for size in (1, 2, 3) if size <= total)
+            sum(
+                law[size - 1] * reached[total - size]
+                for size in (1, 2, 3)
+                if size <= total
+            )
         )
     expected = [
         sum(law[end - s - 1] * reached[s] for s in range(4) if 1 <= end - s <= 3)
@@ -169,9 +173,8 @@ def test_an_example_of_one_token_is_masked_and_one_of_none_is_left():
 
 def test_single_tokens_are_as_those_of_transformers(tmp_path):
     # P37: what is chosen, masked, replaced and kept, against transformers' collator.
-    from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
-
     from tokenizers import Tokenizer, models
+    from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
     names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     names += [f"w{i}" for i in range(5, VOCABULARY)]
@@ -187,9 +190,7 @@ def test_single_tokens_are_as_those_of_transformers(tmp_path):
     )
     examples = texts(600, 100)
     ids, hidden, chosen = masked(TokenMasking(), examples)
-    places = np.concatenate(
-        [c + 102 * row for row, c in enumerate(chosen)]
-    )
+    places = np.concatenate([c + 102 * row for row, c in enumerate(chosen)])
     collate = DataCollatorForLanguageModeling(tokenizer, seed=3)
     theirs = collate([{"input_ids": example.tolist()} for example in examples])
     labels, read = theirs["labels"].numpy().ravel(), theirs["input_ids"].numpy().ravel()

@@ -106,7 +106,9 @@ def left_padded(
     buckets: dict[tuple[int, ...], list[int]] = {}
     for row, segments in enumerate(examples):
         sizes = tuple(
-            bucket_of(len(np.atleast_1d(s)), minimum=minimum, maximum=maximum, step=step)
+            bucket_of(
+                len(np.atleast_1d(s)), minimum=minimum, maximum=maximum, step=step
+            )
             for s in segments
         )
         buckets.setdefault(sizes, []).append(row)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from tweetclf.training.devices import seeded
-from tweetclf.utils.hugging_face import quiet_transformers
+from tweetclf.utils.hugging_face import checkpoint_activations, quiet_transformers
 from tweetclf.utils.random import stream
 
 __all__ = ["make_pretraining_model"]
@@ -148,7 +148,7 @@ def make_pretraining_model(
         }
     model = _build(architecture, sizes, pair_objective is not None, random_state)
     if gradient_checkpointing:
-        model.gradient_checkpointing_enable()
+        checkpoint_activations(model)
     return model
 
 
