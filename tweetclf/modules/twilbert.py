@@ -443,7 +443,9 @@ class TWilBertForPreTraining(_WithLanguageModel):
         )
         states = encoded.last_hidden_state
         logits = self.cls.predictions(states)  # (batch, tokens, V)
-        judged = self.cls.seq_relationship(states[:, 0])  # (batch, 2)
+        judge = self.cls.seq_relationship
+        assert judge is not None
+        judged = judge(states[:, 0])  # (batch, 2)
         losses = []
         if labels is not None:
             losses.append(F.cross_entropy(logits.flatten(0, 1), labels.flatten()))
