@@ -5,12 +5,20 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.pretraining.adaptation import (
+        AdaptationResult,
+        HeldOutLoss,
+        adapt_language_model,
+        compare_migrations,
+    )
+    from tweetclf.pretraining.adaptation_settings import AdaptationTraining
     from tweetclf.pretraining.elmo import train_elmo
     from tweetclf.pretraining.elmo_settings import (
         ELMO_SIZES,
         ElmoTraining,
         ElmoTrainingResult,
     )
+    from tweetclf.pretraining.inverted_wordpiece import twilbert_tokenizer
     from tweetclf.pretraining.language_model import (
         LanguageModel,
         LanguageModelConfig,
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
         mask_tokens,
         train_bert,
     )
+    from tweetclf.pretraining.migration import MigrationReport, migrate_vocabulary
     from tweetclf.pretraining.pair_batches import PretrainingBatches
     from tweetclf.pretraining.pretraining_models import make_pretraining_model
     from tweetclf.pretraining.spans import (
@@ -34,28 +43,38 @@ if TYPE_CHECKING:
     )
     from tweetclf.pretraining.stages import Stage
     from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
+    from tweetclf.pretraining.tweet_tokenizer import train_tweet_tokenizer
 
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "AdaptationResult": "tweetclf.pretraining.adaptation",
+        "AdaptationTraining": "tweetclf.pretraining.adaptation_settings",
         "BertTraining": "tweetclf.pretraining.masked",
         "BertTrainingResult": "tweetclf.pretraining.masked",
+        "HeldOutLoss": "tweetclf.pretraining.adaptation",
         "LanguageModel": "tweetclf.pretraining.language_model",
         "LanguageModelConfig": "tweetclf.pretraining.language_model",
         "LanguageModelTraining": "tweetclf.pretraining.lm_settings",
         "PretrainingBatches": "tweetclf.pretraining.pair_batches",
+        "MigrationReport": "tweetclf.pretraining.migration",
         "SentencePieceTokenizer": "tweetclf.pretraining.tokenizer",
         "SpanMasking": "tweetclf.pretraining.spans",
         "Stage": "tweetclf.pretraining.stages",
         "TokenMasking": "tweetclf.pretraining.spans",
         "WholeWordMasking": "tweetclf.pretraining.spans",
+        "adapt_language_model": "tweetclf.pretraining.adaptation",
+        "compare_migrations": "tweetclf.pretraining.adaptation",
         "load_language_model": "tweetclf.pretraining.language_model",
         "make_pretraining_model": "tweetclf.pretraining.pretraining_models",
         "mask_tokens": "tweetclf.pretraining.masked",
+        "migrate_vocabulary": "tweetclf.pretraining.migration",
         "perplexity": "tweetclf.pretraining.lm_training",
         "train_bert": "tweetclf.pretraining.masked",
         "train_language_model": "tweetclf.pretraining.lm_training",
         "word_continuations": "tweetclf.pretraining.spans",
+        "train_tweet_tokenizer": "tweetclf.pretraining.tweet_tokenizer",
+        "twilbert_tokenizer": "tweetclf.pretraining.inverted_wordpiece",
         "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
         "ElmoTraining": "tweetclf.pretraining.elmo_settings",
         "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
@@ -64,26 +83,35 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "AdaptationResult",
+    "AdaptationTraining",
     "BertTraining",
     "BertTrainingResult",
     "ELMO_SIZES",
     "ElmoTraining",
     "ElmoTrainingResult",
+    "HeldOutLoss",
     "LanguageModel",
     "LanguageModelConfig",
     "LanguageModelTraining",
+    "MigrationReport",
     "PretrainingBatches",
     "SentencePieceTokenizer",
     "SpanMasking",
     "Stage",
     "TokenMasking",
     "WholeWordMasking",
+    "adapt_language_model",
+    "compare_migrations",
     "load_language_model",
     "make_pretraining_model",
     "mask_tokens",
+    "migrate_vocabulary",
     "perplexity",
     "train_bert",
     "train_elmo",
     "train_language_model",
+    "train_tweet_tokenizer",
+    "twilbert_tokenizer",
     "word_continuations",
 ]
