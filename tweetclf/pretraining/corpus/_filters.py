@@ -28,7 +28,7 @@ STEPS = {
 
 _RETWEET = re.compile(r"\s*RT\s+@\w")
 _NAMES = re.compile(
-    r"https?:\S*|www\.\S+|@\w+|[\[<@]?\b(?:user|url|usuario)\b[\]>]?", re.IGNORECASE
+    r"https?:\S*|www\.\S+|@\w+|[\[<@]?\b(?:user|url)\b[\]>]?", re.IGNORECASE
 )
 
 

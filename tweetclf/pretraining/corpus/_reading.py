@@ -127,12 +127,23 @@ def read_rows(located: Located, bad: BadRows) -> Iterator[Row]:
         text = text or find_text(list(fields), None, str(located.path))
         values = [_value(fields, text), *(_value(fields, c) for c in _others(source))]
         wanted = 1 if source.reply is None else 2
-        faulty = [v for v in values[:wanted] if not isinstance(v, str)]
+        faulty = [v for v in values[:wanted] if not _is_text(v)]
         if faulty:
-            bad(line, f"expected a text, found {faulty[0]!r:.80}.")
+            bad(line, f"expected a text, found {faulty[0]!a:.80}.")
             continue
         row = Row(values[0], values[1], *map(_plain, values[2:]))
         yield row if row.language else row._replace(language=located.language)
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a value is a text, of which half a surrogate pair is no part."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _others(source: CorpusSource) -> tuple[str | None, ...]:

@@ -70,6 +70,11 @@ def batches(
                 f"write_tokens: documents[{number}] must be {wanted}. Got "
                 f"{document!r:.80} instead."
             )
+        if not all(map(_is_encodable, texts)):
+            raise DataError(
+                f"write_tokens: documents[{number}] holds half of a surrogate pair; "
+                "remove it."
+            )
         batch.append(texts)
         n_characters += sum(map(len, texts))
         if len(batch) == batch_size or n_characters >= _MOST_CHARACTERS:
@@ -77,6 +82,14 @@ def batches(
             batch, n_characters = [], 0
     if batch:
         yield batch
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Encoder:
@@ -199,6 +212,7 @@ class ShardWriter:
         }
 
     def abandon(self) -> None:
-        """Close the files; what they hold is written anew next time."""
-        for file in self._files.values():
+        """Close and remove the files; what they hold is written anew next time."""
+        for kind, file in self._files.items():
             file.close()
+            self._paths[kind].unlink()

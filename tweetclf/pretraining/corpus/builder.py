@@ -233,11 +233,9 @@ def _languages(columns: Columns, times: NDArray[np.uint8]) -> dict[str, int]:
     counts = np.bincount(
         columns.languages, weights=times.astype(float), minlength=len(columns.tags)
     )
-    return {
-        tag: int(count)
-        for count, tag in sorted(zip(-counts, columns.tags, strict=True))
-        if (count := -count) > 0
-    }
+    found = dict(zip(columns.tags, counts.astype(int).tolist(), strict=True))
+    order = sorted(found, key=lambda tag: (-found[tag], tag))
+    return {tag: found[tag] for tag in order if found[tag]}
 
 
 def _record(document: Document) -> dict[str, str]:
@@ -275,7 +273,7 @@ def _write_splits(
         ):
             if n:
                 line = json.dumps(_record(document), ensure_ascii=False) + "\n"
-                files[code].write(line.encode("utf-8", "surrogatepass") * n)
+                files[code].write(line.encode() * n)
                 entries[code]["documents"] += n
                 entries[code]["characters"] += n * sum(map(len, document.texts))
     for entry in entries:
@@ -290,5 +288,7 @@ def _open(stack: ExitStack, path: Path, packed: bool) -> IO[bytes]:
     if not packed:
         return plain
     # Without name and time, the same texts are the same bytes.
-    file = gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0)
+    file = gzip.GzipFile(
+        filename="", mode="wb", compresslevel=6, fileobj=plain, mtime=0
+    )
     return cast(IO[bytes], stack.enter_context(file))

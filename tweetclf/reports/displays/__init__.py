@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tweetclf.reports.displays.forest import ForestDisplay
     from tweetclf.reports.displays.heatmap import SweepHeatmapDisplay
     from tweetclf.reports.displays.learning import LearningCurveDisplay
+    from tweetclf.reports.displays.lengths import LengthDisplay
     from tweetclf.reports.displays.parallel import ParallelCoordinatesDisplay
     from tweetclf.reports.displays.pareto import ParetoDisplay
     from tweetclf.reports.displays.reliability import ReliabilityDisplay
@@ -24,6 +25,7 @@ _MODULES = {
     "evp": ("ExpectedPerformanceDisplay",),
     "forest": ("ForestDisplay",),
     "learning": ("LearningCurveDisplay",),
+    "lengths": ("LengthDisplay",),
     "heatmap": ("SweepHeatmapDisplay",),
     "parallel": ("ParallelCoordinatesDisplay",),
     "pareto": ("ParetoDisplay",),
@@ -44,6 +46,7 @@ __all__ = [
     "ExpectedPerformanceDisplay",
     "ForestDisplay",
     "LearningCurveDisplay",
+    "LengthDisplay",
     "ParallelCoordinatesDisplay",
     "ParetoDisplay",
     "ReliabilityDisplay",
