@@ -58,8 +58,8 @@ class ProductKeyMemory(nn.Module):
     Notes
     -----
     TWilBERT's released code turns batch normalisation on where it is set to false, and
-    makes it anew at each call, so that it never learns; its dropout of queries takes the
-    rate of outputs. Neither is reproduced.
+    makes it anew at each call, so that it never learns; its dropout of queries takes
+    the rate of outputs. Neither is reproduced.
 
     Examples
     --------
@@ -93,8 +93,8 @@ class ProductKeyMemory(nn.Module):
             )
         if not 1 <= top_k <= n_sub_keys:
             raise ValueError(
-                "ProductKeyMemory: the 'top_k' parameter must be at least 1 and at most "
-                f"'n_sub_keys', {n_sub_keys}. Got {top_k!r} instead."
+                "ProductKeyMemory: the 'top_k' parameter must be at least 1 and at "
+                f"most 'n_sub_keys', {n_sub_keys}. Got {top_k!r} instead."
             )
         if variant not in _VARIANTS:
             raise ValueError(

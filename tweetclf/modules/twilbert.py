@@ -194,7 +194,7 @@ class TWilBertPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
-    _no_split_modules = ["TWilBertEmbeddings", "TWilBertLayer"]  # noqa: RUF012
+    _no_split_modules = ["TWilBertEmbeddings", "TWilBertLayer"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -469,7 +469,7 @@ class TWilBertForMaskedLM(_WithLanguageModel):
     """
 
     # A checkpoint of pre-training has one.
-    _keys_to_ignore_on_load_unexpected = [r"cls\.seq_relationship\."]  # noqa: RUF012
+    _keys_to_ignore_on_load_unexpected = [r"cls\.seq_relationship\."]
 
     def forward(
         self,

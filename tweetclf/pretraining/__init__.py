@@ -24,6 +24,14 @@ if TYPE_CHECKING:
         mask_tokens,
         train_bert,
     )
+    from tweetclf.pretraining.pair_batches import PretrainingBatches
+    from tweetclf.pretraining.pretraining_models import make_pretraining_model
+    from tweetclf.pretraining.spans import (
+        SpanMasking,
+        TokenMasking,
+        WholeWordMasking,
+        word_continuations,
+    )
     from tweetclf.pretraining.stages import Stage
     from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
 
@@ -35,13 +43,19 @@ __getattr__, __dir__, _names = attach(
         "LanguageModel": "tweetclf.pretraining.language_model",
         "LanguageModelConfig": "tweetclf.pretraining.language_model",
         "LanguageModelTraining": "tweetclf.pretraining.lm_settings",
+        "PretrainingBatches": "tweetclf.pretraining.pair_batches",
         "SentencePieceTokenizer": "tweetclf.pretraining.tokenizer",
+        "SpanMasking": "tweetclf.pretraining.spans",
         "Stage": "tweetclf.pretraining.stages",
+        "TokenMasking": "tweetclf.pretraining.spans",
+        "WholeWordMasking": "tweetclf.pretraining.spans",
         "load_language_model": "tweetclf.pretraining.language_model",
+        "make_pretraining_model": "tweetclf.pretraining.pretraining_models",
         "mask_tokens": "tweetclf.pretraining.masked",
         "perplexity": "tweetclf.pretraining.lm_training",
         "train_bert": "tweetclf.pretraining.masked",
         "train_language_model": "tweetclf.pretraining.lm_training",
+        "word_continuations": "tweetclf.pretraining.spans",
         "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
         "ElmoTraining": "tweetclf.pretraining.elmo_settings",
         "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
@@ -58,12 +72,18 @@ __all__ = [
     "LanguageModel",
     "LanguageModelConfig",
     "LanguageModelTraining",
+    "PretrainingBatches",
     "SentencePieceTokenizer",
+    "SpanMasking",
     "Stage",
+    "TokenMasking",
+    "WholeWordMasking",
     "load_language_model",
+    "make_pretraining_model",
     "mask_tokens",
     "perplexity",
     "train_bert",
     "train_elmo",
     "train_language_model",
+    "word_continuations",
 ]

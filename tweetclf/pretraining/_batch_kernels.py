@@ -123,7 +123,7 @@ def choose_segments(
             labels[row] = 1 - (number & 1)
         else:
             document = number
-        if objective == NSP or objective == SOP:
+        if objective in (NSP, SOP):
             _begin(state, key, number, 1)
             if _unit(state) < 0.5:
                 labels[row] = 0
@@ -282,10 +282,10 @@ def _is_free(where, n, chosen, first, size):
     last = first + size - 1
     if last >= n or where[last] - where[first] != size - 1:
         return False
+    n_chosen = 0
     for i in range(first, last + 1):
-        if chosen[i]:
-            return False
-    return True
+        n_chosen += chosen[i]
+    return n_chosen == 0
 
 
 @jit(cache=True, nogil=True)

@@ -1,15 +1,15 @@
 """Batches to pre-train encoders: pairs or single texts, packed and masked anew.
 
 Examples are made from a flat array of tokens by compiled kernels. What one looks like
-follows from the seed, the epoch and its number alone; in which batch it comes, from seed
-and epoch. Neither hangs on the size of the batches, the number of processes or workers,
-or on whether Numba is installed.
+follows from the seed, the epoch and its number alone; in which order they come, from
+seed and epoch. Neither hangs on the size of the batches, the number of processes or
+workers, or on whether Numba is installed.
 
 References
 ----------
-J. A. González, L.-F. Hurtado & F. Pla, "TWilBert", Neurocomputing 426, 2021, section 3.2:
-reply order prediction. J. Devlin et al., NAACL 2019, section 3.1: next sentence
-prediction. Z. Lan et al., ICLR 2020, section 3.1: sentence order prediction.
+J. A. González, L.-F. Hurtado & F. Pla, "TWilBert", Neurocomputing 426, 2021: reply
+order prediction. J. Devlin et al., NAACL 2019, section 3.1: next sentence prediction.
+Z. Lan et al., ICLR 2020, section 3.1: sentence order prediction.
 """
 
 from __future__ import annotations
@@ -155,7 +155,13 @@ class PretrainingBatches:
         shuffle: bool = True,
     ) -> None:
         _check(
-            n_segments, special, vocab_size, pair_objective, max_length, rank, world_size
+            n_segments,
+            special,
+            vocab_size,
+            pair_objective,
+            max_length,
+            rank,
+            world_size,
         )
         if batch_size < 1:
             raise ValueError(

@@ -4,9 +4,9 @@ References
 ----------
 Z. Lan et al., "ALBERT", ICLR 2020, section 3.1 (arXiv:1909.11942): spans of up to three
 tokens, of size l with a probability proportional to 1 / l. J. A. González, L.-F.
-Hurtado & F. Pla, "TWilBert", Neurocomputing 426, 2021, section 3.2, which takes that
-law. J. Devlin et al., NAACL 2019, section 3.1 (arXiv:1810.04805): 15 % of the tokens are
-foretold; of these 80 % are masked, 10 % replaced and 10 % left.
+Hurtado & F. Pla, "TWilBert", Neurocomputing 426, 2021, equation 1, which takes that
+law. J. Devlin et al., NAACL 2019, section 3.1 (arXiv:1810.04805): 15 % of the tokens
+are foretold; of these 80 % are masked, 10 % replaced and 10 % left.
 """
 
 from __future__ import annotations
