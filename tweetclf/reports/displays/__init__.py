@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.reports.displays.adaptation import AdaptationCurvesDisplay
     from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
     from tweetclf.reports.displays.evp import ExpectedPerformanceDisplay
     from tweetclf.reports.displays.forest import ForestDisplay
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tweetclf.reports.displays.reliability import ReliabilityDisplay
 
 _MODULES = {
+    "adaptation": ("AdaptationCurvesDisplay",),
     "critical_difference": ("CriticalDifferenceDisplay",),
     "evp": ("ExpectedPerformanceDisplay",),
     "forest": ("ForestDisplay",),
@@ -42,6 +44,7 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "AdaptationCurvesDisplay",
     "CriticalDifferenceDisplay",
     "ExpectedPerformanceDisplay",
     "ForestDisplay",
