@@ -116,7 +116,8 @@ def test_what_is_written_is_what_was_learnt(tokens, tmp_path):
     from transformers import AutoModelForPreTraining, AutoTokenizer
 
     out = tmp_path / "model"
-    training = replace(TRAINING, max_iter=12)
+    wider = replace(SMALL, hidden_size=64, head_size=32)
+    training = replace(TRAINING, max_iter=12, model=wider, clip_norm=1.0)
     result = train_encoder(
         tokens / "pairs", out, training=training, facts={"card": "0123"}
     )
@@ -124,8 +125,9 @@ def test_what_is_written_is_what_was_learnt(tokens, tmp_path):
     assert result.n_steps == 12 * 6
     assert len(result.history) == 12
     assert result.scores["valid_rop_accuracy"] == 1.0
-    assert result.scores["valid_mlm_accuracy"] > 0.3
-    assert result.history[-1]["mlm_loss"] < 0.8 * result.history[0]["mlm_loss"]
+    # By chance it is the logarithm of 30 words, 3.4.
+    assert result.history[0]["mlm_loss"] > 3.3
+    assert result.history[-1]["mlm_loss"] < 2.7
     assert {path.name for path in out.iterdir()} == {
         *("config.json", "metrics.jsonl", "model.safetensors", "pretraining.json"),
         *("tokenizer.json", "tokenizer_config.json"),
@@ -146,7 +148,7 @@ def test_what_is_written_is_what_was_learnt(tokens, tmp_path):
     facts = json.loads((out / "pretraining.json").read_text("utf-8"))
     assert facts["card"] == "0123"
     assert facts["n_steps"] == 72
-    assert facts["training"]["model"]["hidden_size"] == 16
+    assert facts["training"]["model"]["hidden_size"] == 64
     assert facts["scores"] == result.scores
     assert facts["corpus"][0]["n_documents"] == 60
     assert set(facts["machine"]) >= {"device", "n_threads", "torch", "precision"}
@@ -315,7 +317,7 @@ def test_the_defaults_are_those_of_twilbert():
     optimizer = make_optimizer(module, training)
     assert isinstance(optimizer, KerasAdam)
     assert optimizer.defaults["betas"] == (0.9, 0.98)
-    assert [group["lr"] for group in optimizer.param_groups] == [1.0, 1.0]
+    assert optimizer.param_groups[0]["lr"] == 1.0
     lamb = make_optimizer(
         module, replace(training, optimizer="lamb", schedule="constant", warmup=0)
     )
