@@ -135,11 +135,11 @@ def test_an_interrupted_training_goes_on(config, capsys, monkeypatch):
 
     assert main(["pretrain", "small.toml", "--out", "whole"]) == 0
     assert main(["pretrain", "small.toml", "--only", "corpus"]) == 0
-    monkeypatch.setattr(command, "_tell", _interrupt)
-    assert main(["pretrain", "small.toml"]) == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_tell", _interrupt)
+        assert main(["pretrain", "small.toml"]) == 130
     assert "the same command goes on" in capsys.readouterr().err
     assert not Path("made/model").exists()
-    monkeypatch.undo()
     assert main(["pretrain", "small.toml", "--data-dir", "no-data"]) == 0
     weights = "model/model.safetensors"
     assert Path("whole", weights).read_bytes() == Path("made", weights).read_bytes()
