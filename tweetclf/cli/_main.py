@@ -127,7 +127,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{', '.join(COMMANDS)}."
         )
     parser = _command_parser(chosen.command)
-    args = parser.parse_args(arguments[1:])
+    rest = arguments[1:]
+    if chosen.command == "pretrain":
+        from tweetclf.cli.pretrain import spell_out
+
+        rest = spell_out(rest)
+    args = parser.parse_args(rest)
     args.argv = arguments
     try:
         code: int = args.run(args)

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
         ElmoTraining,
         ElmoTrainingResult,
     )
+    from tweetclf.pretraining.encoder import (
+        train_encoder,
+    )
+    from tweetclf.pretraining.encoder_settings import (
+        EncoderModel,
+        EncoderObjectives,
+        EncoderTraining,
+        EncoderTrainingResult,
+    )
     from tweetclf.pretraining.inverted_wordpiece import twilbert_tokenizer
     from tweetclf.pretraining.language_model import (
         LanguageModel,
@@ -33,7 +42,20 @@ if TYPE_CHECKING:
         train_bert,
     )
     from tweetclf.pretraining.migration import MigrationReport, migrate_vocabulary
+    from tweetclf.pretraining.objectives import (
+        PackedPreTraining,
+        PretrainingObjective,
+    )
     from tweetclf.pretraining.pair_batches import PretrainingBatches
+    from tweetclf.pretraining.pipeline import (
+        Pipeline,
+        PipelineStage,
+    )
+    from tweetclf.pretraining.pretraining_config import (
+        PretrainingConfig,
+        bundled_configs,
+        read_pretraining_config,
+    )
     from tweetclf.pretraining.pretraining_models import make_pretraining_model
     from tweetclf.pretraining.spans import (
         SpanMasking,
@@ -75,6 +97,18 @@ __getattr__, __dir__, _names = attach(
         "word_continuations": "tweetclf.pretraining.spans",
         "train_tweet_tokenizer": "tweetclf.pretraining.tweet_tokenizer",
         "twilbert_tokenizer": "tweetclf.pretraining.inverted_wordpiece",
+        "EncoderModel": "tweetclf.pretraining.encoder_settings",
+        "EncoderObjectives": "tweetclf.pretraining.encoder_settings",
+        "EncoderTraining": "tweetclf.pretraining.encoder_settings",
+        "EncoderTrainingResult": "tweetclf.pretraining.encoder_settings",
+        "train_encoder": "tweetclf.pretraining.encoder",
+        "PackedPreTraining": "tweetclf.pretraining.objectives",
+        "PretrainingObjective": "tweetclf.pretraining.objectives",
+        "Pipeline": "tweetclf.pretraining.pipeline",
+        "PipelineStage": "tweetclf.pretraining.pipeline",
+        "PretrainingConfig": "tweetclf.pretraining.pretraining_config",
+        "bundled_configs": "tweetclf.pretraining.pretraining_config",
+        "read_pretraining_config": "tweetclf.pretraining.pretraining_config",
         "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
         "ElmoTraining": "tweetclf.pretraining.elmo_settings",
         "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
@@ -90,26 +124,38 @@ __all__ = [
     "ELMO_SIZES",
     "ElmoTraining",
     "ElmoTrainingResult",
+    "EncoderModel",
+    "EncoderObjectives",
+    "EncoderTraining",
+    "EncoderTrainingResult",
     "HeldOutLoss",
     "LanguageModel",
     "LanguageModelConfig",
     "LanguageModelTraining",
     "MigrationReport",
+    "PackedPreTraining",
+    "Pipeline",
+    "PipelineStage",
     "PretrainingBatches",
+    "PretrainingConfig",
+    "PretrainingObjective",
     "SentencePieceTokenizer",
     "SpanMasking",
     "Stage",
     "TokenMasking",
     "WholeWordMasking",
     "adapt_language_model",
+    "bundled_configs",
     "compare_migrations",
     "load_language_model",
     "make_pretraining_model",
     "mask_tokens",
     "migrate_vocabulary",
     "perplexity",
+    "read_pretraining_config",
     "train_bert",
     "train_elmo",
+    "train_encoder",
     "train_language_model",
     "train_tweet_tokenizer",
     "twilbert_tokenizer",
