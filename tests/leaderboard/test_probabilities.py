@@ -75,7 +75,7 @@ def test_of_label_sets_each_label_has_its_own(store: RunStore) -> None:
     task = load_task("sample-emotions")
     assert task.test is not None
     _, arrays = stored(task, store)
-    model = tfidf_lr().fit(*task.train)
+    model = tfidf_lr(multilabel=True).fit(*task.train)
     found = model.predict_proba(list(task.test.texts)).astype(np.float16)
     np.testing.assert_array_equal(arrays["proba"], found, strict=True)
 
@@ -291,7 +291,9 @@ def test_damaged_ones_are_found(
 ) -> None:
     record, arrays = stored(make_task(), store)
     check_arrays(record, arrays, "x.npz")
-    check_arrays(record, {**arrays, "proba": changed(arrays["proba"], [0.5, 0.501])}, "")
+    check_arrays(
+        record, {**arrays, "proba": changed(arrays["proba"], [0.5, 0.501])}, ""
+    )
     bad = {**arrays, "proba": change(arrays["proba"])}
     with pytest.raises(RecordError, match=rf"x\.npz are damaged: .*{said}.*Delete"):
         check_arrays(record, bad, "x.npz")

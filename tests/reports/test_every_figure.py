@@ -410,9 +410,7 @@ def _reliability(board: Board) -> list[dict[str, float]]:
         if "proba" not in board.arrays[system][0]:
             continue
         for mean, share, count in zip(*_curve(board.arrays[system][0]), strict=True):
-            low, high = proportion_confint(
-                round(share * count), count, method="wilson"
-            )
+            low, high = proportion_confint(round(share * count), count, method="wilson")
             rows.append(
                 {
                     "probability": mean,

@@ -12,12 +12,12 @@ from report_boards import EMOJI, HOSTILE, board, entry, facts, twenty
 from tweetclf.leaderboard.boards import Leaderboard, TaskBoard
 from tweetclf.leaderboard.statistics import Calibration, measure_calibration
 from tweetclf.reports import make_report, render
+from tweetclf.reports.ranked import ranked_table
 from tweetclf.reports.reliability import (
     MOST_PANELS,
     calibration_note,
     reliability_figure,
 )
-from tweetclf.reports.ranked import ranked_table
 from tweetclf.reports.to_html import is_safe_svg
 from tweetclf.reports.wording import metric_words
 
@@ -63,8 +63,7 @@ def test_without_any_there_is_nothing() -> None:
 
 def test_the_column_is_the_mean_over_seeds() -> None:
     found = believing(board(), without=("char-svm",))
-    cells = dict(zip(found.entries, table(found).column("ece"), strict=True))
-    for one, cell in cells.items():
+    for one, cell in zip(found.entries, table(found).column("ece"), strict=True):
         if one.system == "char-svm":
             assert cell.value is None
             assert cell.tooltip == "no probabilities are stored"
@@ -155,10 +154,7 @@ def test_every_format_has_the_column(format: str) -> None:
     report = make_report(Leaderboard("T", (found,), (), (), 2000))
     text = render(report, format)
     value = f"{np.mean([p.ece for p in found.calibration['atalaya-svm']]):.3f}"
-    assert "ECE" in text
+    assert ("ece" if format == "csv" else "ECE") in text
     assert value in text
-    assert ("Reliability of probabilities" in text) == (format in {"html", "json"}) or (
-        format in {"markdown", "csv"}
-    )
     keys = [figure.key for figure in report.figures]
     assert keys[-1].endswith("--reliability")

@@ -215,9 +215,10 @@ def execute_run(
     predictions : dict of str to ndarray or None
         ``y_true`` and ``y_pred`` as codes of ``task.label_names`` (int16), indicator
         rows (int8) or numbers (float64); ``proba`` (float16), a column for each of
-        these labels, where the system has ``predict_proba``; ``seen`` and ``contradicted`` (uint8), which
-        of the tweets were trained on (see :mod:`tweetclf.leaderboard.shared`); and
-        ``folds`` (int16) under cross-validation. None where the run failed.
+        these labels, where the system has ``predict_proba``; ``seen`` and
+        ``contradicted`` (uint8), which of the tweets were trained on (see
+        :mod:`tweetclf.leaderboard.shared`); and ``folds`` (int16) under
+        cross-validation. None where the run failed.
     """
     from threadpoolctl import threadpool_limits
 

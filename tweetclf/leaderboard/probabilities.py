@@ -1,4 +1,4 @@
-"""The probabilities of fitted models: what is stored, and whether it can be believed."""
+"""The probabilities of fitted models: what is stored, and if it can be believed."""
 
 from __future__ import annotations
 

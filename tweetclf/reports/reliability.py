@@ -97,7 +97,7 @@ def calibration_note(board: TaskBoard) -> Spans | None:
         said,
         " No probabilities are stored of ",
         join_names(without, most=8),
-        ": some systems have none (linear SVMs, say), and older runs did not keep them.",
+        ": some systems have none (linear SVMs, say), and older runs kept none.",
     )
 
 
@@ -129,10 +129,10 @@ def _caption(board: TaskBoard, drawn: list[Entry], n_known: int) -> str:
     if len(drawn) < n_known:
         which = f" The {len(drawn)} best of {n_known} systems with probabilities."
     return (
-        f"Reliability (seed {seed}): the probability {_asked(board)}, and how often that "
-        f"is right, in {_bins(found)} of {_answers(board, found.n)}, with 95 % intervals "
-        "(Wilson). On the dashed line a system is right as often as it believes; below "
-        "it, it believes too much. Grey bars: how many answers a bin "
+        f"Reliability (seed {seed}): the probability {_asked(board)}, and how often "
+        f"that is right, in {_bins(found)} of {_answers(board, found.n)}, with 95 % "
+        "intervals (Wilson). On the dashed line a system is right as often as it "
+        "believes; below it, it believes too much. Grey bars: how many answers a bin "
         f"holds.{which}"
     )
 

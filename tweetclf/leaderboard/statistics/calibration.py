@@ -1,17 +1,17 @@
 """Whether probabilities can be believed: calibration error and Brier score.
 
-What is asked of several labels is the top label: how probable the model calls the label
-that it calls most probable, and how often that one is right. Where each label of a tweet
-is decided by itself (multi-label), each decision is one such answer: its probability is
-that of the more probable of "applies" and "does not apply".
+What is asked of several labels is the top label: how probable the model calls the
+label that it calls most probable, and how often that one is right. Where each label of
+a tweet is decided by itself (multi-label), each decision is one such answer: its
+probability is that of the more probable of "applies" and "does not apply".
 
 References
 ----------
-Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review
-78, 1950; Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML
-2017, section 2 (top label, equal bins); Nguyen & O'Connor, Posterior calibration and
-exploratory analysis for natural language processing models, EMNLP 2015, section 3.2
-(adaptive bins).
+Brier, Verification of forecasts expressed in terms of probability, Monthly Weather
+Review 78, 1950; Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural
+Networks, ICML 2017, section 2 (top label, equal bins); Nguyen & O'Connor, Posterior
+calibration and exploratory analysis for natural language processing models, EMNLP 2015,
+section 3.2 (adaptive bins).
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ def brier_score(y_true: ArrayLike, y_proba: ArrayLike) -> float:
     -------
     float
         At most 1 for two labels, where both columns hold the same error, which counts
-        once, and for indicator rows, over whose labels it is averaged; at most 2 for more
-        labels, over which it is summed.
+        once, and for indicator rows, over whose labels it is averaged; at most 2 for
+        more labels, over which it is summed.
 
     Examples
     --------
@@ -271,7 +271,7 @@ def expected_calibration_error(
     n_bins: int = 10,
     strategy: str = "uniform",
 ) -> float:
-    """Return by how much, on average, answers are more or less often right than believed.
+    """Return how far the share of right answers is from what was believed, on average.
 
     Parameters
     ----------
