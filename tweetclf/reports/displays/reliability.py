@@ -259,8 +259,9 @@ class ReliabilityDisplay(Display):
         ax.set_ylim(-0.02, 1.02)
         ax.set_aspect("equal")
         ticks = [0, 0.5, 1] if self._compact else [0, 0.2, 0.4, 0.6, 0.8, 1]
-        ax.set_xticks(ticks)
-        ax.set_yticks(ticks)
+        labels = [f"{tick:g}" for tick in ticks]
+        ax.set_xticks(ticks, labels)
+        ax.set_yticks(ticks, labels)
         ax.grid(color=style.line, linewidth=1)
         ax.plot([0, 1], [0, 1], color=style.ink, linewidth=1, linestyle=(0, (4, 2)))
         self._draw_counts(ax, style)
