@@ -75,7 +75,7 @@ def test_a_record_of_old_that_knows_no_shared_tweets_is_equal(
     make_task: MakeTask, store: RunStore
 ) -> None:
     record, arrays = _run(make_task(), store)
-    assert set(arrays) == {"y_true", "y_pred", "seen", "contradicted"}
+    assert set(arrays) == {"y_true", "y_pred", "proba", "seen", "contradicted"}
     old = {name: arrays[name] for name in ("y_true", "y_pred")}
     assert rerun(record, old, task=make_task()).equal
 

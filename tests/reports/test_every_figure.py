@@ -19,14 +19,17 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import norm, rankdata
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
+    brier_score_loss,
     confusion_matrix,
     f1_score,
     jaccard_score,
     mean_squared_error,
 )
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from tweetclf.leaderboard import Protocol, RunStore, get_system, run_leaderboard
 from tweetclf.reports.publish import publish
@@ -362,6 +365,64 @@ def _confusion(board: Board) -> list[dict[str, float]]:
     return [{f"predicted_{i}": int(v) for i, v in enumerate(row)} for row in counts]
 
 
+def _answers(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how sure a run was of each answer, and which are right."""
+    gold, proba = arrays["y_true"], arrays["proba"].astype(float)
+    if gold.ndim == 2:
+        sure = np.maximum(proba, 1 - proba)
+        return sure.ravel(), ((proba > 0.5) == gold.astype(bool)).ravel()
+    return proba.max(axis=1), proba.argmax(axis=1) == gold
+
+
+def _curve(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    sure, right = _answers(arrays)
+    share, mean = calibration_curve(right, sure, n_bins=10)
+    counts = np.bincount(np.clip(np.ceil(sure * 10).astype(int) - 1, 0, 9))
+    return mean, share, counts[counts > 0]
+
+
+def _ece(arrays: Mapping[str, np.ndarray]) -> float:
+    mean, share, counts = _curve(arrays)
+    return float(np.average(np.abs(mean - share), weights=counts))
+
+
+def _brier(arrays: Mapping[str, np.ndarray]) -> float:
+    gold, proba = arrays["y_true"], arrays["proba"].astype(float)
+    if gold.ndim == 2:
+        pairs = zip(gold.T, proba.T, strict=True)
+        return float(np.mean([brier_score_loss(*pair) for pair in pairs]))
+    # Half precision: the rows add up to 1 nearly, and scikit-learn asks for more.
+    wrong = (proba - np.eye(proba.shape[1])[gold]) ** 2
+    return float(wrong.sum(axis=1).mean() / (2 if proba.shape[1] == 2 else 1))
+
+
+def _belief(board: Board, system: str) -> dict[str, float]:
+    runs = board.arrays[system]
+    return {
+        "ece": float(np.mean([_ece(arrays) for arrays in runs])),
+        "brier": float(np.mean([_brier(arrays) for arrays in runs])),
+    }
+
+
+def _reliability(board: Board) -> list[dict[str, float]]:
+    rows = []
+    for system in board.ranked:
+        if "proba" not in board.arrays[system][0]:
+            continue
+        for mean, share, count in zip(*_curve(board.arrays[system][0]), strict=True):
+            low, high = proportion_confint(round(share * count), count, method="wilson")
+            rows.append(
+                {
+                    "probability": mean,
+                    "share": share,
+                    "low": low,
+                    "high": high,
+                    "count": int(count),
+                }
+            )
+    return rows
+
+
 def _ranking(board: Board, draws: Any) -> list[dict[str, float]]:
     order = board.ranked
     scores = np.array([board.sign * board.score(s) for s in order])
@@ -382,6 +443,8 @@ def _ranking(board: Board, draws: Any) -> list[dict[str, float]]:
         }
         if place:
             row["p_best"] = against[place - 1]["p_adjusted"]
+        if "proba" in board.arrays[system][0]:
+            row |= _belief(board, system)
         if records[0]["fold_scores"]:
             row["fold_spread"] = float(np.std(records[0]["fold_scores"], ddof=1))
         rows.append(row)
@@ -464,6 +527,9 @@ def _expected(
         ]
         if board.gold.ndim == 1 and board.gold.dtype.kind == "i":
             expected[f"{key}--confusion-data"] = _confusion(board)
+        believed = _reliability(board)
+        if believed:
+            expected[f"{key}--reliability-data"] = believed
         if name in levels:
             expected[f"{key}--without"] = _rest(board, levels[name])
     return expected
@@ -580,6 +646,27 @@ def test_every_number_of_classification_tasks(labelled):
 def test_every_number_of_regression_and_label_sets(others):
     boards, document = others
     _check(document, _expected(boards, {}))
+
+
+def test_the_errors_of_the_panels_are_those_of_the_first_seed(labelled, others):
+    n_panels = 0
+    for boards, document in (labelled, others):
+        figures = {
+            block["key"]: block["alt"]
+            for block in _blocks(document)
+            if block["block"] == "figure"
+        }
+        for name, board in boards.items():
+            for system in board.systems:
+                if "proba" not in board.arrays[system][0]:
+                    continue
+                first = board.arrays[system][0]
+                said = (
+                    f"{system} ECE {_ece(first):.3f}, Brier score {_brier(first):.3f}"
+                )
+                assert said in figures[f"task-{name}--reliability"]
+                n_panels += 1
+    assert n_panels == 11
 
 
 # -- words --------------------------------------------------------------------------

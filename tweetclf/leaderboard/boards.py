@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.leaderboard.records import RunRecord, TaskFacts
-from tweetclf.leaderboard.statistics import ALPHA, Comparison
+from tweetclf.leaderboard.statistics import ALPHA, Calibration, Comparison
 
 if TYPE_CHECKING:
     from tweetclf.tasks import PublishedResult
@@ -176,6 +176,9 @@ class TaskBoard:
         Each entry below the first against the next one, as another family.
     shared : Shared or None
         What the scored tweets share with the training set; None where not recorded.
+    calibration : mapping of str to tuple of Calibration, default={}
+        System -> calibration of each of its runs, in order of seed, where all of them
+        have stored probabilities.
     """
 
     facts: TaskFacts
@@ -190,6 +193,7 @@ class TaskBoard:
     contrasts: tuple[Contrast, ...] = ()
     neighbours: tuple[Contrast, ...] = ()
     shared: Shared | None = None
+    calibration: Mapping[str, tuple[Calibration, ...]] = field(default_factory=dict)
 
     def label(self, run: RunRecord) -> str:
         """Return the name of the system and variant that a run is of."""

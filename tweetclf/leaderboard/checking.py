@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tweetclf.exceptions import RecordError
 from tweetclf.leaderboard.records import RunRecord
+from tweetclf.leaderboard.statistics import proba_flaw
 from tweetclf.tasks.metric import Metric
 
 __all__ = ["TOLERANCE", "check_arrays", "check_score", "official_score", "refuse_trial"]
@@ -43,6 +44,10 @@ def _flaw(record: RunRecord, arrays: Predictions) -> str | None:
                 return f"{name} has codes outside 0 to {top - 1}"
         elif array.dtype.kind not in "iuf" or not np.isfinite(array).all():
             return f"{name} holds something else than finite numbers"
+    if "proba" in arrays:
+        flaw = _proba_flaw(arrays["proba"], len(y_true), n_labels, facts.kind)
+        if flaw:
+            return flaw
     for name in ("groups", "folds"):
         if name in arrays and arrays[name].shape != shape[:1]:
             return f"{name} has shape {arrays[name].shape}, not {shape[:1]}"
@@ -58,6 +63,19 @@ def _flaw(record: RunRecord, arrays: Predictions) -> str | None:
     if shape[0] != expected or not shape[0]:
         return f"there are {shape[0]} predictions for {expected} tweets"
     return None
+
+
+def _proba_flaw(
+    proba: NDArray[Any], n_rows: int, n_labels: int, kind: str
+) -> str | None:
+    if not n_labels:
+        return "there is a proba, and no label that is probable"
+    if proba.shape != (n_rows, n_labels):
+        return f"proba has shape {proba.shape}, not {(n_rows, n_labels)}"
+    if proba.dtype.kind != "f":
+        return f"proba holds {proba.dtype}, not fractions"
+    flaw = proba_flaw(proba, add_up=kind != "multilabel")
+    return flaw and f"proba: {flaw}"
 
 
 def refuse_trial(record: RunRecord) -> None:

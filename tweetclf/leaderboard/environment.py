@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,9 @@ def _usable_cores() -> int:
         return os.cpu_count() or 1
 
 
+@cache
 def _versions() -> dict[str, str]:
+    # Every run asks, and each answer is a file of metadata that is parsed.
     found = {"python": platform.python_version(), "tweetclf": __version__}
     for package in _PACKAGES:
         try:
@@ -61,7 +64,7 @@ def describe_environment() -> dict[str, Any]:
         "cores": _usable_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": _versions(),
+        "versions": dict(_versions()),
     }
 
 

@@ -24,6 +24,7 @@ from tweetclf.leaderboard.outcomes import (
     predictions_of,
     remarks_on,
 )
+from tweetclf.leaderboard.probabilities import join_probabilities, probabilities_of
 from tweetclf.leaderboard.records import RunRecord, RunSpec
 from tweetclf.leaderboard.selection import (
     GroupedModel,
@@ -119,6 +120,7 @@ def _evaluate_test(system: System, task: Task, spec: RunSpec) -> Outcome:
         final.predict_seconds,
         final.peak_memory,
         model_bytes(list(final.model.models.values())),
+        probabilities_of(final.model, test, task),
     )
 
 
@@ -134,7 +136,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
     together = rows_together(splits)
     y_pred: np.ndarray | None = None
     folds = np.empty(len(rows), dtype=np.int16)
-    fold_scores, tried = [], []
+    fold_scores, tried, probas = [], [], []
     fit_seconds = select_seconds = predict_seconds = 0.0
     memory = 0
     sizes: list[int | None] = []
@@ -159,6 +161,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
         memory = max(memory, final.peak_memory)
         sizes.append(model_bytes(list(final.model.models.values())))
         fold_scores.append(score_of(task.metric, held_out, predicted))
+        probas.append((outside, probabilities_of(final.model, held_out, task)))
         if y_pred is None:
             y_pred = np.empty((len(rows), *predicted.shape[1:]), dtype=object)
         y_pred[outside] = predicted
@@ -179,6 +182,7 @@ def _evaluate_cv(system: System, task: Task, spec: RunSpec) -> Outcome:
         predict_seconds,
         memory,
         round(sum(measured) / len(measured)) if measured else None,
+        join_probabilities(probas, len(rows)),
     )
 
 
@@ -210,9 +214,11 @@ def execute_run(
         Finished, or failed with the error.
     predictions : dict of str to ndarray or None
         ``y_true`` and ``y_pred`` as codes of ``task.label_names`` (int16), indicator
-        rows (int8) or numbers (float64); ``seen`` and ``contradicted`` (uint8), which
-        of the tweets were trained on (see :mod:`tweetclf.leaderboard.shared`); and
-        ``folds`` (int16) under cross-validation. None where the run failed.
+        rows (int8) or numbers (float64); ``proba`` (float16), a column for each of
+        these labels, where the system has ``predict_proba``; ``seen`` and
+        ``contradicted`` (uint8), which of the tweets were trained on (see
+        :mod:`tweetclf.leaderboard.shared`); and ``folds`` (int16) under
+        cross-validation. None where the run failed.
     """
     from threadpoolctl import threadpool_limits
 

@@ -31,7 +31,11 @@ __all__ = [
 
 @dataclass
 class Outcome:
-    """What a system predicted, how good that is, and what it cost."""
+    """What a system predicted, how good that is, and what it cost.
+
+    Its probabilities, where it has any, are those of the rows, in the order of the
+    task's labels.
+    """
 
     rows: Rows
     y_pred: np.ndarray
@@ -45,6 +49,7 @@ class Outcome:
     predict_seconds: float
     peak_memory: int | None
     model_bytes: int | None
+    proba: np.ndarray | None = None
 
 
 def all_metrics(task: Task, rows: Rows, predicted: np.ndarray) -> dict[str, float]:
@@ -114,6 +119,9 @@ def predictions_of(task: Task, outcome: Outcome) -> dict[str, np.ndarray]:
         "y_true": _encode(outcome.rows.labels, task),
         "y_pred": _encode(outcome.y_pred, task),
     }
+    if outcome.proba is not None:
+        # Half precision is finer than any calibration that tweets can show.
+        predictions["proba"] = outcome.proba.astype(np.float16)
     if outcome.folds is not None:
         predictions["folds"] = outcome.folds
     if outcome.rows.groups is not None:

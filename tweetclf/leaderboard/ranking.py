@@ -26,6 +26,7 @@ from tweetclf.leaderboard.boards import (
 from tweetclf.leaderboard.checking import check_arrays, check_score
 from tweetclf.leaderboard.contrasts import Contestants
 from tweetclf.leaderboard.definitions import MIN_RESAMPLES
+from tweetclf.leaderboard.probabilities import calibrations
 from tweetclf.leaderboard.records import RunRecord, TaskFacts
 from tweetclf.leaderboard.shared import FindSeen, share_with_training
 from tweetclf.leaderboard.statistics import (
@@ -169,6 +170,7 @@ def _ranked(
         shared=share_with_training(
             by_system, arrays, metric, find=seen, n_resamples=n_resamples, seed=seed
         ),
+        calibration=calibrations(by_system, arrays),
     )
     return board, scored
 

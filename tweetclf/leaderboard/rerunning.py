@@ -39,6 +39,8 @@ Predictions = Mapping[str, NDArray[Any]]
 # run. Names, version numbers and language tags are not among them.
 _OF_TASK = ("kind", "metric", "metric_options", "label_names")
 _OF_SPEC = ("target", "arguments", "grid", "seed", "protocol")
+# Arrays that records of old do not hold: what is found in the texts, probabilities.
+_LATER = (*ARRAYS, "proba")
 
 
 @dataclass(frozen=True)
@@ -319,8 +321,7 @@ def _compare_arrays(
     n_different = 0
     for name in dict.fromkeys([*before, *now]):
         old, new = before.get(name), now.get(name)
-        if old is None and name in ARRAYS:
-            # Found in the texts, not by the system; records of old do not hold it.
+        if old is None and name in _LATER:
             continue
         if old is None or new is None or old.shape != new.shape:
             shapes = (None if a is None else list(a.shape) for a in (old, new))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,24 +91,68 @@ class GroupedModel:
             self.models[str(group)] = self.make().fit(part.texts, part.labels)
         return self
 
-    def predict(self, rows: Rows) -> np.ndarray:
-        """Predict each row with the model of its group."""
-        if rows.groups is None:
-            return np.asarray(self.models[None].predict(rows.texts))
-        predicted: np.ndarray | None = None
+    def _parts(self, rows: Rows) -> Iterator[tuple[Any, np.ndarray]]:
+        """Yield the model of each group with the positions of its rows."""
+        assert rows.groups is not None
         for group in np.unique(rows.groups):
             if str(group) not in self.models:
                 raise DataError(
                     f"group {group!r} has tweets to predict but none to train on; "
                     f"trained groups: {', '.join(map(str, self.models))}."
                 )
-            index = np.flatnonzero(rows.groups == group)
-            part = np.asarray(self.models[str(group)].predict(rows.take(index).texts))
+            yield self.models[str(group)], np.flatnonzero(rows.groups == group)
+
+    def predict(self, rows: Rows) -> np.ndarray:
+        """Predict each row with the model of its group."""
+        if rows.groups is None:
+            return np.asarray(self.models[None].predict(rows.texts))
+        predicted: np.ndarray | None = None
+        for model, index in self._parts(rows):
+            part = np.asarray(model.predict(rows.take(index).texts))
             if predicted is None:
                 predicted = np.empty((len(rows), *part.shape[1:]), dtype=object)
             predicted[index] = part
         assert predicted is not None
         return np.array(predicted.tolist())
+
+    def predict_proba(
+        self, rows: Rows, label_names: Sequence[str]
+    ) -> np.ndarray | None:
+        """Return how probable each label is for each row.
+
+        Parameters
+        ----------
+        rows : Rows
+            The rows; with indicator rows as labels, each label has a probability of
+            its own.
+        label_names : sequence of str
+            The labels in order; none of numbers.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_labels) or None
+            A label that the model of a row was not trained on has probability 0. None
+            where there are no labels, or a model yields no probabilities.
+        """
+        models = self.models.values()
+        if not label_names or not all(hasattr(m, "predict_proba") for m in models):
+            return None
+        if rows.groups is None:
+            return _probabilities(self.models[None], rows, label_names)
+        proba = np.zeros((len(rows), len(label_names)))
+        for model, index in self._parts(rows):
+            proba[index] = _probabilities(model, rows.take(index), label_names)
+        return proba
+
+
+def _probabilities(model: Any, rows: Rows, label_names: Sequence[str]) -> np.ndarray:
+    found = np.asarray(model.predict_proba(rows.texts), dtype=np.float64)
+    if rows.labels.ndim > 1:
+        return found
+    column = {name: i for i, name in enumerate(label_names)}
+    proba = np.zeros((len(rows), len(column)))
+    proba[:, [column[str(label)] for label in model.classes_]] = found
+    return proba
 
 
 def score_of(metric: Metric, rows: Rows, predicted: np.ndarray) -> float:

@@ -23,6 +23,7 @@ from tweetclf.leaderboard.fold_cache import FoldCache
 from tweetclf.leaderboard.folds import Fold, make_folds, rows_together
 from tweetclf.leaderboard.learning import LearningCurve
 from tweetclf.leaderboard.outcomes import Outcome, all_metrics
+from tweetclf.leaderboard.probabilities import join_probabilities, probabilities_of
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec
 from tweetclf.leaderboard.runner import describe_task, make_spec
 from tweetclf.leaderboard.search import prepared, runs_in_threads
@@ -191,29 +192,35 @@ class Trials:
         warm_up(make, few_rows(rows, inside, self.seed))
         first = fit_and_predict(make, rows.take(inside), rows.take(outside))
         self._on_fit(system.name)
-        if system.name == self.proba_of:
-            self._note_proba(first.model, outside)
+        first_proba = probabilities_of(first.model, rows.take(outside), task)
 
-        def attempt(fold: Fold) -> np.ndarray:
+        def attempt(fold: Fold) -> tuple[np.ndarray, np.ndarray | None]:
             model = GroupedModel(lambda: prepared(make(), self._cache))
             model.fit(rows.take(fold[0]))
-            predicted = model.predict(rows.take(fold[1]))
-            if system.name == self.proba_of:
-                self._note_proba(model, fold[1])
+            held_out = rows.take(fold[1])
+            predicted = model.predict(held_out)
+            proba = probabilities_of(model, held_out, task)
             self._on_fit(system.name)
-            return predicted
+            return predicted, proba
 
-        found = [first.y_pred, *_share(system, task, attempt, folds[1:])]
+        found = [(first.y_pred, first_proba), *_share(system, task, attempt, folds[1:])]
         y_pred = np.empty((len(rows), *first.y_pred.shape[1:]), dtype=object)
         number = np.zeros(len(rows), dtype=np.int16)
         fold_scores = []
-        for i, ((_, held_out), predicted) in enumerate(zip(folds, found, strict=True)):
+        probas = []
+        for i, ((_, held_out), (predicted, proba)) in enumerate(
+            zip(folds, found, strict=True)
+        ):
+            probas.append((held_out, proba))
             y_pred[held_out] = predicted
             number[held_out] = i
             fold_scores.append(score_of(task.metric, rows.take(held_out), predicted))
         scored = rows.take(self.layout.scored)
         y_pred = np.array(y_pred[self.layout.scored].tolist())
         folded = self.layout.evaluation == "cv"
+        joined = join_probabilities(probas, len(rows))
+        if system.name == self.proba_of and folded and rows.groups is None:
+            self.proba = joined
         return Outcome(
             scored,
             y_pred,
@@ -228,18 +235,8 @@ class Trials:
             first.predict_seconds * len(scored) / len(outside),
             first.peak_memory,
             model_bytes(list(first.model.models.values())),
+            None if joined is None else joined[self.layout.scored],
         )
-
-    def _note_proba(self, model: GroupedModel, asked: np.ndarray) -> None:
-        if self.layout.evaluation != "cv" or self.layout.rows.groups is not None:
-            return
-        names = self.task.label_names
-        if self.proba is None:
-            self.proba = np.zeros((len(self.layout.rows), len(names)))
-        fitted = model.models[None]
-        columns = np.array([names.index(str(name)) for name in fitted.classes_])
-        found = fitted.predict_proba([self.layout.rows.texts[i] for i in asked])
-        self.proba[np.ix_(asked, columns)] = found
 
     def curve_sizes(self) -> list[int]:
         """Return the sizes of training sets of a learning curve, ascending."""

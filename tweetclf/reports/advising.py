@@ -36,6 +36,7 @@ from tweetclf.reports.model import (
 )
 from tweetclf.reports.provenance import environment_table, protocol_sentence
 from tweetclf.reports.ranked import ranked_table
+from tweetclf.reports.reliability import reliability_figure
 from tweetclf.reports.remarks import all_records, failure_note, warning_note
 from tweetclf.reports.wording import MetricWords, metric_words, verdict
 
@@ -153,6 +154,7 @@ def _baselines_section(advice: Advice) -> Section:
     blocks += [
         interval_figure(board, words, n, "intervals"),
         cost_figure(board, words, n, "cost"),
+        reliability_figure(board, "reliability"),
     ]
     return Section("baselines", title, tuple(b for b in blocks if b is not None))
 

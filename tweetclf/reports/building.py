@@ -29,6 +29,7 @@ from tweetclf.reports.provenance import (
 )
 from tweetclf.reports.ranked import ranked_table
 from tweetclf.reports.ranks import rank_blocks
+from tweetclf.reports.reliability import reliability_figure
 from tweetclf.reports.remarks import (
     all_records,
     failure_note,
@@ -111,6 +112,7 @@ def _task_section(
             ),
             cost_figure(board, words, n_resamples, f"{key}--cost"),
             confusion_figure(board, f"{key}--confusion"),
+            reliability_figure(board, f"{key}--reliability"),
         ]
         blocks += drawn
     blocks += [

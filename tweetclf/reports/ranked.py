@@ -34,6 +34,11 @@ from tweetclf.reports.formatting import (
     format_seconds,
 )
 from tweetclf.reports.model import Cell, Column, Row, Spans, Table, spans
+from tweetclf.reports.reliability import (
+    CALIBRATION_COLUMNS,
+    calibration_cells,
+    calibration_note,
+)
 from tweetclf.reports.wording import (
     MetricWords,
     best_entries,
@@ -82,6 +87,7 @@ def _columns(board: TaskBoard, words: MetricWords) -> list[Column]:
         Column("high", "Interval high", "right", "score", data_only=True),
         Column("spread", "Seed sd", "right", "score", "ascending", spread),
         *_TEST_COLUMNS,
+        *CALIBRATION_COLUMNS,
         *_COST_COLUMNS,
         Column("settings", "Selected settings", under="system"),
         Column("remark", "Remark", under="system"),
@@ -188,6 +194,7 @@ def _entry_cells(
         "p_best": missing("this is the best")
         if entry is lead
         else number(entry.p_best, format_p, "not tested"),
+        **calibration_cells(entry, board),
         **costs,
         "settings": _settings_cell(entry),
         "remark": text_cell(""),
@@ -287,6 +294,9 @@ def _table_notes(
                 f"{len(board.entries) - 1})."
             )
         )
+    believed = calibration_note(board)
+    if believed is not None:
+        notes.append(believed)
     if sources is not None:
         notes.append(
             spans(

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
         paired_p_values,
         percentile_interval,
     )
+    from tweetclf.leaderboard.statistics.calibration import (
+        BINNINGS,
+        Calibration,
+        brier_score,
+        expected_calibration_error,
+        measure_calibration,
+        proba_flaw,
+        top_label,
+    )
     from tweetclf.leaderboard.statistics.comparison import (
         Comparison,
         adjust_family,
@@ -64,6 +73,15 @@ _MODULES = {
         "paired_p_values",
         "percentile_interval",
     ),
+    "calibration": (
+        "BINNINGS",
+        "Calibration",
+        "brier_score",
+        "expected_calibration_error",
+        "measure_calibration",
+        "proba_flaw",
+        "top_label",
+    ),
     "comparison": (
         "Comparison",
         "adjust_family",
@@ -100,8 +118,10 @@ __getattr__, __dir__, _names = attach(
 
 __all__ = [
     "ALPHA",
+    "BINNINGS",
     "FEW_DISCORDANT",
     "MIN_RUNS",
+    "Calibration",
     "Comparison",
     "Flips",
     "HierarchicalBootstrap",
@@ -116,17 +136,22 @@ __all__ = [
     "bayesian_signed_rank",
     "bca_interval",
     "bootstrap_scores",
+    "brier_score",
     "compare_over_tasks",
     "compare_pairs",
     "compare_systems",
     "enough_resamples",
     "equivalence_p_value",
+    "expected_calibration_error",
     "flips",
     "hierarchical_bootstrap",
     "holm",
     "mcnemar",
+    "measure_calibration",
     "minimal_detectable_difference",
     "nemenyi_critical_difference",
     "paired_p_values",
     "percentile_interval",
+    "proba_flaw",
+    "top_label",
 ]

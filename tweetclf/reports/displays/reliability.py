@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tweetclf.leaderboard.statistics import measure_calibration
 from tweetclf.reports.displays._base import Display
-from tweetclf.reports.displays._style import MARGINS, Margins, Style, bare, title_axes
+from tweetclf.reports.displays._style import (
+    MARGINS,
+    Margins,
+    Style,
+    bare,
+    title_axes,
+    width_in_points,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from tweetclf.leaderboard.statistics import Calibration
+
 __all__ = ["ReliabilityDisplay"]
 
-STRATEGIES = ("uniform", "quantile")
-
-# Largest gap between 1 and a sum of probabilities: half precision keeps within it.
-_ROUNDING = 2e-3
+# Height of the longest bar, as a share of the axes.
+_TALLEST = 0.16
 
 
 class ReliabilityDisplay(Display):
@@ -96,6 +104,7 @@ class ReliabilityDisplay(Display):
         self.brier = brier
         self.name = name
         self.label = label
+        self._compact = False
 
     @classmethod
     def from_estimator(
@@ -192,44 +201,54 @@ class ReliabilityDisplay(Display):
         ValueError
             If a label is unknown, or the probabilities are none.
         """
-        if strategy not in STRATEGIES or n_bins < 1:
-            raise ValueError(
-                "ReliabilityDisplay: strategy must be 'uniform' or 'quantile', and "
-                f"n_bins at least 1. Got {strategy!r} and {n_bins!r} instead."
-            )
         proba = np.asarray(y_proba, dtype=np.float64)
         codes = _codes(y_true, [str(label) for label in labels])
         _check(proba, codes, len(labels))
+        found = measure_calibration(codes, proba, n_bins=n_bins, strategy=strategy)
+        label = "probability of the predicted label"
         if proba.ndim == 1:
-            confidence, right = proba, codes == 1
             label = f"predicted probability of {labels[1]}"
-            brier = float(np.mean((proba - right) ** 2))
-        else:
-            confidence = proba.max(axis=1)
-            right = proba.argmax(axis=1) == codes
-            label = "probability of the predicted label"
-            wrong = proba - np.eye(len(labels))[codes]
-            # Of two classes both columns hold the same error: it counts once.
-            share = 0.5 if len(labels) == 2 else 1.0
-            brier = float(share * np.mean((wrong**2).sum(axis=1)))
-        bins = _bins(confidence, n_bins, strategy)
-        count = np.bincount(bins)
-        filled = count > 0
-        mean, share_right = (
-            np.bincount(bins, weights)[filled] / count[filled]
-            for weights in (confidence, right)
-        )
-        count = count[filled]
-        ece = float(np.average(np.abs(mean - share_right), weights=count))
+        return cls._of(found, name, label).plot(ax)
+
+    @classmethod
+    def _of(cls, found: Calibration, name: str, label: str) -> ReliabilityDisplay:
+        """Make a display of what was measured, without drawing it."""
         return cls(
-            confidence=mean,
-            accuracy=share_right,
-            count=count,
-            ece=ece,
-            brier=brier,
+            confidence=found.confidence,
+            accuracy=found.accuracy,
+            count=found.count,
+            ece=found.ece,
+            brier=found.brier,
             name=name,
             label=label,
-        ).plot(ax)
+        )
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        style: Style | None = None,
+        compact: bool = False,
+    ) -> ReliabilityDisplay:
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; by default new axes.
+        style : Style, optional
+            Colours and letters.
+        compact : bool, default=False
+            Draw a small panel, one of several: its head is the name and the error, and
+            nothing is written on the axes.
+
+        Returns
+        -------
+        ReliabilityDisplay
+            Itself.
+        """
+        self._compact = compact
+        return super().plot(ax, style=style)
 
     def _size(self, style: Style) -> tuple[float, float, Margins]:
         return 4.65, 4.85, MARGINS
@@ -239,19 +258,72 @@ class ReliabilityDisplay(Display):
         ax.set_xlim(-0.02, 1.02)
         ax.set_ylim(-0.02, 1.02)
         ax.set_aspect("equal")
-        ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
-        ax.set_xticks(ticks)
-        ax.set_yticks(ticks)
+        ticks = [0, 0.5, 1] if self._compact else [0, 0.2, 0.4, 0.6, 0.8, 1]
+        labels = [f"{tick:g}" for tick in ticks]
+        ax.set_xticks(ticks, labels)
+        ax.set_yticks(ticks, labels)
         ax.grid(color=style.line, linewidth=1)
         ax.plot([0, 1], [0, 1], color=style.ink, linewidth=1, linestyle=(0, (4, 2)))
         self._draw_counts(ax, style)
         self._draw_bins(ax, style)
+        if self._compact:
+            self._head(ax, style)
+            return
         what = f"{self.name}: " if self.name else ""
         said = f"{what}ECE {self.ece:.3f}, Brier score {self.brier:.3f}"
         title_axes(ax, style, self.label, said)
+        self._say_most(ax, style)
+
+    def _head(self, ax: Axes, style: Style) -> None:
+        """Write name and error above a small panel, cut to its width."""
+        from matplotlib.transforms import offset_copy
+
+        width = int(width_in_points(ax) / (0.58 * style.size))
+        heads = [
+            (20.0, self.name, style.ink, "bold"),
+            (6.0, f"ECE {self.ece:.3f}", style.muted, "normal"),
+        ]
+        for offset, text, colour, weight in heads:
+            where = offset_copy(
+                ax.transAxes,
+                ax.figure,  # type: ignore[arg-type]
+                0.0,
+                offset,
+                units="points",
+            )
+            style.write(
+                ax,
+                0.0,
+                1.0,
+                text,
+                width=width,
+                transform=where,
+                ha="left",
+                va="bottom",
+                color=colour,
+                weight=weight,
+                fontsize=style.size - 0.5,
+            )
 
     def _draw_bins(self, ax: Axes, style: Style) -> None:
         """Draw the shares with Wilson's intervals, 95 %."""
+        low, high = self.intervals
+        thin = self._compact
+        line = 1.3 if thin else 1.6
+        ax.vlines(self.confidence, low, high, color=style.accent, linewidth=line)
+        ax.plot(
+            self.confidence,
+            self.accuracy,
+            "o-",
+            color=style.accent,
+            linewidth=line,
+            markersize=4.5 if thin else 7,
+            clip_on=False,
+        )
+
+    @property
+    def intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ends of Wilson's intervals of the shares, 95 %."""
         from tweetclf.tasks.published import wilson_interval
 
         ends = np.array(
@@ -260,35 +332,25 @@ class ReliabilityDisplay(Display):
                 for share, n in zip(self.accuracy, self.count, strict=True)
             ]
         )
-        ax.vlines(
-            self.confidence, ends[:, 0], ends[:, 1], color=style.accent, linewidth=1.6
-        )
-        ax.plot(
-            self.confidence,
-            self.accuracy,
-            "o-",
-            color=style.accent,
-            linewidth=1.6,
-            markersize=7,
-            clip_on=False,
-        )
+        return ends[:, 0], ends[:, 1]
 
     def _draw_counts(self, ax: Axes, style: Style) -> None:
         """Draw how many tweets each bin has, as bars at the bottom."""
-        tallest = 0.16
-        heights = tallest * self.count / self.count.max()
+        heights = _TALLEST * self.count / self.count.max()
         ax.bar(
             self.confidence,
             heights + 0.02,
             bottom=-0.02,
-            width=0.03,
+            width=0.05 if self._compact else 0.03,
             color=style.muted,
             alpha=0.35,
             linewidth=0,
         )
+
+    def _say_most(self, ax: Axes, style: Style) -> None:
         ax.text(
             1.0,
-            0.01 + tallest,
+            0.01 + _TALLEST,
             f"bars: tweets, at most {self.count.max():,}",
             ha="right",
             va="bottom",
@@ -318,24 +380,3 @@ def _check(proba: NDArray[np.float64], codes: NDArray[np.int64], n: int) -> None
             f"tweets and {n} labels it must be "
             f"{' or '.join(str(shape) for shape in expected)}, and not empty."
         )
-    if not ((proba >= 0) & (proba <= 1)).all():
-        raise ValueError("ReliabilityDisplay: probabilities must lie within 0 and 1.")
-    if proba.ndim == 2:
-        sums = proba.sum(axis=1)
-        worst = int(np.abs(sums - 1).argmax())
-        if abs(sums[worst] - 1) > _ROUNDING:
-            raise ValueError(
-                "ReliabilityDisplay: the probabilities of a tweet must add up to 1; "
-                f"those of tweet {worst + 1} add up to {sums[worst]:.4g}. Scores that "
-                "are none have to be calibrated first."
-            )
-
-
-def _bins(
-    confidence: NDArray[np.float64], n_bins: int, strategy: str
-) -> NDArray[np.int64]:
-    """Return the bin of each tweet; bins are closed on the right."""
-    edges = np.linspace(0.0, 1.0, n_bins + 1)
-    if strategy == "quantile":
-        edges = np.quantile(confidence, edges)
-    return np.searchsorted(edges[1:-1], confidence)
