@@ -11,13 +11,10 @@ from tweetclf.utils.lazy import attach
 if TYPE_CHECKING:
     from tweetclf.analysis._models import LoadedModel, load_model
     from tweetclf.analysis.acceptability import (
-        Acceptability,
         AcceptabilityItem,
-        Agreement,
         plan_sheets,
         read_items,
         read_sheets,
-        score_judgements,
         write_sheets,
     )
     from tweetclf.analysis.candidates import CandidateScores, compare_candidates
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
         attention_maps,
         head_redundancy,
     )
+    from tweetclf.analysis.judging import Acceptability, Agreement, score_judgements
     from tweetclf.analysis.pair_coherence import Coherence, measure_coherence
     from tweetclf.analysis.projection import (
         TokenProjection,
@@ -56,13 +54,10 @@ if TYPE_CHECKING:
 _MODULES = {
     "_models": ("LoadedModel", "load_model"),
     "acceptability": (
-        "Acceptability",
         "AcceptabilityItem",
-        "Agreement",
         "plan_sheets",
         "read_items",
         "read_sheets",
-        "score_judgements",
         "write_sheets",
     ),
     "candidates": ("CandidateScores", "compare_candidates"),
@@ -75,6 +70,7 @@ _MODULES = {
         "few_shot_curve",
     ),
     "heads": ("AttentionMap", "HeadRedundancy", "attention_maps", "head_redundancy"),
+    "judging": ("Acceptability", "Agreement", "score_judgements"),
     "pair_coherence": ("Coherence", "measure_coherence"),
     "projection": ("TokenProjection", "project_tokens", "token_class"),
     "pseudo_likelihood": ("PseudoLikelihood", "pseudo_log_likelihood"),

@@ -24,9 +24,9 @@ from tweetclf.reports.formatting import format_count, make_safe, shorten
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tweetclf.analysis.acceptability import Acceptability
     from tweetclf.analysis.curves import PretrainingRun
     from tweetclf.analysis.few_shot import FewShotCurve
+    from tweetclf.analysis.judging import Acceptability
     from tweetclf.analysis.topk import TopKAccuracy
 
 __all__ = ["CurvesDisplay", "Line", "smooth"]
