@@ -95,9 +95,7 @@ def analyse_models(
     )
 
 
-def _names(
-    names: list[str], models: Sequence[str | os.PathLike[str]]
-) -> list[str]:
+def _names(names: list[str], models: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Return what the models are called: their folders, or more where these agree."""
     if len(set(names)) == len(names):
         return names

@@ -151,7 +151,12 @@ def compare_candidates(
 def _one_way(runs: list[RunRecord]) -> list[RunRecord]:
     """Refuse runs that differ in more than their seed."""
     ways = {
-        (str(r.spec.way), str(dict(r.spec.arguments)), r.spec.version, r.spec.task.metric)
+        (
+            str(r.spec.way),
+            str(dict(r.spec.arguments)),
+            r.spec.version,
+            r.spec.task.metric,
+        )
         for r in runs
     }
     if len(ways) > 1 or len({r.spec.seed for r in runs}) < len(runs):

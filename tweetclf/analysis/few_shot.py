@@ -257,7 +257,13 @@ def feature_based_scores(
         ends.append(percentile_interval(found, level))
     low, high = np.array(ends).T
     return FeatureScores(
-        tuple(poolings), np.array(scores), tuple(chosen), low, high, level, _name(metric)
+        tuple(poolings),
+        np.array(scores),
+        tuple(chosen),
+        low,
+        high,
+        level,
+        _name(metric),
     )
 
 

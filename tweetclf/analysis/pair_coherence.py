@@ -162,9 +162,7 @@ def _probabilities(
     tokens = loaded.encode(made.pairs, max_length)
     found = np.empty(len(made.pairs))
     batches = equal_length_batches(tokens.lengths, max_tokens)
-    shown = track(
-        batches, f"{made.name} coherence", enabled=None if verbose else False
-    )
+    shown = track(batches, f"{made.name} coherence", enabled=None if verbose else False)
     for rows in shown:
         logits = loaded.pair_logits(take_sequences(tokens, rows))
         given = logits.softmax(dim=1)[:, loaded.coherent_class]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelAnalysis", "make_analysis_report"]
 
+
 @dataclass(frozen=True, kw_only=True)
 class ModelAnalysis:
     """What was found out about one or more models.

@@ -69,9 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--device", default="auto", metavar="NAME", help="cpu, cuda, ... (auto)"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print the report as JSON"
-    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _add_data(data: Any) -> None:
@@ -100,9 +98,7 @@ def _add_data(data: Any) -> None:
         "--n-pairs", type=positive, default=500, metavar="N", help="pairs read (500)"
     )
     add_reading_arguments(data)
-    data.add_argument(
-        "--data-dir", metavar="DIR", help="folder of the public datasets"
-    )
+    data.add_argument("--data-dir", metavar="DIR", help="folder of the public datasets")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -174,9 +170,7 @@ def _texts(args: argparse.Namespace) -> tuple[list[Any], str]:
         return _some(rows, args.n_texts, args.seed, "the bundled sample")
     stream = _column(args, args.texts, args.text)
     # Of a corpus of pairs both sides are texts.
-    flat = (
-        text for row in stream for text in ([row] if isinstance(row, str) else row)
-    )
+    flat = (text for row in stream for text in ([row] if isinstance(row, str) else row))
     return _some(_filled(flat), args.n_texts, args.seed, _name(args.texts))
 
 
@@ -186,9 +180,7 @@ def _pairs(args: argparse.Namespace) -> tuple[list[Any], str]:
 
     from tweetclf.exceptions import DataError
 
-    rows: list[Any] = list(
-        islice(_column(args, args.pairs, args.text), MOST_ROWS)
-    )
+    rows: list[Any] = list(islice(_column(args, args.pairs, args.text), MOST_ROWS))
     if rows and isinstance(rows[0], str):
         second = _column(args, args.pairs, args.text_b or "text_b")
         rows = list(zip(rows, islice(second, MOST_ROWS), strict=True))
@@ -219,9 +211,7 @@ def _filled(texts: Iterator[str]) -> list[str]:
     )
 
 
-def _some(
-    rows: list[Any], n: int, seed: int, name: str
-) -> tuple[list[Any], str]:
+def _some(rows: list[Any], n: int, seed: int, name: str) -> tuple[list[Any], str]:
     from tweetclf.exceptions import DataError
     from tweetclf.utils.random import stream
 
@@ -254,9 +244,7 @@ def _say(found: ModelAnalysis) -> None:
             f"[{pair.low:.3f}, {pair.high:.3f}]"
         )
     if found.top_k is not None:
-        for model, scores in zip(
-            found.top_k.models, found.top_k.accuracy, strict=True
-        ):
+        for model, scores in zip(found.top_k.models, found.top_k.accuracy, strict=True):
             shown = ", ".join(
                 f"{k}: {score:.3f}"
                 for k, score in zip(found.top_k.ks, scores.tolist(), strict=True)

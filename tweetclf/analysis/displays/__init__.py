@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tweetclf.analysis.displays.attention import AttentionDisplay
     from tweetclf.analysis.displays.candidate import CandidatesDisplay
     from tweetclf.analysis.displays.estimates import EstimatesDisplay
-    from tweetclf.analysis.displays.maps import HeadMapDisplay, TokenMapDisplay
     from tweetclf.analysis.displays.lines import CurvesDisplay
+    from tweetclf.analysis.displays.maps import HeadMapDisplay, TokenMapDisplay
 
 _MODULES = {
     "attention": ("AttentionDisplay",),

@@ -66,9 +66,7 @@ class HeadMapDisplay(Display):
     González et al., "TWilBert", Neurocomputing 426, 2021, figures 3-5.
     """
 
-    def __init__(
-        self, *, positions: ArrayLike, n_layers: int, title: str = ""
-    ) -> None:
+    def __init__(self, *, positions: ArrayLike, n_layers: int, title: str = "") -> None:
         self.positions = positions
         self.n_layers = n_layers
         self.title = title
