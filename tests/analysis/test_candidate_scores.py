@@ -9,8 +9,9 @@ import pytest
 
 from tweetclf.analysis import compare_candidates
 from tweetclf.exceptions import DataError
-from tweetclf.leaderboard import RunStore, run_leaderboard
+from tweetclf.leaderboard import RunStore, get_system, run_leaderboard
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
+from tweetclf.tasks import load_task
 
 
 def facts(name):
@@ -83,9 +84,9 @@ def test_what_cannot_be_compared_is_refused():
 
 def test_it_reads_the_records_of_a_leaderboard(tmp_path):
     store = RunStore(tmp_path)
-    run_leaderboard(
-        ["sample-humor", "sample-sentiment"], ["majority", "nbsvm"], store, seeds=(0, 1)
-    )
+    tasks = [load_task(name) for name in ("sample-humor", "sample-sentiment")]
+    systems = [get_system(name) for name in ("majority", "nbsvm")]
+    run_leaderboard(tasks, systems, store, seeds=(0, 1))
     found = compare_candidates(
         store.records(), ["sample-humor", "sample-sentiment"], ["majority"]
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from tweetclf.analysis import load_model, top_k_accuracy
@@ -49,7 +50,9 @@ def test_ranks_equal_brute_force_for_tokenizers_of_two_kinds(make_model):
     assert 2 not in found.sources
     assert len(found.words) == len(found.sources) >= 3
     with quiet_transformers():
-        for i, (word, source) in enumerate(zip(found.words, found.sources)):
+        for i, (word, source) in enumerate(
+            zip(found.words, found.sources, strict=True)
+        ):
             text = TEXTS[source]
             assert word.isalpha()
             start = text.index(word)

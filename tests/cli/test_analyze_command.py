@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
+
+import torch
 
 from tweetclf.cli import main
 from tweetclf.pretraining import BertTraining, train_bert
@@ -106,7 +108,7 @@ def test_the_bundled_sample_is_the_default_and_runs_repeat(
     options = ["--n-texts", "5", "--only", "likelihood", "--device", "cpu"]
     for name in ("a.html", "b.html"):
         assert main(["analyze", str(models / "plain"), "--report", name, *options]) == 0
-    assert "5 of 840 of the bundled sample" in capsys.readouterr().out
+    assert "5 of 1,240 of the bundled sample" in capsys.readouterr().out
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
     assert main(
         ["analyze", str(models / "plain"), "--report", "c.html", *options, "--json"]

@@ -1,4 +1,4 @@
-"""What pretrained models know: likelihoods, coherence, attention, vectors, few examples.
+"""What pretrained models know: likelihoods, coherence, attention, few examples.
 
 Each analysis returns plain data; `tweetclf.analysis.displays` draws it, and
 ``tweetclf analyze`` puts many of them into one page.

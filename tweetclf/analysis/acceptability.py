@@ -1,4 +1,4 @@
-"""Acceptability: do people accept what a model says in place of hidden tokens?
+"""Acceptability: whether people accept what a model says for hidden tokens.
 
 Sheets are blind: an annotator sees texts in an order of their own, and neither the rank
 nor which token was replaced.

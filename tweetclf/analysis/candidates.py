@@ -155,7 +155,6 @@ def _one_way(runs: list[RunRecord]) -> list[RunRecord]:
             str(r.spec.way),
             str(dict(r.spec.arguments)),
             r.spec.version,
-            r.spec.task.metric,
         )
         for r in runs
     }

@@ -1,4 +1,4 @@
-"""Coherence of conversations: does a model know a reply from another text?
+"""Coherence of conversations: pairs of posts with their replies, and with others.
 
 References
 ----------

@@ -163,8 +163,8 @@ def few_shot_curve(
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if counts.min() < chosen[-1]:
         raise DataError(
-            f"{caller}: class {classes[counts.argmin()]!r} has {counts.min()} examples; "
-            f"'sizes' go up to {chosen[-1]}."
+            f"{caller}: class {str(classes[counts.argmin()])!r} has {counts.min()} "
+            f"examples; 'sizes' go up to {chosen[-1]}."
         )
     scores = np.empty((len(systems), n_repeats, len(chosen)))
     fits = [
@@ -299,8 +299,8 @@ def _rows(split: Any, caller: str) -> tuple[list[Any], NDArray[Any]]:
     y = np.asarray(labels)
     if y.ndim != 1 or y.dtype.kind == "f" or len(y) != len(X) or not len(y):
         raise DataError(
-            f"{caller} expected texts with one class each. Got {len(X)} texts and labels "
-            f"of shape {y.shape} and type {y.dtype}."
+            f"{caller} expected texts with one class each. Got {len(X)} texts and "
+            f"labels of shape {y.shape} and type {y.dtype}."
         )
     return list(X), y
 

@@ -267,7 +267,10 @@ def _states(
         drawn = np.sort(generator.permutation(len(words))[:most])
         chosen += [words[i] for i in drawn]
         classes += [name] * len(drawn)
-    vectors = _mean_states(loaded, batch, chosen, max_tokens)
+    width = int(loaded.model.config.hidden_size)
+    vectors = np.empty((len(chosen), width), dtype=np.float32)
+    if chosen:
+        _mean_states(loaded, batch, chosen, max_tokens, vectors)
     return _Found([word for _, word, _ in chosen], classes, vectors)
 
 
@@ -291,7 +294,9 @@ def _mean_states(
     batch: Any,
     chosen: list[tuple[int, str, list[int]]],
     max_tokens: int,
-) -> NDArray[np.float32]:
+    vectors: NDArray[np.float32],
+) -> None:
+    """Write the mean state of the tokens of each word."""
     rows = sorted({row for row, _, _ in chosen})
     number = {row: i for i, row in enumerate(rows)}
     ids = [batch["input_ids"][row] for row in rows]
@@ -299,17 +304,14 @@ def _mean_states(
     if "token_type_ids" in batch:
         types = np.concatenate([batch["token_type_ids"][row] for row in rows])
     lengths = np.array([len(one) for one in ids], dtype=np.int64)
-    flat = np.concatenate(ids) if ids else np.zeros(0, dtype=np.int64)
+    flat = np.concatenate(ids)
     tokens = Tokenized(flat, lengths, np.zeros(len(flat), dtype=bool), types, 0)
     wanted: dict[int, list[int]] = {}
     for i, (row, _, _) in enumerate(chosen):
         wanted.setdefault(number[row], []).append(i)
-    width = int(loaded.model.config.hidden_size)
-    vectors = np.empty((len(chosen), width), dtype=np.float32)
     for part in equal_length_batches(lengths, max_tokens):
         states = loaded.run(take_sequences(tokens, part)).last_hidden_state
         known = states.float().cpu().numpy()
         for j, row in enumerate(part.tolist()):
             for i in wanted[row]:
                 vectors[i] = known[j, chosen[i][2]].mean(axis=0)
-    return vectors

@@ -125,7 +125,8 @@ def _fill(
     for place in places:
         batch = Sequences(filled[None], types)
         logits = loaded.masked_logits(batch, np.array([place]))[0]
-        logits[torch.tensor(never, device=logits.device)] = -torch.inf
+        roles = torch.tensor(never, device=logits.device)
+        logits = logits.index_fill(0, roles, -torch.inf)
         if k > len(logits) - len(never):
             raise DataError(
                 f"make_items: {loaded.name!r} knows {len(logits) - len(never)} tokens; "

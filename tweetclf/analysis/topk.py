@@ -1,4 +1,4 @@
-"""Masked words that several models know: is the right one among the k best?
+"""Hidden words that several models know, and their ranks among all guesses.
 
 References
 ----------
