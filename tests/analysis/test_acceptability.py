@@ -137,7 +137,8 @@ def test_replacements_have_the_rank_that_is_said(make_model):
     from tweetclf.analysis._models import Sequences
 
     model = load_model(make_model("masked"), head="masked", device="cpu")
-    texts = [f"qué risa me da el lunes no me gusta nada {w}" for w in "abcdefgh"]
+    words = ("hoy", "risa", "lunes", "partido", "nada", "hay", "genial", "a")
+    texts = [f"qué risa me da el lunes no me gusta nada {w}" for w in words]
     texts += ["corto"]
     items = make_items(model, texts, ks=[1, 4], n_items=6, min_tokens=8, max_tokens=30)
     assert [item.item for item in items] == [1, 2, 3, 4, 5, 6]
