@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tweetclf.analysis import compare_candidates
+from tweetclf.analysis import compare_candidates, compare_sweeps
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard import RunStore, get_system, run_leaderboard
 from tweetclf.leaderboard.records import Protocol, RunRecord, RunSpec, TaskFacts
+from tweetclf.leaderboard.trials import Sweep, Trial
 from tweetclf.tasks import load_task
 
 
@@ -29,6 +30,7 @@ def record(task, system, seed, score, **changes):
     return RunRecord(spec, "finished", {"test": {"official": score}})
 
 
+METRIC = "f1|average:macro|zero:0|v1"
 SCORES = {
     "bert": (0.60, 0.50),
     "small": (0.55, 0.58),
@@ -93,3 +95,42 @@ def test_it_reads_the_records_of_a_leaderboard(tmp_path):
     assert found.systems == ("majority", "nbsvm")
     assert found.better_than_controls == ("nbsvm",)
     assert (found.n_seeds == 2).all()
+
+
+def test_the_best_trials_of_searches_are_compared():
+    """One search over models, or one a model; the maximum, as the study reports."""
+
+    def sweep(task, system, *trials):
+        made = [
+            Trial(i, params, score, "complete" if score is not None else "failed")
+            for i, (params, score) in enumerate(trials)
+        ]
+        return Sweep(task, system, "s", "random", METRIC, "dev", tuple(made))
+
+    sweeps = [
+        sweep(
+            "irony",
+            "transformer",
+            ({"model": "runs/a", "lr": 1}, 0.6),
+            ({"model": "runs/a", "lr": 2}, 0.7),
+            ({"model": "runs/b", "lr": 1}, 0.65),
+            ({"model": "runs/b", "lr": 2}, None),
+        ),
+        sweep(
+            "humor",
+            "transformer",
+            ({"model": "runs/a", "lr": 1}, 0.5),
+            ({"model": "runs/b", "lr": 1}, 0.4),
+            ({"model": "runs/c", "lr": 1}, 0.9),
+        ),
+        sweep("irony", "bert", ({"lr": 1}, 0.62), ({"lr": 2}, 0.61)),
+        sweep("humor", "bert", ({"lr": 1}, 0.45)),
+        sweep("other", "bert", ({"lr": 1}, 0.99)),
+    ]
+    found = compare_sweeps(sweeps, ["irony", "humor"], ["bert"])
+    assert found.systems == ("a", "b", "bert")
+    assert found.scores.tolist() == [[0.7, 0.5], [0.65, 0.4], [0.62, 0.45]]
+    assert found.better_than_controls == ("a",)
+    assert found.skipped == ("c",)
+    with pytest.raises(DataError, match="no trials on both"):
+        compare_sweeps(sweeps, ["irony", "nothing"], [])

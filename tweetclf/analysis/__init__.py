@@ -17,7 +17,11 @@ if TYPE_CHECKING:
         read_sheets,
         write_sheets,
     )
-    from tweetclf.analysis.candidates import CandidateScores, compare_candidates
+    from tweetclf.analysis.candidates import (
+        CandidateScores,
+        compare_candidates,
+        compare_sweeps,
+    )
     from tweetclf.analysis.coherence import (
         CoherenceSet,
         reply_order_set,
@@ -60,7 +64,7 @@ _MODULES = {
         "read_sheets",
         "write_sheets",
     ),
-    "candidates": ("CandidateScores", "compare_candidates"),
+    "candidates": ("CandidateScores", "compare_candidates", "compare_sweeps"),
     "coherence": ("CoherenceSet", "reply_order_set", "topic_coherence_set"),
     "curves": ("PretrainingRun", "read_metrics"),
     "few_shot": (
@@ -107,6 +111,7 @@ __all__ = [
     "TopKAccuracy",
     "attention_maps",
     "compare_candidates",
+    "compare_sweeps",
     "feature_based_scores",
     "few_shot_curve",
     "head_redundancy",

@@ -9,16 +9,18 @@ is a point, its score on one task against that on another, beside general models
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.records import RunRecord
+from tweetclf.leaderboard.trials import Sweep
 
-__all__ = ["CandidateScores", "compare_candidates"]
+__all__ = ["CandidateScores", "compare_candidates", "compare_sweeps"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ class CandidateScores:
     is_control : ndarray of bool of shape (n,)
         Which systems are no candidates, but what these are to be held against.
     scores : ndarray of float64 of shape (n, 2)
-        Means over seeds.
+        Means over seeds (of searches, the best of all trials).
     low, high : ndarray of float64 of shape (n, 2)
         Lowest and highest score of a seed.
     n_seeds : ndarray of int64 of shape (n, 2)
-        Numbers of seeds.
+        Numbers of scores behind each mean.
     skipped : tuple of str
         Systems that have no score on one of the tasks.
     """
@@ -77,7 +79,7 @@ def compare_candidates(
     systems: Collection[str] | None = None,
     split: str = "test",
 ) -> CandidateScores:
-    """Put systems in order for a scatter of two tasks.
+    """Put systems of a leaderboard in order for a scatter of two tasks.
 
     Parameters
     ----------
@@ -105,12 +107,10 @@ def compare_candidates(
         If no system has scores on both tasks, a control has none, or a system was run
         in several ways, so that a mean over its runs would be none over seeds.
     """
-    names = tuple(tasks)
-    if len(set(names)) != 2:
-        raise ValueError(
-            f"compare_candidates: 'tasks' must be two. Got {list(tasks)!r} instead."
-        )
-    found: dict[str, dict[str, list[RunRecord]]] = {name: {} for name in names}
+    first, second = _two(tasks, "compare_candidates")
+    found: _Tables = {first: {}, second: {}}
+    facts: dict[str, tuple[str, bool]] = {}
+    runs: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
         spec = record.spec
         if (
@@ -121,42 +121,109 @@ def compare_candidates(
             and (systems is None or spec.system in {*systems, *controls})
             and math.isfinite(record.score)
         ):
-            found[spec.task.name].setdefault(spec.system, []).append(record)
-    first, second = (found[name] for name in names)
-    common = sorted(first.keys() & second.keys())
+            runs.setdefault((spec.task.name, spec.system), []).append(record)
+            facts[spec.task.name] = spec.task.metric, spec.task.greater_is_better
+    for (task, system), own in runs.items():
+        found[task][system] = _scores_of(own)
+    return _assemble(found, facts, controls, f"{split} scores")
+
+
+def compare_sweeps(
+    sweeps: Iterable[Sweep],
+    tasks: Sequence[str],
+    controls: Collection[str],
+    *,
+    by: str = "model",
+) -> CandidateScores:
+    """Put candidates that were searched in order for a scatter of two tasks.
+
+    Parameters
+    ----------
+    sweeps : iterable of Sweep
+        Searches on both tasks, as ``tweetclf search`` writes them. A candidate is a
+        value of the parameter `by` or, in a search that did not vary it, the system.
+    tasks : sequence of str
+        Two tasks.
+    controls : collection of str
+        Candidates that are none, by the same names.
+    by : str, default="model"
+        The parameter; of a path the last part is the name.
+
+    Returns
+    -------
+    CandidateScores
+        The best score of each candidate's trials, that of the study: a maximum over
+        many trials is above what the next run will give. Trials that were trained on
+        fewer tweets than others are left out.
+
+    Raises
+    ------
+    DataError
+        If no candidate has scores on both tasks, or a control has none.
+    """
+    first, second = _two(tasks, "compare_sweeps")
+    found: _Tables = {first: {}, second: {}}
+    facts: dict[str, tuple[str, bool]] = {}
+    for sweep in sweeps:
+        if sweep.task not in found:
+            continue
+        facts[sweep.task] = sweep.metric, sweep.greater_is_better
+        better = max if sweep.greater_is_better else min
+        for trial in sweep.comparable:
+            if trial.score is None or not math.isfinite(trial.score):
+                continue
+            value = trial.params.get(by)
+            name = sweep.system if value is None else Path(str(value)).name
+            known = found[sweep.task].get(name, [trial.score])
+            found[sweep.task][name] = [better([*known, trial.score])]
+    return _assemble(found, facts, controls, "trials")
+
+
+# Task -> system -> scores, one a seed.
+_Tables = dict[str, dict[str, list[float]]]
+
+
+def _two(tasks: Sequence[str], caller: str) -> tuple[str, str]:
+    if len(set(tasks)) != 2 or len(tasks) != 2 or isinstance(tasks, str):
+        raise ValueError(f"{caller}: 'tasks' must be two. Got {tasks!r} instead.")
+    return tasks[0], tasks[1]
+
+
+def _assemble(
+    found: _Tables,
+    facts: Mapping[str, tuple[str, bool]],
+    controls: Collection[str],
+    what: str,
+) -> CandidateScores:
+    """Put together what stands in both tables."""
+    first, second = found
+    tables = found[first], found[second]
+    common = sorted(tables[0].keys() & tables[1].keys())
     lacking = sorted(set(controls) - set(common))
     if not common or lacking:
         raise DataError(
-            f"compare_candidates: there are no {split} scores on both of "
-            f"{' and '.join(names)}"
+            f"there are no {what} on both of {first} and {second}"
             + (f" of the control {lacking[0]!r}." if lacking else ".")
         )
-    runs = [[_one_way(table[system]) for table in (first, second)] for system in common]
-    scores = [[[r.score for r in rows] for rows in pair] for pair in runs]
-    facts = [rows[0].spec.task for rows in runs[0]]
+    scores = [[table[system] for table in tables] for system in common]
     return CandidateScores(
-        (names[0], names[1]),
-        (facts[0].metric, facts[1].metric),
-        (facts[0].greater_is_better, facts[1].greater_is_better),
+        (first, second),
+        (facts[first][0], facts[second][0]),
+        (facts[first][1], facts[second][1]),
         tuple(common),
         np.array([system in controls for system in common]),
-        np.array([[np.mean(s) for s in pair] for pair in scores]),
-        np.array([[min(s) for s in pair] for pair in scores]),
-        np.array([[max(s) for s in pair] for pair in scores]),
-        np.array([[len(s) for s in pair] for pair in scores], dtype=np.int64),
-        tuple(sorted(first.keys() ^ second.keys())),
+        np.array([[np.mean(own) for own in pair] for pair in scores]),
+        np.array([[min(own) for own in pair] for pair in scores]),
+        np.array([[max(own) for own in pair] for pair in scores]),
+        np.array([[len(own) for own in pair] for pair in scores], dtype=np.int64),
+        tuple(sorted(tables[0].keys() ^ tables[1].keys())),
     )
 
 
-def _one_way(runs: list[RunRecord]) -> list[RunRecord]:
-    """Refuse runs that differ in more than their seed."""
+def _scores_of(runs: list[RunRecord]) -> list[float]:
+    """Return the scores of runs; refuse those that differ in more than their seed."""
     ways = {
-        (
-            str(r.spec.way),
-            str(dict(r.spec.arguments)),
-            r.spec.version,
-        )
-        for r in runs
+        (str(r.spec.way), str(dict(r.spec.arguments)), r.spec.version) for r in runs
     }
     if len(ways) > 1 or len({r.spec.seed for r in runs}) < len(runs):
         spec = runs[0].spec
@@ -164,4 +231,4 @@ def _one_way(runs: list[RunRecord]) -> list[RunRecord]:
             f"compare_candidates: {spec.system!r} was run in {len(ways)} ways on "
             f"{spec.task.name}; give the records of one."
         )
-    return runs
+    return [r.score for r in runs]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tweetclf.analysis.displays._colours import series_colour
 from tweetclf.reports.axes import limits, locator
 from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import (
     MARKERS,
-    PALETTE,
     Margins,
     Style,
     bare,
@@ -195,8 +195,7 @@ class EstimatesDisplay(Display):
         low: float,
         high: float,
     ) -> None:
-        colour = PALETTE[group % len(PALETTE)] if self.groups else style.accent
-        colour = {0: style.accent, 1: style.second, 2: style.ink}.get(group, colour)
+        colour = series_colour(style, group)
         if np.isfinite(low + high):
             ax.plot([low, high], [row, row], color=colour, linewidth=2)
         ax.plot(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tweetclf.analysis.displays._colours import series_colour
 from tweetclf.reports.axes import limits, locator
 from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import (
@@ -314,11 +315,7 @@ def _apart(ticks: Floats, least: float = 1.35) -> list[float]:
 
 
 def _look(style: Style, position: int) -> dict[str, Any]:
-    look = series(position)
-    look["color"] = {0: style.accent, 1: style.second, 2: style.ink}.get(
-        position, look["color"]
-    )
-    return look
+    return {**series(position), "color": series_colour(style, position)}
 
 
 def _draw(ax: Axes, style: Style, position: int, points: _Points) -> None:

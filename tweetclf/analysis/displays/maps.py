@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tweetclf.analysis.displays._colours import series_colour
 from tweetclf.reports.axes import limits
 from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import Margins, Style, bare, series, title_axes
@@ -198,9 +199,7 @@ class TokenMapDisplay(Display):
         names = sorted(set(self.classes), key=lambda n: (-(classes == n).sum(), n))
         for position, name in enumerate(names):
             look = series(position)
-            colour = {0: style.accent, 1: style.second, 2: style.ink}.get(
-                position, look["color"]
-            )
+            colour = series_colour(style, position)
             mark = {
                 "marker": look["marker"],
                 "linestyle": "none",
