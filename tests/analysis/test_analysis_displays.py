@@ -121,9 +121,12 @@ def test_maps_show_every_head_and_class(ax):
 
 def test_attention_leaves_small_weights_out(ax):
     weights = np.array([[0.98, 0.02], [0.5, 0.5]])
-    AttentionDisplay(tokens=["[CLS]", "$x$"], weights=weights).plot(ax)
+    AttentionDisplay(tokens=["[CLS]", "$x$"], weights=weights, least=0.05).plot(ax)
     assert len(ax.lines) == 3
     assert texts(ax).count("$x$") == 2
+    other = Figure().add_subplot()
+    AttentionDisplay(tokens=["[CLS]", "x"], weights=weights).plot(other)
+    assert len(other.lines) == 1
     with pytest.raises(ValueError, match=r"shape \(1, 1\)"):
         AttentionDisplay(tokens=["a"], weights=weights).plot(ax)
 

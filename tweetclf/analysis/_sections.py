@@ -233,8 +233,8 @@ def attention_section(found: Sequence[AttentionMap]) -> Section:
         Paragraph(
             spans(
                 "Some heads that differ most, on one text: lines go from each token, "
-                "on the left, to those that the head looks at. Weights below 0.05 are "
-                "not drawn."
+                "on the left, to those that the head looks at. Weights below one and a "
+                "half times the even share are not drawn."
             )
         )
     ]

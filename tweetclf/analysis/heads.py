@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -300,6 +301,16 @@ def map_distances(
     return found.astype(np.float64), float(stress)
 
 
+def _letters(tokenizer: Any, number: int) -> str:
+    """Return a token as it reads; byte-level tokenizers spell letters otherwise."""
+    token: str = tokenizer.convert_ids_to_tokens(number)
+    if number in tokenizer.all_special_ids or token.startswith("##"):
+        return token
+    letters: str = tokenizer.convert_tokens_to_string([token]).strip()
+    # A byte that is a part of a letter stays as the tokenizer spells it.
+    return letters if letters and "\ufffd" not in letters else token
+
+
 def attention_maps(
     model: ModelLike,
     text: str,
@@ -338,7 +349,7 @@ def attention_maps(
     tokens = loaded.encode([text], max_length)
     (weights,) = _attention(loaded, tokens, verbose=False)
     n_layers, n_heads = weights.shape[:2]
-    names = loaded.tokenizer.convert_ids_to_tokens(tokens.ids.tolist())
+    names = [_letters(loaded.tokenizer, number) for number in tokens.ids.tolist()]
     maps = []
     for layer, head in heads:
         if not (0 <= layer < n_layers and 0 <= head < n_heads):

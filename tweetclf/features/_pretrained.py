@@ -166,9 +166,11 @@ def load_pretrained(
             model, info, tokenizer = _read_by_name(read, source, caller)
     _check_loaded(model, info, tokenizer, source, caller)
     if whole and info["missing_keys"]:
+        # The head's own weights tell more than a pooler's.
+        lacking = min(info["missing_keys"], key=lambda key: ("pooler" in key, key))
         raise ModelFormatError(
             f"{caller}: the model at {source!r} was not learnt as {auto_class} reads "
-            f"it: it has no {min(info['missing_keys'])!r}, which would be random."
+            f"it: it has no {lacking!r}, which would be random."
         )
     profile = _read_profile(Path(source)) if is_directory else None
     return Pretrained(model.eval(), tokenizer, profile)

@@ -39,8 +39,9 @@ class AttentionDisplay(Display):
         Tokens of the text.
     weights : array-like of shape (n_tokens, n_tokens)
         Row: from which token; column: how much at which.
-    least : float, default=0.05
-        Smaller weights are not drawn.
+    least : float, optional
+        Smaller weights are not drawn; by default those below one and a half times the
+        even share, so that a head which looks everywhere shows no line.
     title : str, default=""
         What is said above.
 
@@ -61,7 +62,7 @@ class AttentionDisplay(Display):
         *,
         tokens: Sequence[str],
         weights: ArrayLike,
-        least: float = 0.05,
+        least: float | None = None,
         title: str = "",
     ) -> None:
         self.tokens = tokens
@@ -71,7 +72,7 @@ class AttentionDisplay(Display):
 
     @classmethod
     def from_map(
-        cls, found: AttentionMap, *, least: float = 0.05, ax: Axes | None = None
+        cls, found: AttentionMap, *, least: float | None = None, ax: Axes | None = None
     ) -> AttentionDisplay:
         """Draw one head.
 
@@ -79,7 +80,7 @@ class AttentionDisplay(Display):
         ----------
         found : AttentionMap
             One of `attention_maps`.
-        least : float, default=0.05
+        least : float, optional
             Smaller weights are not drawn.
         ax : matplotlib Axes, optional
             Where to draw; by default new axes.
@@ -112,7 +113,8 @@ class AttentionDisplay(Display):
         ax.set_xticks([])
         ax.set_yticks([])
         title_axes(ax, style, "", self.title)
-        for row, column in np.argwhere(weights >= self.least).tolist():
+        least = 1.5 / n if self.least is None else self.least
+        for row, column in np.argwhere(weights >= least).tolist():
             weight = float(weights[row, column])
             ax.plot(
                 [0.0, 1.0],

@@ -175,7 +175,7 @@ class EstimatesDisplay(Display):
         ax.set_xlim(*limits(known, 0.1))
         ax.set_ylim(len(values) - 0.4, -0.6)
         ax.set_yticks([])
-        ax.xaxis.set_major_locator(locator(5))
+        ax.xaxis.set_major_locator(locator(3))
         ax.xaxis.set_major_formatter(lambda value, _: format_score(value))
         ax.grid(axis="x", color=style.line, linewidth=1)
         title_axes(ax, style, self.label)

@@ -20,7 +20,7 @@ from tweetclf.reports.displays._style import (
     text_width,
     title_axes,
 )
-from tweetclf.reports.formatting import format_count, make_safe, shorten
+from tweetclf.reports.formatting import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -246,7 +246,7 @@ class CurvesDisplay(Display):
 
     def _size(self, style: Style) -> tuple[float, float, Margins]:
         names = [line.name for line in self.lines] or [""]
-        right = max(text_width(name, style.size, _WIDTH) for name in names) / 72 + 0.3
+        right = max(text_width(name, style.size, _WIDTH) for name in names) / 72 + 0.35
         return 5.2 + right, 4.0, (0.65, 0.65, right, 0.4)
 
     def _paint(self, ax: Axes, style: Style) -> None:
@@ -378,12 +378,12 @@ def _name_ends(ax: Axes, style: Style, drawn: Sequence[_Points]) -> None:
             ax,
             1.0,
             points.y[-1],
-            "  " + shorten(make_safe(points.name), _WIDTH),
-            width=_WIDTH + 2,
+            points.name,
+            width=_WIDTH,
             transform=offset_copy(
                 where,
                 ax.figure,  # type: ignore[arg-type]
-                3,
+                7,
                 0,
                 units="points",
             ),

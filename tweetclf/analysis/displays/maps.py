@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tweetclf.analysis.displays._colours import series_colour
-from tweetclf.reports.axes import limits
 from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import Margins, Style, bare, series, title_axes
 from tweetclf.reports.formatting import make_safe, plural, shorten
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HeadMapDisplay", "TokenMapDisplay"]
 
 _MARGINS: Margins = (0.2, 0.5, 0.2, 0.4)
+_CLASSES = ("word", "user", "url", "hashtag", "emoji", "number", "punctuation")
 
 
 def _equal_axes(ax: Axes, style: Style, positions: np.ndarray) -> None:
@@ -34,9 +34,15 @@ def _equal_axes(ax: Axes, style: Style, positions: np.ndarray) -> None:
     for spine in ax.spines.values():
         spine.set_visible(True)
         spine.set_color(style.line)
-    ax.set_xlim(*limits(positions[:, 0].tolist(), 0.08))
-    ax.set_ylim(*limits(positions[:, 1].tolist(), 0.08))
-    ax.set_aspect("equal", adjustable="datalim")
+    # Limits and no fixed aspect, of which matplotlib complains beside fixed limits.
+    box = ax.get_window_extent()
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    middle = (low + high) / 2
+    # Data units a pixel, the same in both directions.
+    scale = max((high - low) / (box.width, box.height)) or 1.0
+    half = 0.58 * scale * np.array([box.width, box.height])
+    ax.set_xlim(middle[0] - half[0], middle[0] + half[0])
+    ax.set_ylim(middle[1] - half[1], middle[1] + half[1])
 
 
 class HeadMapDisplay(Display):
@@ -125,6 +131,12 @@ class HeadMapDisplay(Display):
                 )
 
 
+def _rank_of(name: str) -> tuple[int, str]:
+    """Order classes, so that a class looks the same on all maps."""
+    known = _CLASSES.index(name) if name in _CLASSES else len(_CLASSES)
+    return known, name
+
+
 def _shade(depth: float) -> str:
     """Return a blue, the darker the deeper: lightness alone tells layers apart."""
     light, dark = np.array([0.72, 0.86, 0.96]), np.array([0.03, 0.15, 0.36])
@@ -196,7 +208,7 @@ class TokenMapDisplay(Display):
         _equal_axes(ax, style, positions)
         title_axes(ax, style, "t-SNE: neighbours are alike, distances say little",
                    self.title)  # fmt: skip
-        names = sorted(set(self.classes), key=lambda n: (-(classes == n).sum(), n))
+        names = sorted(set(self.classes), key=_rank_of)
         for position, name in enumerate(names):
             look = series(position)
             colour = series_colour(style, position)
