@@ -74,14 +74,14 @@ def test_one_page_holds_everything(
             *("analyze", str(models / "pairs"), "--compare", str(models / "plain")),
             *("--texts", "tweets.txt", "--pairs", "pairs.jsonl"),
             *("--metrics", "metrics.jsonl", "--report", "out.html"),
-            *("--n-texts", "12", "--n-pairs", "6", "--device", "cpu"),
+            *("--n-texts", "8", "--n-pairs", "4", "--device", "cpu"),
         ]
     )
     captured = capsys.readouterr()
     assert code == 0, captured.err
     assert sorted(p.name for p in Path().glob("out.*")) == ["out.html", "out.json"]
-    assert "12 of 17 of tweets.txt, drawn at random" in captured.out
-    assert "6 of 16 of pairs.jsonl" in captured.out
+    assert "8 of 17 of tweets.txt, drawn at random" in captured.out
+    assert "4 of 16 of pairs.jsonl" in captured.out
     # The model without a head for pairs does not cost the rest.
     assert "left out: " in captured.err
     page = Path("out.html").read_text("utf-8")
