@@ -8,8 +8,12 @@ from typing import Any
 
 from tweetclf.analysis._models import LoadedModel, load_model
 from tweetclf.analysis.curves import PretrainingRun
-from tweetclf.analysis.heads import AttentionMap, HeadRedundancy, attention_maps
-from tweetclf.analysis.heads import head_redundancy as compare_heads
+from tweetclf.analysis.heads import (
+    AttentionMap,
+    HeadRedundancy,
+    attention_maps,
+    head_redundancy,
+)
 from tweetclf.analysis.pair_coherence import Coherence, measure_coherence
 from tweetclf.analysis.projection import TokenProjection, project_tokens
 from tweetclf.analysis.pseudo_likelihood import PseudoLikelihood, pseudo_log_likelihood
@@ -46,11 +50,13 @@ class _Analysis:
             self.left_out.append(str(error))
             return None
 
-    def attempt(self, what: str, make: Callable[[], Any]) -> Any:
+    def attempt(
+        self, what: str, function: Callable[..., Any], *given: Any, **options: Any
+    ) -> Any:
         """Do a step, or say why it cannot be done with these texts."""
         self.on_step(f"{what} ...")
         try:
-            return make()
+            return function(*given, **options)
         except (DataError, ModelFormatError) as error:
             self.left_out.append(f"{what}: {error}")
             return None
@@ -71,8 +77,12 @@ def analyse_models(
     on_step: Callable[[str], None],
 ) -> ModelAnalysis:
     """Run all analyses that are asked for and that the models allow."""
-    shared = {"max_length": max_length, "random_state": random_state}
-    shared |= {"device": device, "verbose": True}
+    shared: dict[str, Any] = {
+        "max_length": max_length,
+        "random_state": random_state,
+        "device": device,
+        "verbose": True,
+    }
     steps = _Analysis(on_step, shared)
     plain = [steps.open(model, "none", "tweetclf analyze") for model in models]
     names = _names([p.name for p in plain if p is not None], models)
@@ -96,7 +106,7 @@ def analyse_models(
 
 
 def _names(names: list[str], models: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return what the models are called: their folders, or more where these agree."""
+    """Return what models are called: their folders, or whole paths where these agree."""
     if len(set(names)) == len(names):
         return names
     return [os.fspath(model) for model in models]
@@ -129,15 +139,17 @@ def _foretold(
         for model in opened:
             found = steps.attempt(
                 f"{model.name}: pseudo-log-likelihood",
-                lambda model=model: pseudo_log_likelihood(
-                    model, texts, divisor=divisor, **steps.options
-                ),
+                pseudo_log_likelihood,
+                model,
+                texts,
+                divisor=divisor,
+                **steps.options,
             )
             likelihoods += [found] if found is not None else []
     top_k = None
     if "top-k" in kinds and opened:
         top_k = steps.attempt(
-            "hidden words", lambda: top_k_accuracy(opened, texts, **steps.options)
+            "hidden words", top_k_accuracy, opened, texts, **steps.options
         )
     return likelihoods, top_k
 
@@ -156,9 +168,10 @@ def _coherent(
             continue
         measured = steps.attempt(
             f"{name}: coherence",
-            lambda model=model, name=name: measure_coherence(
-                _renamed(model, name), pairs, **steps.options
-            ),
+            measure_coherence,
+            _renamed(model, name),
+            pairs,
+            **steps.options,
         )
         found += measured or []
     return found
@@ -176,7 +189,6 @@ def _inner(
     attention: list[AttentionMap] = []
     projections: list[TokenProjection] = []
     options = steps.options
-    seed = options["random_state"]
     few = texts[:_HEAD_TEXTS]
     for given, name in zip(models, names, strict=True):
         if given is None:
@@ -185,7 +197,10 @@ def _inner(
         if {"heads", "attention"} & set(kinds):
             found = steps.attempt(
                 f"{name}: attention heads, on {len(few)} texts",
-                lambda model=model: compare_heads(model, few, **options),
+                head_redundancy,
+                model,
+                few,
+                **options,
             )
             if found is not None and "heads" in kinds:
                 redundancy.append(found)
@@ -197,9 +212,10 @@ def _inner(
             for source in (None, texts):
                 made = steps.attempt(
                     f"{name}: map of {'words' if source else 'tokens'}",
-                    lambda model=model, source=source: project_tokens(
-                        model, source, random_state=seed
-                    ),
+                    project_tokens,
+                    model,
+                    source,
+                    random_state=options["random_state"],
                 )
                 projections += [made] if made is not None else []
     return redundancy, attention, projections

@@ -181,7 +181,17 @@ def write_sheets(
 
 
 def read_items(path: str | os.PathLike[str]) -> list[AcceptabilityItem]:
-    """Read the key of sheets: a ``key.json``, or the folder that it is in.
+    """Read the key of sheets.
+
+    Parameters
+    ----------
+    path : path
+        A ``key.json``, or the folder that it is in.
+
+    Returns
+    -------
+    list of AcceptabilityItem
+        By number.
 
     Raises
     ------

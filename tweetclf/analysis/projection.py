@@ -33,8 +33,10 @@ __all__ = ["TokenProjection", "project_tokens", "token_class"]
 _URL = re.compile(r"(?:https?://|www\.)\S*|\[?url\]?|https?|<url>", re.IGNORECASE)
 _USER = re.compile(r"@\w*|\[user\]|user|<user>|@usuario", re.IGNORECASE)
 _NUMBER = re.compile(r"[\d.,:%+-]*\d[\d.,:%+-]*")
-_ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
-_ROLES += ("bos_token", "eos_token")
+_ROLES = (
+    *("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"),
+    *("bos_token", "eos_token"),
+)
 
 Classify = Callable[[str], str | None]
 

@@ -132,7 +132,7 @@ class CandidatesDisplay(Display):
             float(v) * scale for v in ax.get_window_extent().extents
         )
         places = place_labels(
-            points,  # type: ignore[arg-type]
+            points,
             sizes,
             (left + 2, bottom + 2, right + 10, top + 6),
         )
