@@ -106,7 +106,7 @@ def analyse_models(
 
 
 def _names(names: list[str], models: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return what models are called: their folders, or whole paths where these agree."""
+    """Return what models are called: their folders, or whole paths if these agree."""
     if len(set(names)) == len(names):
         return names
     return [os.fspath(model) for model in models]
