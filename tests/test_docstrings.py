@@ -11,6 +11,8 @@ import pytest
 
 PACKAGES = (
     "tweetclf",
+    "tweetclf.analysis",
+    "tweetclf.analysis.displays",
     "tweetclf.estimators",
     "tweetclf.exceptions",
     "tweetclf.features",

@@ -25,9 +25,9 @@ LAYERS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
-# `tweetclf.persistence` and `tweetclf.testing` share a layer, and the battery saves and
-# loads what it checks.
-ALLOWED = {("testing", "persistence")}
+# Rooms that share a layer: the battery of `tweetclf.testing` saves and loads what it
+# checks; `tweetclf.analysis` shows what it finds as reports show everything.
+ALLOWED = {("testing", "persistence"), ("analysis", "reports")}
 
 
 def _is_type_checking(node: ast.AST) -> bool:
@@ -82,6 +82,7 @@ HEAVY = ("torch", "transformers", "matplotlib", "gensim", "pandas")
         ("from tweetclf.estimators import atalaya_svm; atalaya_svm()", HEAVY),
         ("import tweetclf.leaderboard", (*HEAVY, "sklearn")),
         ("import tweetclf.reports", HEAVY),
+        ("import tweetclf.analysis, tweetclf.analysis.displays", (*HEAVY, "sklearn")),
         ("from tweetclf.cli import main; main(['systems'])", (*HEAVY, "sklearn")),
         ("from tweetclf.cli import main; main(['tasks'])", (*HEAVY, "sklearn")),
         (

@@ -28,6 +28,7 @@ COMMANDS = {
     "fit": "train one system and save the model",
     "predict": "label a file or standard input with a saved model",
     "audit": "look for leaks, contradicting labels and damage in a task or file",
+    "analyze": "look into a pretrained model: likelihoods, heads, vectors, replies",
     "advise": "is BERT worth it? baselines, learning curve and what to do next",
     "tasks": "list the tasks and whether their data are at hand",
     "systems": "list the systems and the papers they reproduce",

@@ -96,6 +96,7 @@ def load_pretrained(
     auto_class: str = "AutoModel",
     dtype: str = "float32",
     seed: int = 0,
+    whole: bool = False,
     caller: str = "load_pretrained",
     **options: Any,
 ) -> Pretrained:
@@ -116,6 +117,8 @@ def load_pretrained(
         Of the weights.
     seed : int, default=0
         Of weights that the checkpoint lacks, as those of a new head.
+    whole : bool, default=False
+        Whether a head or pooler that the checkpoint lacks is refused, too.
     caller : str, default="load_pretrained"
         Who asks, for messages.
     **options
@@ -131,7 +134,7 @@ def load_pretrained(
     MissingFileError
         If there is no such model; it is also a FileNotFoundError.
     ModelFormatError
-        If it cannot be read, or lacks weights of the encoder.
+        If it cannot be read, or lacks weights of the encoder (or, if `whole`, any).
     """
     torch = import_optional("torch", extra="neural", caller=caller)
     transformers = import_optional("transformers", extra="neural", caller=caller)
@@ -165,6 +168,13 @@ def load_pretrained(
         else:
             model, info, tokenizer = _read_by_name(read, source, caller)
     _check_loaded(model, info, tokenizer, source, caller)
+    if whole and info["missing_keys"]:
+        # The head's own weights tell more than a pooler's.
+        lacking = min(info["missing_keys"], key=lambda key: ("pooler" in key, key))
+        raise ModelFormatError(
+            f"{caller}: the model at {source!r} was not learnt as {auto_class} reads "
+            f"it: it has no {lacking!r}, which would be random."
+        )
     profile = _read_profile(Path(source)) if is_directory else None
     return Pretrained(model.eval(), tokenizer, profile)
 
