@@ -75,32 +75,40 @@ def number_ids(spool: Spool, side: str, folder: Path) -> int:
     DataError
         If two ids have one hash, or there are too many.
     """
-    writer, n = IdWriter(folder, side), 0
-    for shard in range(spool.n_shards):
-        path = spool.path(f"{side}-hashes", shard)
-        if not path.exists():
-            continue
-        hashes = np.fromfile(path, dtype="<u8").reshape(-1, 2)
-        lengths = np.fromfile(spool.path(f"{side}-lengths", shard), dtype="<u4")
-        text = spool.path(f"{side}-text", shard).read_bytes()
-        order = np.argsort(hashes[:, 0], kind="stable")
-        hashes = hashes[order]
-        new = np.ones(len(order), dtype=bool)
-        new[1:] = hashes[1:, 0] != hashes[:-1, 0]
-        if (hashes[1:, 1] != hashes[:-1, 1])[~new[1:]].any():
-            raise DataError(
-                f"Two of the {side} have the same 64-bit hash; build the graph with "
-                "another salt, e.g. salt=1."
-            )
-        ends = np.cumsum(lengths, dtype=np.int64)[order[new]]
-        begins = ends - lengths[order[new]]
-        pairs = zip(begins.tolist(), ends.tolist(), strict=True)
-        writer.write(hashes[new, 0], [text[a:b] for a, b in pairs])
-        n += int(new.sum())
-    writer.close()
+    n = 0
+    with IdWriter(folder, side) as writer:
+        for shard in range(spool.n_shards):
+            for hashes, ids in _distinct_ids(spool, side, shard):
+                writer.write(hashes, ids)
+                n += len(ids)
     if n > _MOST_IDS:
         raise DataError(f"There are {n:,} {side}; at most {_MOST_IDS:,} are numbered.")
     return n
+
+
+def _distinct_ids(
+    spool: Spool, side: str, shard: int
+) -> Iterator[tuple[np.ndarray, list[bytes]]]:
+    """Yield the ids of a shard, if it has any, in the order of their hashes."""
+    path = spool.path(f"{side}-hashes", shard)
+    if not path.exists():
+        return
+    hashes = np.fromfile(path, dtype="<u8").reshape(-1, 2)
+    lengths = np.fromfile(spool.path(f"{side}-lengths", shard), dtype="<u4")
+    text = spool.path(f"{side}-text", shard).read_bytes()
+    order = np.argsort(hashes[:, 0], kind="stable")
+    hashes = hashes[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = hashes[1:, 0] != hashes[:-1, 0]
+    if (hashes[1:, 1] != hashes[:-1, 1])[~new[1:]].any():
+        raise DataError(
+            f"Two of the {side} have the same 64-bit hash; build the graph with "
+            "another salt, e.g. salt=1."
+        )
+    ends = np.cumsum(lengths, dtype=np.int64)[order[new]]
+    begins = ends - lengths[order[new]]
+    pairs = zip(begins.tolist(), ends.tolist(), strict=True)
+    yield hashes[new, 0], [text[a:b] for a, b in pairs]
 
 
 def number_edges(spool: Spool, folder: Path, repeats: str) -> int:
@@ -259,7 +267,8 @@ def write_graph(
             file.close()
     for side, name in enumerate(("users", "posts")):
         (folder / f"{name}.degrees").write_bytes(degrees[side].tobytes())
-        _copy_ids(ids[side], alive[side], IdWriter(folder, name))
+        with IdWriter(folder, name) as writer:
+            _copy_ids(ids[side], alive[side], writer)
     counts = {
         "n_users": len(degrees[0]),
         "n_posts": len(degrees[1]),
@@ -276,4 +285,3 @@ def _copy_ids(table: IdTable, alive: np.ndarray, writer: IdWriter) -> None:
         names = table.bytes_of(part.start, part.stop)
         hashes = np.asarray(table.hashes[part])[chosen]
         writer.write(hashes, [names[i] for i in chosen.tolist()])
-    writer.close()

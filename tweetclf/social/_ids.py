@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -77,8 +78,10 @@ class IdWriter:
         for file, data in zip(self._files, (*parts, b"".join(ids)), strict=True):
             file.write(data)
 
-    def close(self) -> None:
-        """Close the files."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         for file in self._files:
             file.close()
 
