@@ -25,6 +25,7 @@ COMMANDS = {
     "rerun": "make a stored run again and compare every number",
     "pretrain": "learn a model of language from unlabelled tweets",
     "adapt": "adapt a language model to tweets: new vocabulary, more training",
+    "social": "engagement graphs: who engaged with what, and posts that are alike",
     "fit": "train one system and save the model",
     "predict": "label a file or standard input with a saved model",
     "audit": "look for leaks, contradicting labels and damage in a task or file",

@@ -12,6 +12,7 @@ from tweetclf.utils.lazy import attach
 if TYPE_CHECKING:
     from tweetclf.reports.displays.adaptation import AdaptationCurvesDisplay
     from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
+    from tweetclf.reports.displays.degrees import DegreeDisplay
     from tweetclf.reports.displays.evp import ExpectedPerformanceDisplay
     from tweetclf.reports.displays.forest import ForestDisplay
     from tweetclf.reports.displays.heatmap import SweepHeatmapDisplay
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "adaptation": ("AdaptationCurvesDisplay",),
     "critical_difference": ("CriticalDifferenceDisplay",),
+    "degrees": ("DegreeDisplay",),
     "evp": ("ExpectedPerformanceDisplay",),
     "forest": ("ForestDisplay",),
     "learning": ("LearningCurveDisplay",),
@@ -46,6 +48,7 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "AdaptationCurvesDisplay",
     "CriticalDifferenceDisplay",
+    "DegreeDisplay",
     "ExpectedPerformanceDisplay",
     "ForestDisplay",
     "LearningCurveDisplay",
