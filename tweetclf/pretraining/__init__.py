@@ -24,6 +24,13 @@ if TYPE_CHECKING:
         mask_tokens,
         train_bert,
     )
+    from tweetclf.pretraining.social import train_social_encoder
+    from tweetclf.pretraining.social_config import run_social_config
+    from tweetclf.pretraining.social_settings import (
+        SocialModel,
+        SocialTraining,
+        SocialTrainingResult,
+    )
     from tweetclf.pretraining.stages import Stage
     from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
 
@@ -36,6 +43,9 @@ __getattr__, __dir__, _names = attach(
         "LanguageModelConfig": "tweetclf.pretraining.language_model",
         "LanguageModelTraining": "tweetclf.pretraining.lm_settings",
         "SentencePieceTokenizer": "tweetclf.pretraining.tokenizer",
+        "SocialModel": "tweetclf.pretraining.social_settings",
+        "SocialTraining": "tweetclf.pretraining.social_settings",
+        "SocialTrainingResult": "tweetclf.pretraining.social_settings",
         "Stage": "tweetclf.pretraining.stages",
         "load_language_model": "tweetclf.pretraining.language_model",
         "mask_tokens": "tweetclf.pretraining.masked",
@@ -45,7 +55,9 @@ __getattr__, __dir__, _names = attach(
         "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
         "ElmoTraining": "tweetclf.pretraining.elmo_settings",
         "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
+        "run_social_config": "tweetclf.pretraining.social_config",
         "train_elmo": "tweetclf.pretraining.elmo",
+        "train_social_encoder": "tweetclf.pretraining.social",
     },
 )
 
@@ -59,11 +71,16 @@ __all__ = [
     "LanguageModelConfig",
     "LanguageModelTraining",
     "SentencePieceTokenizer",
+    "SocialModel",
+    "SocialTraining",
+    "SocialTrainingResult",
     "Stage",
     "load_language_model",
     "mask_tokens",
     "perplexity",
+    "run_social_config",
     "train_bert",
     "train_elmo",
     "train_language_model",
+    "train_social_encoder",
 ]

@@ -43,7 +43,13 @@ from tweetclf.utils.files import atomic_directory, check_free, sha256_bytes
 from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.random import stream
 
-__all__ = ["BertTraining", "BertTrainingResult", "mask_tokens", "train_bert"]
+__all__ = [
+    "BertTraining",
+    "BertTrainingResult",
+    "learn_tokenizer",
+    "mask_tokens",
+    "train_bert",
+]
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -481,16 +487,38 @@ def _fit(
     )
 
 
-def _write(out: Path, model: Any, tokenizer: Any, training: BertTraining) -> None:
+def learn_tokenizer(texts: list[str], training: BertTraining) -> Any:
+    """Learn a tokenizer as `train_bert` does.
+
+    Parameters
+    ----------
+    texts : list of str
+        What it is learnt from.
+    training : BertTraining
+        `vocab_size` and `max_length` of it are used.
+
+    Returns
+    -------
+    transformers.PreTrainedTokenizerFast
+        Byte-level BPE that wraps texts as ``[CLS] text [SEP]``.
+    """
+    return _wrap(_learn_tokenizer(texts, training), training)
+
+
+def _wrap(tokenizer: Any, training: BertTraining) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     tokenizer.no_truncation()
-    wrapped = PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=training.max_length,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         **{f"{t[1:-1].lower()}_token": t for t in SPECIAL_TOKENS},
     )
+
+
+def _write(out: Path, model: Any, tokenizer: Any, training: BertTraining) -> None:
+    wrapped = _wrap(tokenizer, training)
     # Packing is ours; whoever loads the directory chooses an attention of their own.
     model.set_attn_implementation("sdpa")
     with atomic_directory(out) as folder, quiet_transformers():

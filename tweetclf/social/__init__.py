@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         HashtagSetReport,
         build_hashtag_set,
     )
+    from tweetclf.social._tweets import Tweet, TweetFiles
     from tweetclf.social.language import fasttext_detector
+    from tweetclf.social.pair_corpus import PairCorpusReport, write_pair_corpus
 
 __getattr__, __dir__, _names = attach(
     __name__,
@@ -35,7 +37,10 @@ __getattr__, __dir__, _names = attach(
         "HashtagSet": "tweetclf.social.hashtags",
         "HashtagSetReport": "tweetclf.social.hashtags",
         "NegativePosts": "tweetclf.social.engagement",
+        "PairCorpusReport": "tweetclf.social.pair_corpus",
         "RankedEngagements": "tweetclf.social.engagement",
+        "Tweet": "tweetclf.social._tweets",
+        "TweetFiles": "tweetclf.social._tweets",
         "build_engagement_set": "tweetclf.social.engagement_sets",
         "build_hashtag_set": "tweetclf.social.hashtags",
         "draw_candidates": "tweetclf.social.engagement",
@@ -45,6 +50,7 @@ __getattr__, __dir__, _names = attach(
         "rank_engagements": "tweetclf.social.engagement",
         "read_engagement_set": "tweetclf.social.engagement_sets",
         "split_by_post": "tweetclf.social.engagement",
+        "write_pair_corpus": "tweetclf.social.pair_corpus",
     },
 )
 
@@ -54,7 +60,10 @@ __all__ = [
     "HashtagSet",
     "HashtagSetReport",
     "NegativePosts",
+    "PairCorpusReport",
     "RankedEngagements",
+    "Tweet",
+    "TweetFiles",
     "build_engagement_set",
     "build_hashtag_set",
     "draw_candidates",
@@ -64,4 +73,5 @@ __all__ = [
     "rank_engagements",
     "read_engagement_set",
     "split_by_post",
+    "write_pair_corpus",
 ]
