@@ -127,7 +127,7 @@ class EngagementPredictor(BaseEstimator):
     >>> predictor.fit(likes, user_vectors=taste, texts=topics)
     EngagementPredictor(k=3, n_components=4, random_state=0)
     >>> predictor.predict_proba(likes, user_vectors=taste, texts=topics).shape
-    (171, 2)
+    (191, 2)
     """
 
     user_weights_: NDArray[np.float32]

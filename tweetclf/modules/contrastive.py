@@ -69,7 +69,7 @@ class _GatherRows(torch.autograd.Function):
     """All processes' rows; each process' gradient is the sum of what all ask of it."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, sizes: tuple[int, ...]) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, rows: Tensor, sizes: tuple[int, ...]) -> Tensor:
         ctx.first = sum(sizes[: dist.get_rank()])
         ctx.n_own = len(rows)
         longest = max(sizes)
@@ -81,7 +81,7 @@ class _GatherRows(torch.autograd.Function):
         return torch.cat([part[:n] for part, n in zip(parts, sizes, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         total = gradient.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total[ctx.first : ctx.first + ctx.n_own], None
@@ -142,7 +142,7 @@ def nt_xent(
     identities: tuple[Tensor, Tensor] | None = None,
     gather: bool = True,
 ) -> Tensor:
-    """Return the NT-Xent loss of pairs, each against all others of the batch.
+    r"""Return the NT-Xent loss of pairs, each against all others of the batch.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def nt_xent(
     -----
     With z the 2n rows, i an anchor, j its partner and s the cosine,
 
-    .. math:: l_i = -s_{ij}/t + \\log \\sum_{k \\ne i} \\exp(s_{ik}/t)
+    .. math:: l_i = -s_{ij}/t + \log \sum_{k \ne i} \exp(s_{ik}/t)
 
     and the loss is the mean of l over both directions. The sum is over 2n - 1 rows,
     the partner included; `decoupled` leaves the partner out. Equation 5 of Zhang et

@@ -215,7 +215,7 @@ class SocialBatches:
         step = min(batch_size, len(groups))
         if step < parts or step % parts:
             raise DataError(
-                f"SocialBatches: a step of {step} pairs cannot be read in {parts} equal "
+                f"SocialBatches: a step of {step} cannot be read in {parts} equal "
                 f"parts (accumulate={accumulate}, {world_size} processes). Give more "
                 "pairs, or another batch_size."
             )

@@ -46,9 +46,7 @@ class SocialNet(nn.Module):
         self.projection = projection
         self._head = [head]  # Of `model` already: in a list it is no part of its own.
 
-    def forward(
-        self, batch: Mapping[str, Any]
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the logits of masked tokens, and first states, bare and projected."""
         lengths = torch.from_numpy(batch["sizes"])
         states = self.encoder(batch["input_ids"], lengths)  # (total, hidden)
@@ -87,9 +85,7 @@ class SocialObjective:
         """Take the sums of `counts` that the means of a step are over."""
         self._totals = totals
 
-    def __call__(
-        self, module: nn.Module, batch: Any
-    ) -> tuple[Tensor, dict[str, Any]]:
+    def __call__(self, module: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Any]]:
         """Return the batch's share of the loss, and logs."""
         totals = self._totals or self.counts([batch])
         logits, _, projected = module(batch)
@@ -150,7 +146,9 @@ class HeldPairs:
     def __call__(self, module: nn.Module) -> dict[str, float]:
         """Measure a module."""
         device = module_device(module)
-        sums = dict.fromkeys(("mlm", "right", "tokens", "social", "found", "tweets"), 0.0)
+        sums = dict.fromkeys(
+            ("mlm", "right", "tokens", "social", "found", "tweets"), 0.0
+        )
         paired = self.batches.groups.shape[1] == 2
         for batch in self.batches.epoch(0):
             moved = to_device(batch, device)

@@ -409,7 +409,7 @@ def _fit(
     report: Callable[[dict[str, Any]], bool | None] | None,
 ) -> TrainingResult:
     chosen, held = _hold_out(len(groups), training, seed)
-    options = {
+    options: dict[str, Any] = {
         "mask_rate": training.mask_rate,
         "keep_clean": training.clean_contrast and training.social_weight > 0,
         "seed": seed,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.social._tweets import Tweet, TweetFiles
     from tweetclf.social.engagement import (
         NegativePosts,
         RankedEngagements,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         HashtagSetReport,
         build_hashtag_set,
     )
-    from tweetclf.social._tweets import Tweet, TweetFiles
     from tweetclf.social.language import fasttext_detector
     from tweetclf.social.pair_corpus import PairCorpusReport, write_pair_corpus
 

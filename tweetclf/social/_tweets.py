@@ -1,4 +1,4 @@
-"""Tweets with id and language from files of any size, as often as they are asked for."""
+"""Tweets with id and language from files of any size, read as often as need be."""
 
 from __future__ import annotations
 

@@ -248,8 +248,8 @@ def expected_hits(
     Examples
     --------
     >>> from tweetclf.social import expected_hits
-    >>> expected_hits([0.5, 0.5], [[0.9, 0.1, 0.1], [0.5, 0.5, 0.1]], 1).round(3).tolist()
-    [0.0, 0.333]
+    >>> expected_hits([0.5, 0.5], [[0.9, 0.1], [0.5, 0.1]], 1).tolist()
+    [0.0, 0.5]
     """
     scores = np.asarray(positives)[:, None]
     rivals = np.asarray(others)

@@ -61,7 +61,7 @@ def pseudonym(user: str, salt: bytes) -> str:
     --------
     >>> from tweetclf.social import pseudonym
     >>> pseudonym("12345", b"sixteen bytes or more")
-    'u6f1c'
+    'u7e6ce3cfc0bc9502eece'
     """
     if len(salt) < 16:
         raise ValueError(
@@ -195,7 +195,7 @@ def build_engagement_set(
     """
     check_free(out)
     shares = dict(_FRACTIONS if fractions is None else fractions)
-    if iter(engagements) is engagements:  # type: ignore[comparison-overlap]
+    if iter(engagements) is engagements:
         raise DataError(
             "build_engagement_set: engagements are gone through twice, and this "
             "iterator only once. Give a list, or what opens the file anew."
@@ -223,7 +223,9 @@ def build_engagement_set(
             records.add((pseudonym(user, key), post))
         else:
             n_unknown += 1
-    parts = {name: sorted(r for r in records if split_of[r[1]] == name) for name in shares}
+    parts = {
+        name: sorted(r for r in records if split_of[r[1]] == name) for name in shares
+    }
     report = EngagementSetReport(
         Path(out),
         n_users=len({user for user, _ in records}),
@@ -269,10 +271,12 @@ def _split(
     posts: Mapping[str, tuple[str, str]], shares: Mapping[str, float], seed: int
 ) -> dict[str, str]:
     """Return the split of each post, drawn within its language."""
-    split_of = {}
+    split_of: dict[str, str] = {}
     for code in sorted({code for _, code in posts.values()}):
         own = [post for post, (_, other) in posts.items() if other == code]
-        cut = split_by_post(np.arange(len(own)), fractions=[*shares.values()], seed=seed)
+        cut = split_by_post(
+            np.arange(len(own)), fractions=[*shares.values()], seed=seed
+        )
         for name, rows in zip(shares, cut, strict=True):
             split_of.update((own[i], name) for i in rows.tolist())
     return split_of
@@ -327,8 +331,7 @@ def _rows(path: Path) -> Iterator[tuple[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file, delimiter="\t")
         next(reader)
-        for user, post in reader:
-            yield user, post
+        yield from ((user, post) for user, post in reader)
 
 
 def read_engagement_set(path: str | os.PathLike[str]) -> EngagementSet:

@@ -450,9 +450,7 @@ def _write(
         "format": 1,
         "tweetclf": __version__,
         "settings": settings,
-        "sets": [
-            {k: v for k, v in vars(one).items() if k != "path"} for one in sets
-        ],
+        "sets": [{k: v for k, v in vars(one).items() if k != "path"} for one in sets],
         "left_out": left_out,
     }
     (folder / "README.md").write_text(hashtag_card(card), "utf-8")

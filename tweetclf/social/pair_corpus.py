@@ -95,7 +95,9 @@ def write_pair_corpus(
     line_of = np.full(int(used[-1]) + 1 if len(used) else 0, -1, dtype=np.int64)
     with atomic_directory(out) as folder:
         n_tweets = 0
-        with (folder / "tweets.jsonl").open("w", encoding="utf-8", newline="\n") as file:
+        with (folder / "tweets.jsonl").open(
+            "w", encoding="utf-8", newline="\n"
+        ) as file:
             for tweet in as_tweets(tweets):
                 post = number.get(tweet.id)
                 if post is None or line_of[post] >= 0 or not tweet.text.strip():
@@ -108,8 +110,8 @@ def write_pair_corpus(
         known = (lines >= 0).all(axis=1)
         if not known.any():
             raise DataError(
-                f"write_pair_corpus: none of {len(pairs):,} pairs has the texts of both "
-                f"posts; {n_tweets:,} of {len(used):,} posts have one. Check that ids "
+                f"write_pair_corpus: none of {len(pairs):,} pairs has both texts; "
+                f"{n_tweets:,} of {len(used):,} posts have one. Check that ids "
                 "are written alike in the graph and in the tweets."
             )
         np.save(folder / "pairs.npy", lines[known].astype(np.int32))
