@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "write runs as model cards and results for MTEB and the Hugging Face Hub",
     "rerun": "make a stored run again and compare every number",
     "pretrain": "learn a model of language from unlabelled tweets",
+    "social": "engagement graphs: who engaged with what, and posts that are alike",
     "fit": "train one system and save the model",
     "predict": "label a file or standard input with a saved model",
     "audit": "look for leaks, contradicting labels and damage in a task or file",

@@ -11,6 +11,7 @@ from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
     from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
+    from tweetclf.reports.displays.degrees import DegreeDisplay
     from tweetclf.reports.displays.evp import ExpectedPerformanceDisplay
     from tweetclf.reports.displays.forest import ForestDisplay
     from tweetclf.reports.displays.heatmap import SweepHeatmapDisplay
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "critical_difference": ("CriticalDifferenceDisplay",),
+    "degrees": ("DegreeDisplay",),
     "evp": ("ExpectedPerformanceDisplay",),
     "forest": ("ForestDisplay",),
     "learning": ("LearningCurveDisplay",),
@@ -41,6 +43,7 @@ __getattr__, __dir__, _names = attach(
 
 __all__ = [
     "CriticalDifferenceDisplay",
+    "DegreeDisplay",
     "ExpectedPerformanceDisplay",
     "ForestDisplay",
     "LearningCurveDisplay",
