@@ -14,6 +14,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelFormatError",
     "RecordError",
+    "ReplicaError",
     "TweetclfError",
     "TweetclfWarning",
     "UnknownNameError",
@@ -54,6 +55,10 @@ class DivergenceError(TweetclfError, ArithmeticError):
 
 class RecordError(TweetclfError, ValueError):
     """A run record is damaged or contradicts another."""
+
+
+class ReplicaError(TweetclfError, RuntimeError):
+    """Another process of a training by several does not answer."""
 
 
 class ModelFormatError(TweetclfError, ValueError):

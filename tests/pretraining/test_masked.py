@@ -14,6 +14,12 @@ from scipy.stats import binomtest, chisquare
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining import BertTraining, mask_tokens, train_bert
 from tweetclf.pretraining import masked as module
+from tweetclf.pretraining._masked_run import (
+    Corpus,
+    MaskedBatches,
+    PackedMaskedLM,
+    objective,
+)
 
 SMALL = BertTraining(
     vocab_size=300, hidden_size=16, n_layers=1, n_heads=2, max_length=16, max_iter=3,
@@ -56,10 +62,35 @@ def test_special_tokens_are_never_chosen_and_one_token_always_is():
     assert len(none) == 0
 
 
+def test_whole_words_are_chosen_with_all_of_their_pieces():
+    starts = np.array([1, 1, 0, 0, 1, 0, 1], bool)
+    ids = np.array([2, 10, 11, 12, 13, 14, 3])
+    words = [{1, 2, 3}, {4, 5}]
+    n_chosen = np.zeros(2)
+    for seed in range(400):
+        _, places = mask_tokens(
+            ids, ids < 5, rate=0.3, mask_id=4, choices=np.arange(5, 20),
+            generator=np.random.default_rng(seed), word_starts=starts,
+        )  # fmt: skip
+        chosen = set(places.tolist())
+        assert chosen  # at least one word
+        for number, word in enumerate(words):
+            assert chosen & word in (set(), word)
+            n_chosen[number] += word <= chosen
+    # .3, and half of the cases in which neither was drawn: .3 + .49 / 2.
+    for n in n_chosen:
+        assert binomtest(int(n), 400, 0.545).pvalue > 1e-3
+
+
+def _batches(corpus, rows, seed):
+    masking = module._masking(corpus, SMALL.mask_rate)
+    return MaskedBatches(corpus, rows, masking, batch_size=16, seed=seed)
+
+
 def test_batches_depend_on_seed_and_epoch_alone():
-    corpus = module._Corpus(module._learn_tokenizer(TEXTS, SMALL), TEXTS)
+    corpus = Corpus(module._learn_tokenizer(TEXTS, SMALL).encode_batch, TEXTS)
     rows = np.arange(100)
-    first, again = (module._MaskedBatches(corpus, rows, SMALL, 3) for _ in range(2))
+    first, again = (_batches(corpus, rows, 3) for _ in range(2))
     list(first.epoch(0))  # what ran before changes nothing
     for a, b in zip(first.epoch(2), again.epoch(2), strict=True):
         assert all(torch.equal(a[name], b[name]) for name in a)
@@ -69,11 +100,11 @@ def test_batches_depend_on_seed_and_epoch_alone():
 def test_the_packed_loss_is_that_of_transformers():
     """One by one, through BertForMaskedLM as it stands, with labels of -100."""
     tokenizer = module._learn_tokenizer(TEXTS, SMALL)
-    corpus = module._Corpus(tokenizer, TEXTS)
+    corpus = Corpus(tokenizer.encode_batch, TEXTS)
     plain = replace(SMALL, dropout=0.0)
-    net = module._PackedMaskedLM(module._make_model(tokenizer, plain, 0)).eval()
-    (batch, *_) = module._MaskedBatches(corpus, np.arange(16), plain, 0).epoch(0)
-    loss, logs = module._objective(net, batch)
+    net = PackedMaskedLM(module._make_model(tokenizer, plain, 0)).eval()
+    (batch, *_) = _batches(corpus, np.arange(16), 0).epoch(0)
+    loss, logs = objective(net, batch)
     reference = module._make_model(tokenizer, plain, 0).eval()
     labels = torch.full_like(batch["input_ids"], -100)
     labels[batch["places"]] = batch["targets"]

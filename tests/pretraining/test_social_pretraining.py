@@ -74,6 +74,9 @@ def _batch(tokenizer, n=6, **options):
     return next(batches.epoch(0))
 
 
+TENSORS = ("input_ids", "lengths", "places", "targets", "identities")
+
+
 # Batches -------------------------------------------------------------------------
 
 
@@ -118,7 +121,7 @@ def test_batches_depend_on_seed_and_epoch_and_processes_share_them(tokenizer):
     whole = list(SocialBatches(tweets, PAIRS, **options).epoch(1))
     again = list(SocialBatches(tweets, PAIRS, **options).epoch(1, start=2))
     for a, b in zip(whole[2:], again, strict=True):
-        assert all(torch.equal(a[n], b[n]) for n in a if n != "sizes")
+        assert all(torch.equal(a[n], b[n]) for n in TENSORS)
     shares = [
         list(SocialBatches(tweets, PAIRS, rank=r, world_size=2, **options).epoch(1))
         for r in range(2)
@@ -126,6 +129,10 @@ def test_batches_depend_on_seed_and_epoch_and_processes_share_them(tokenizer):
     for batch, *parts in zip(whole, *shares, strict=True):
         found = torch.cat([p["identities"].reshape(2, 4) for p in parts], dim=1)
         assert torch.equal(found.reshape(-1), batch["identities"])
+        # Masks are those of one process, too.
+        pieces = [p["input_ids"].split(p["lengths"].tolist()) for p in parts]
+        together = [*pieces[0][:4], *pieces[1][:4], *pieces[0][4:], *pieces[1][4:]]
+        assert torch.equal(torch.cat(together), batch["input_ids"])
 
 
 def test_steps_are_counted_over_epochs(tokenizer):
@@ -235,8 +242,12 @@ def test_gradients_are_the_same_with_checkpointing(stage1, tokenizer):
     for checkpointing in (False, True):
         training = replace(SMALL, gradient_checkpointing=checkpointing)
         net = _net(stage1, tokenizer, training).train()
-        assert net.model.is_gradient_checkpointing == checkpointing
+        calls = []
+        net.model.bert.encoder.layer[0].attention.register_forward_hook(
+            lambda *_, calls=calls: calls.append(1)
+        )
         SocialObjective(training)(net, batch)[0].backward()
+        assert len(calls) == 1 + checkpointing
         gradients.append([p.grad for p in net.parameters() if p.grad is not None])
     for a, b in zip(*gradients, strict=True):
         assert_allclose(a, b, rtol=1e-4, atol=1e-7)
@@ -258,10 +269,13 @@ def test_partners_are_found_after_and_the_directory_is_a_plain_model(
     groups = module._groups(PAIRS, 60, training)
     measured = SocialBatches(_tweets(tokenizer), groups, batch_size=16, mask_rate=0.1,
                              shuffle=False)  # fmt: skip
-    found = [
-        HeldPairs(measured, training)(_net(path, tokenizer, training))["valid_found"]
-        for path in (stage1, result.path)
-    ]
+    with torch.inference_mode():
+        found = [
+            HeldPairs(measured, training)(_net(path, tokenizer, training))[
+                "valid_found"
+            ]
+            for path in (stage1, result.path)
+        ]
     assert found[1] > found[0]
     AutoModel.from_pretrained(result.path)
     assert AutoTokenizer.from_pretrained(result.path)(TEXTS[0]) == tokenizer(TEXTS[0])
@@ -279,8 +293,8 @@ def test_the_control_reads_the_same_batches_and_learns_from_masks(stage1, tmp_pa
         read = []
         original = SocialBatches._make
 
-        def spy(self, rows, epoch, number, read=read, original=original):
-            batch = original(self, rows, epoch, number)
+        def spy(self, rows, first, epoch, read=read, original=original):
+            batch = original(self, rows, first, epoch)
             read.append(batch["input_ids"].tolist())
             return batch
 
@@ -332,6 +346,42 @@ def test_an_interrupted_training_ends_with_the_same_bits(stage1, tmp_path):
     assert min(steps) > 0
     assert not kept.exists()
     assert _weights(tmp_path / "cut") == _weights(tmp_path / "whole")
+
+
+def _train_a_share(rank: int, model: str, folder: str) -> None:
+    """Be one of two processes that train together."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    try:
+        train_social_encoder(
+            TEXTS, PAIRS, f"{folder}/two", model=model, training=replace(SMALL, n_steps=3),
+            checkpoint=f"{folder}/kept",
+        )  # fmt: skip
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_steps_of_one(stage1, tmp_path):
+    from safetensors.torch import load_file
+
+    torch.multiprocessing.spawn(_train_a_share, (str(stage1), str(tmp_path)), nprocs=2)
+    train_social_encoder(
+        TEXTS, PAIRS, tmp_path / "one", model=stage1, training=replace(SMALL, n_steps=3)
+    )
+    assert not (tmp_path / "kept").exists()
+    one, two = (
+        {**load_file(tmp_path / name / "model.safetensors"),
+         **load_file(tmp_path / name / "projection.safetensors")}
+        for name in ("one", "two")
+    )  # fmt: skip
+    start = load_file(stage1 / "model.safetensors")
+    assert one.keys() == two.keys()
+    for name in one:
+        assert_allclose(one[name], two[name], rtol=1e-3, atol=2e-5, err_msg=name)
+    moved = max((one[n] - start[n]).abs().max().item() for n in start)
+    assert moved > 1e-3
 
 
 def test_both_directions_and_repeats_of_a_pair_are_one():

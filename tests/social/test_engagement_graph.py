@@ -184,7 +184,9 @@ def test_bad_rows_are_counted_and_named(tmp_path: Path) -> None:
     places = [text.split(":")[0].rsplit(", ", 1)[1] for text in bad["examples"]]
     assert places == [f"line {n}" for n in (3, 4, 5, 6, 7, 9)]
     assert "'-1'" in bad["examples"][4]
-    with pytest.raises(DataError, match=r"3 bad rows, more than max_bad_rows=2.*line 3"):
+    with pytest.raises(
+        DataError, match=r"3 bad rows, more than max_bad_rows=2.*line 3"
+    ):
         EngagementGraph.build(path, tmp_path / "h", max_bad_rows=2)
     assert not (tmp_path / "h").exists()
 
@@ -426,9 +428,7 @@ def test_any_text_is_read_or_refused(
     (folder / "a.tsv").write_bytes(text.encode("utf-8", "surrogatepass"))
     bad = BadRows()
     found = list(
-        read_rows(
-            folder / "a.tsv", columns=None, default_action="x", bad=bad, block=3
-        )
+        read_rows(folder / "a.tsv", columns=None, default_action="x", bad=bad, block=3)
     )
     names = [n for rows, _ in found for n in rows.users + rows.posts + rows.actions]
     assert names[0] == "u"

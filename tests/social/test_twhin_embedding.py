@@ -319,9 +319,7 @@ def test_weights_count() -> None:
     weighted = TwHINEmbedding(**SMALL, max_iter=1, use_weights=True).fit(edges)
     assert not same(plain, weighted)
     ones = Edges(edges.users, edges.posts, edges.types, np.ones_like(edges.weights))
-    assert same(
-        plain, TwHINEmbedding(**SMALL, max_iter=1, use_weights=True).fit(ones)
-    )
+    assert same(plain, TwHINEmbedding(**SMALL, max_iter=1, use_weights=True).fit(ones))
 
 
 def test_relations_tell_actions_apart() -> None:
@@ -364,7 +362,12 @@ def test_ranks_by_brute_force(filtered: bool) -> None:
     held, train = edges.take(slice(0, 40)), edges.take(slice(40, None))
     scores = rng.integers(6, size=(60, 90)).astype(float)
     known = set(
-        zip(edges.users.tolist(), edges.posts.tolist(), edges.types.tolist(), strict=True)
+        zip(
+            edges.users.tolist(),
+            edges.posts.tolist(),
+            edges.types.tolist(),
+            strict=True,
+        )
     )
     found = rank_links(
         lambda e, c: scores[e.users][:, c], held, 90, known=train if filtered else None

@@ -25,6 +25,7 @@ COMMANDS = {
     "rerun": "make a stored run again and compare every number",
     "pretrain": "learn a model of language from unlabelled tweets",
     "social": "engagement graphs: who engaged with what, and posts that are alike",
+    "adapt": "adapt a language model to tweets: new vocabulary, more training",
     "fit": "train one system and save the model",
     "predict": "label a file or standard input with a saved model",
     "audit": "look for leaks, contradicting labels and damage in a task or file",
@@ -127,7 +128,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{', '.join(COMMANDS)}."
         )
     parser = _command_parser(chosen.command)
-    args = parser.parse_args(arguments[1:])
+    rest = arguments[1:]
+    if chosen.command == "pretrain":
+        from tweetclf.cli.pretrain import spell_out
+
+        rest = spell_out(rest)
+    args = parser.parse_args(rest)
     args.argv = arguments
     try:
         code: int = args.run(args)

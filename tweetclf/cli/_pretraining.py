@@ -120,5 +120,5 @@ def train_or_pause(
             )
         else:
             rest = "there was no checkpoint yet, so nothing is kept."
-        note(f"tweetclf pretrain: interrupted; {rest}")
+        note(f"tweetclf {args.argv[0]}: interrupted; {rest}")
         return None

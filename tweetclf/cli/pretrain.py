@@ -1,6 +1,11 @@
 """Learn a model of language from unlabelled tweets, for estimators to build on.
 
+A configuration (a .toml file, or one of the bundled tiny, twilbert-base and
+twilbert-large) takes the place of the kind.
+
 examples:
+  tweetclf pretrain tiny
+  tweetclf pretrain my-model.toml --dry-run
   tweetclf pretrain bert --corpus tweets.txt --out small-bert
   tweetclf pretrain elmo --corpus tweets.txt --out spanish-elmo
   tweetclf pretrain lm --corpus a.jsonl.gz --corpus b.csv --text tweet --out lm
@@ -12,15 +17,41 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Sequence
+from pathlib import Path
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "run", "spell_out"]
 
 # Kind -> what it makes; tweetclf/cli/_pretrain_KIND.py has its options.
 KINDS = {
+    "config": "what a configuration says: a TWilBERT, BERT or ALBERT, on many GPUs",
     "bert": "a BERT from scratch, for the transformer estimators",
     "elmo": "a bidirectional language model over characters, for ElmoVectorizer",
     "lm": "an AWD-QRNN or AWD-LSTM language model, for ULMFiT",
 }
+
+
+def spell_out(arguments: Sequence[str]) -> list[str]:
+    """Put the kind "config" before the name of a configuration.
+
+    Examples
+    --------
+    >>> spell_out(["--debug", "tiny", "--dry-run"])
+    ['--debug', 'config', 'tiny', '--dry-run']
+    """
+    spelt = list(arguments)
+    for place, word in enumerate(spelt):
+        if not word.startswith("-"):
+            if word.endswith(".toml") or _is_bundled(word):
+                spelt.insert(place, "config")
+            break
+    return spelt
+
+
+def _is_bundled(name: str) -> bool:
+    # Looked up here, for the package of the configurations imports torch.
+    folder = Path(__file__).resolve().parent.parent / "pretraining" / "configs"
+    return any(path.stem == name for path in folder.glob("*.toml"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

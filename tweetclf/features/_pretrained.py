@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -137,6 +138,8 @@ def load_pretrained(
     source, is_directory = _locate(name_or_path, caller)
     from tweetclf.training.devices import seeded
 
+    if is_directory:
+        _register_own(Path(source))
     reader = getattr(transformers, auto_class)
     shared = {"trust_remote_code": False}
 
@@ -164,6 +167,16 @@ def load_pretrained(
     _check_loaded(model, info, tokenizer, source, caller)
     profile = _read_profile(Path(source)) if is_directory else None
     return Pretrained(model.eval(), tokenizer, profile)
+
+
+def _register_own(folder: Path) -> None:
+    """Let transformers know the model of a directory if it is of tweetclf itself."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, RecursionError, ValueError):
+        return  # What reads the model says what is wrong.
+    if isinstance(config, dict) and config.get("model_type") == "twilbert":
+        importlib.import_module("tweetclf.modules.twilbert")
 
 
 def _locate(name_or_path: str | os.PathLike[str], caller: str) -> tuple[str, bool]:
@@ -461,7 +474,10 @@ def rebuild_model(architecture: str, config: str) -> Any:
     import torch
     import transformers
 
-    cls: Any = getattr(transformers, architecture)
+    home: Any = transformers
+    if architecture.startswith("TWilBert"):
+        home = importlib.import_module("tweetclf.modules.twilbert")
+    cls: Any = getattr(home, architecture)
     if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
         raise TypeError(f"{architecture} is no model")
     # fork_rng puts the generator back that weights are drawn from.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.records import Protocol
-from tweetclf.utils.registry import suggest
+from tweetclf.utils.documents import check_keys, read_toml
 
 __all__ = ["DEFAULT", "MIN_RESAMPLES", "Definition", "read_definition"]
 
@@ -83,14 +81,8 @@ _TYPES: dict[str, tuple[type, str]] = {
 
 
 def _check(document: dict[str, Any], place: str) -> None:
+    check_keys(document, _TYPES, place)
     for key, value in document.items():
-        if key not in _TYPES:
-            near = suggest(key, _TYPES)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(
-                f"{place}: unknown key {key!r}.{hint} Known keys: "
-                f"{', '.join(sorted(_TYPES))}."
-            )
         kind, words = _TYPES[key]
         # bool is an int to Python, but not to a reader of the file.
         wrong = isinstance(value, bool) and kind is int
@@ -150,13 +142,7 @@ def read_definition(path: str | os.PathLike[str]) -> Definition:
     DataError
         If the file is missing, no TOML, or a key is unknown or of the wrong type.
     """
-    path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"there is no definition at {path}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not TOML: {error}.") from error
+    document = read_toml(path, "definition")
     _check(document, str(path))
     own = {field.name for field in fields(Protocol)}
     protocol = Protocol(**{k: v for k, v in document.items() if k in own})

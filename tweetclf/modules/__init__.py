@@ -24,8 +24,16 @@ if TYPE_CHECKING:
     from tweetclf.modules.elmo_config import ElmoConfig
     from tweetclf.modules.elmo_language_model import ElmoLanguageModel
     from tweetclf.modules.fo_pooling import forget_mult
+    from tweetclf.modules.product_keys import ProductKeyMemory
     from tweetclf.modules.qrnn import QRNN, QRNNLayer
     from tweetclf.modules.scalar_mix import ScalarMix
+    from tweetclf.modules.twilbert import (
+        TWilBertForMaskedLM,
+        TWilBertForPreTraining,
+        TWilBertForSequenceClassification,
+        TWilBertModel,
+    )
+    from tweetclf.modules.twilbert_config import TWilBertConfig
 
 __getattr__, __dir__, _names = attach(
     __name__,
@@ -40,10 +48,16 @@ __getattr__, __dir__, _names = attach(
         "ElmoConfig": "tweetclf.modules.elmo_config",
         "ElmoLanguageModel": "tweetclf.modules.elmo_language_model",
         "PoolingClassifierHead": "tweetclf.modules.concat_pooling",
+        "ProductKeyMemory": "tweetclf.modules.product_keys",
         "ProjectionHead": "tweetclf.modules.contrastive",
         "QRNN": "tweetclf.modules.qrnn",
         "QRNNLayer": "tweetclf.modules.qrnn",
         "ScalarMix": "tweetclf.modules.scalar_mix",
+        "TWilBertConfig": "tweetclf.modules.twilbert_config",
+        "TWilBertForMaskedLM": "tweetclf.modules.twilbert",
+        "TWilBertForPreTraining": "tweetclf.modules.twilbert",
+        "TWilBertForSequenceClassification": "tweetclf.modules.twilbert",
+        "TWilBertModel": "tweetclf.modules.twilbert",
         "activation_penalty": "tweetclf.modules.awd",
         "chunked_cross_entropy": "tweetclf.modules.chunked_loss",
         "concat_pool": "tweetclf.modules.concat_pooling",
@@ -65,10 +79,16 @@ __all__ = [
     "ElmoConfig",
     "ElmoLanguageModel",
     "PoolingClassifierHead",
+    "ProductKeyMemory",
     "ProjectionHead",
     "QRNN",
     "QRNNLayer",
     "ScalarMix",
+    "TWilBertConfig",
+    "TWilBertForMaskedLM",
+    "TWilBertForPreTraining",
+    "TWilBertForSequenceClassification",
+    "TWilBertModel",
     "activation_penalty",
     "chunked_cross_entropy",
     "concat_pool",

@@ -42,6 +42,10 @@ def _head_of_modernbert(model: Any, first: Tensor) -> Tensor:
     return model.classifier(model.drop(model.head(first)))
 
 
+def _head_without_pooler(model: Any, first: Tensor) -> Tensor:
+    return model.classifier(model.dropout(first))
+
+
 def _head_of_its_own(model: Any, first: Tensor) -> Tensor:
     # RoBERTa's family and ELECTRA: a module that looks at place 0 of each sequence.
     return model.classifier(first[:, None])
@@ -61,6 +65,7 @@ _HEADS: dict[str, Head] = {
     "deberta": _head_of_deberta,
     "deberta-v2": _head_of_deberta,
     "modernbert": _head_of_modernbert,
+    "twilbert": _head_without_pooler,
 }
 
 

@@ -5,12 +5,29 @@ from typing import TYPE_CHECKING
 from tweetclf.utils.lazy import attach
 
 if TYPE_CHECKING:
+    from tweetclf.pretraining.adaptation import (
+        AdaptationResult,
+        HeldOutLoss,
+        adapt_language_model,
+        compare_migrations,
+    )
+    from tweetclf.pretraining.adaptation_settings import AdaptationTraining
     from tweetclf.pretraining.elmo import train_elmo
     from tweetclf.pretraining.elmo_settings import (
         ELMO_SIZES,
         ElmoTraining,
         ElmoTrainingResult,
     )
+    from tweetclf.pretraining.encoder import (
+        train_encoder,
+    )
+    from tweetclf.pretraining.encoder_settings import (
+        EncoderModel,
+        EncoderObjectives,
+        EncoderTraining,
+        EncoderTrainingResult,
+    )
+    from tweetclf.pretraining.inverted_wordpiece import twilbert_tokenizer
     from tweetclf.pretraining.language_model import (
         LanguageModel,
         LanguageModelConfig,
@@ -24,6 +41,22 @@ if TYPE_CHECKING:
         mask_tokens,
         train_bert,
     )
+    from tweetclf.pretraining.migration import MigrationReport, migrate_vocabulary
+    from tweetclf.pretraining.objectives import (
+        PackedPreTraining,
+        PretrainingObjective,
+    )
+    from tweetclf.pretraining.pair_batches import PretrainingBatches
+    from tweetclf.pretraining.pipeline import (
+        Pipeline,
+        PipelineStage,
+    )
+    from tweetclf.pretraining.pretraining_config import (
+        PretrainingConfig,
+        bundled_configs,
+        read_pretraining_config,
+    )
+    from tweetclf.pretraining.pretraining_models import make_pretraining_model
     from tweetclf.pretraining.social import train_social_encoder
     from tweetclf.pretraining.social_config import run_social_config
     from tweetclf.pretraining.social_settings import (
@@ -31,27 +64,61 @@ if TYPE_CHECKING:
         SocialTraining,
         SocialTrainingResult,
     )
+    from tweetclf.pretraining.spans import (
+        SpanMasking,
+        TokenMasking,
+        WholeWordMasking,
+        word_continuations,
+    )
     from tweetclf.pretraining.stages import Stage
     from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
+    from tweetclf.pretraining.tweet_tokenizer import train_tweet_tokenizer
 
 __getattr__, __dir__, _names = attach(
     __name__,
     {
+        "AdaptationResult": "tweetclf.pretraining.adaptation",
+        "AdaptationTraining": "tweetclf.pretraining.adaptation_settings",
         "BertTraining": "tweetclf.pretraining.masked",
         "BertTrainingResult": "tweetclf.pretraining.masked",
+        "HeldOutLoss": "tweetclf.pretraining.adaptation",
         "LanguageModel": "tweetclf.pretraining.language_model",
         "LanguageModelConfig": "tweetclf.pretraining.language_model",
         "LanguageModelTraining": "tweetclf.pretraining.lm_settings",
+        "PretrainingBatches": "tweetclf.pretraining.pair_batches",
+        "MigrationReport": "tweetclf.pretraining.migration",
         "SentencePieceTokenizer": "tweetclf.pretraining.tokenizer",
         "SocialModel": "tweetclf.pretraining.social_settings",
         "SocialTraining": "tweetclf.pretraining.social_settings",
         "SocialTrainingResult": "tweetclf.pretraining.social_settings",
+        "SpanMasking": "tweetclf.pretraining.spans",
         "Stage": "tweetclf.pretraining.stages",
+        "TokenMasking": "tweetclf.pretraining.spans",
+        "WholeWordMasking": "tweetclf.pretraining.spans",
+        "adapt_language_model": "tweetclf.pretraining.adaptation",
+        "compare_migrations": "tweetclf.pretraining.adaptation",
         "load_language_model": "tweetclf.pretraining.language_model",
+        "make_pretraining_model": "tweetclf.pretraining.pretraining_models",
         "mask_tokens": "tweetclf.pretraining.masked",
+        "migrate_vocabulary": "tweetclf.pretraining.migration",
         "perplexity": "tweetclf.pretraining.lm_training",
         "train_bert": "tweetclf.pretraining.masked",
         "train_language_model": "tweetclf.pretraining.lm_training",
+        "word_continuations": "tweetclf.pretraining.spans",
+        "train_tweet_tokenizer": "tweetclf.pretraining.tweet_tokenizer",
+        "twilbert_tokenizer": "tweetclf.pretraining.inverted_wordpiece",
+        "EncoderModel": "tweetclf.pretraining.encoder_settings",
+        "EncoderObjectives": "tweetclf.pretraining.encoder_settings",
+        "EncoderTraining": "tweetclf.pretraining.encoder_settings",
+        "EncoderTrainingResult": "tweetclf.pretraining.encoder_settings",
+        "train_encoder": "tweetclf.pretraining.encoder",
+        "PackedPreTraining": "tweetclf.pretraining.objectives",
+        "PretrainingObjective": "tweetclf.pretraining.objectives",
+        "Pipeline": "tweetclf.pretraining.pipeline",
+        "PipelineStage": "tweetclf.pretraining.pipeline",
+        "PretrainingConfig": "tweetclf.pretraining.pretraining_config",
+        "bundled_configs": "tweetclf.pretraining.pretraining_config",
+        "read_pretraining_config": "tweetclf.pretraining.pretraining_config",
         "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
         "ElmoTraining": "tweetclf.pretraining.elmo_settings",
         "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
@@ -62,25 +129,52 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "ELMO_SIZES",
+    "AdaptationResult",
+    "AdaptationTraining",
     "BertTraining",
     "BertTrainingResult",
-    "ELMO_SIZES",
     "ElmoTraining",
     "ElmoTrainingResult",
+    "EncoderModel",
+    "EncoderObjectives",
+    "EncoderTraining",
+    "EncoderTrainingResult",
+    "HeldOutLoss",
     "LanguageModel",
     "LanguageModelConfig",
     "LanguageModelTraining",
+    "MigrationReport",
+    "PackedPreTraining",
+    "Pipeline",
+    "PipelineStage",
+    "PretrainingBatches",
+    "PretrainingConfig",
+    "PretrainingObjective",
     "SentencePieceTokenizer",
     "SocialModel",
     "SocialTraining",
     "SocialTrainingResult",
+    "SpanMasking",
     "Stage",
+    "TokenMasking",
+    "WholeWordMasking",
+    "adapt_language_model",
+    "bundled_configs",
+    "compare_migrations",
     "load_language_model",
+    "make_pretraining_model",
     "mask_tokens",
+    "migrate_vocabulary",
     "perplexity",
     "run_social_config",
+    "read_pretraining_config",
     "train_bert",
     "train_elmo",
+    "train_encoder",
     "train_language_model",
     "train_social_encoder",
+    "train_tweet_tokenizer",
+    "twilbert_tokenizer",
+    "word_continuations",
 ]

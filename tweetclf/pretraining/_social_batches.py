@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import DataError
-from tweetclf.pretraining.masked import mask_tokens
+from tweetclf.pretraining.spans import Masker, TokenMasking, epoch_key
 from tweetclf.utils.random import stream
 
 __all__ = ["SocialBatches", "TweetTokens", "order_by_language", "tokenize"]
@@ -70,9 +70,8 @@ class TweetTokens:
         self.shards = [(np.asarray(t), np.asarray(o)) for t, o in shards]
         self.special = special
         self.max_length = max_length
-        self.is_special = np.zeros(vocab_size, dtype=bool)
-        self.is_special[[*never, *special.values()]] = True
-        self.choices = np.flatnonzero(~self.is_special)
+        self.never = sorted({*never, *special.values()})
+        self.vocab_size = vocab_size
         self._bounds = np.cumsum([0, *(len(offsets) - 1 for _, offsets in shards)])
 
     def __len__(self) -> int:
@@ -221,10 +220,17 @@ class SocialBatches:
             )
         self.tweets = tweets
         self.groups = groups
+        self._masker = Masker(
+            TokenMasking(rate=mask_rate),
+            special=tweets.never,
+            mask_id=tweets.special["mask"],
+            vocab_size=tweets.vocab_size,
+            max_length=tweets.max_length,
+        )
+        self._key = int(stream(seed, "masks of tweets").integers(2**63))
         self.size = step // accumulate
         self.accumulate = accumulate
         self.steps_per_epoch = len(groups) // step
-        self.mask_rate = mask_rate
         self.languages = languages
         self.language_power = language_power
         self.keep_clean = keep_clean
@@ -262,7 +268,7 @@ class SocialBatches:
         share = self.size // self.world_size
         for number in range(start, self.n_batches(epoch)):
             first = number * self.size + self.rank * share
-            yield self._make(order[first : first + share], epoch, number)
+            yield self._make(order[first : first + share], first, epoch)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         if not self.shuffle:
@@ -272,27 +278,30 @@ class SocialBatches:
             return generator.permutation(len(self.groups))
         return order_by_language(self.languages, self.language_power, generator)
 
-    def _make(self, rows: NDArray[np.int64], epoch: int, number: int) -> dict[str, Any]:
+    def _make(self, rows: NDArray[np.int64], first: int, epoch: int) -> dict[str, Any]:
+        """Return the batch of some groups, the first of which has this place."""
         # All firsts, then all seconds.
         tweets = self.groups[rows].T.reshape(-1).astype(np.int64)
+        # Masks hang on the place in the epoch: not on parts, nor on processes.
+        width = self.groups.shape[1]
+        places = np.arange(first, first + len(rows)) * width
+        numbers = (places + np.arange(width)[:, None]).reshape(-1)
         ids, lengths = self.tweets.take(tweets)
-        hidden, places = mask_tokens(
-            ids,
-            self.tweets.is_special[ids],
-            rate=self.mask_rate,
-            mask_id=self.tweets.special["mask"],
-            choices=self.tweets.choices,
-            generator=stream(self.seed, "masks", epoch, number, self.rank),
+        clean = ids.copy() if self.keep_clean else None
+        chosen, targets = self._masker.mask(
+            ids, lengths, numbers, epoch_key(self._key, epoch)
         )
         batch = {
-            "input_ids": torch.from_numpy(hidden),
+            "input_ids": torch.from_numpy(ids),
             "lengths": torch.from_numpy(lengths),
-            "places": torch.from_numpy(places.astype(np.int64)),
-            "targets": torch.from_numpy(ids[places]),
+            "places": torch.from_numpy(chosen),
+            "targets": torch.from_numpy(targets),
             "identities": torch.from_numpy(tweets),
             # An array stays on the CPU, where the packed encoder looks at it.
             "sizes": lengths,
+            # One segment: no model needs to be told.
+            "token_type_ids": None,
         }
-        if self.keep_clean:
-            batch["clean_ids"] = torch.from_numpy(ids)
+        if clean is not None:
+            batch["clean_ids"] = torch.from_numpy(clean)
         return batch

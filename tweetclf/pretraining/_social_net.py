@@ -9,17 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tweetclf.exceptions import DataError
 from tweetclf.modules.contrastive import ProjectionHead, nt_xent
-from tweetclf.modules.packed import PackedEncoder
 from tweetclf.pretraining._social_batches import SocialBatches
+from tweetclf.pretraining.objectives import PackedPreTraining, loss_and_hits
 from tweetclf.pretraining.social_settings import SocialTraining
 from tweetclf.training.devices import module_device, to_device
 
 __all__ = ["HeldPairs", "SocialNet", "SocialObjective"]
-
-# Where transformers keeps the head that foretells tokens.
-_HEADS = ("cls", "lm_head", "predictions")
 
 
 class SocialNet(nn.Module):
@@ -35,26 +31,22 @@ class SocialNet(nn.Module):
 
     def __init__(self, model: Any, projection: ProjectionHead | None) -> None:
         super().__init__()
-        head = next((h for n in _HEADS if (h := getattr(model, n, None))), None)
-        if head is None:
-            raise DataError(
-                f"train_social_encoder: {type(model).__name__} has none of the heads "
-                f"{', '.join(_HEADS)}. Take a model that is built like a BERT."
-            )
-        self.model = model
-        self.encoder = PackedEncoder(model.base_model)
+        self.packed = PackedPreTraining(model)
         self.projection = projection
-        self._head = [head]  # Of `model` already: in a list it is no part of its own.
+
+    @property
+    def model(self) -> Any:
+        """The masked language model."""
+        return self.packed.model
 
     def forward(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the logits of masked tokens, and first states, bare and projected."""
-        lengths = torch.from_numpy(batch["sizes"])
-        states = self.encoder(batch["input_ids"], lengths)  # (total, hidden)
-        logits = self._head[0](states[batch["places"]])  # (m, vocab_size)
+        logits, _, first = self.packed(batch)  # (m, vocab_size), (2 n, hidden)
         if "clean_ids" in batch:
-            states = self.encoder(batch["clean_ids"], lengths)
-        starts = batch["lengths"].cumsum(0) - batch["lengths"]  # (2 n,)
-        first = states[starts]  # (2 n, hidden)
+            clean = {**batch, "input_ids": batch["clean_ids"]}
+            # No place is foretold here.
+            clean["places"] = batch["places"][:0]
+            first = self.packed(clean)[2]
         projected = None if self.projection is None else self.projection(first)
         return logits, first, projected
 
@@ -89,13 +81,14 @@ class SocialObjective:
         """Return the batch's share of the loss, and logs."""
         totals = self._totals or self.counts([batch])
         logits, _, projected = module(batch)
-        mlm = F.cross_entropy(logits.float(), batch["targets"], reduction="sum")
+        mlm, n_right = loss_and_hits(logits, batch["targets"])
         mlm = mlm / max(totals["tokens"], 1)
         logs: dict[str, Any] = {
             "weight": len(batch["lengths"]),
             "n_examples": len(batch["lengths"]),
             "n_tokens": len(batch["input_ids"]),
             "mlm_loss": mlm,
+            "mlm_accuracy": n_right / max(totals["tokens"], 1),
         }
         if projected is None:
             return mlm, logs
@@ -153,18 +146,17 @@ class HeldPairs:
         for batch in self.batches.epoch(0):
             moved = to_device(batch, device)
             logits, first, projected = module(moved)
-            targets, n = moved["targets"], len(moved["lengths"])
-            sums["mlm"] += float(
-                F.cross_entropy(logits.float(), targets, reduction="sum")
-            )
-            sums["right"] += float((logits.argmax(1) == targets).sum())
-            sums["tokens"] += len(targets)
+            n = len(moved["lengths"])
+            loss, n_right = loss_and_hits(logits, moved["targets"])
+            sums["mlm"] += loss.item()
+            sums["right"] += n_right.item()
+            sums["tokens"] += len(moved["targets"])
             sums["tweets"] += n
             if projected is not None:
                 loss = contrast(projected, moved, self.training, gather=False)
-                sums["social"] += float(loss) * n
+                sums["social"] += loss.item() * n
             if paired:
-                sums["found"] += float(_found(first, moved["identities"]))
+                sums["found"] += _found(first, moved["identities"]).item()
         return self._scores(sums, paired)
 
     def _scores(self, sums: Mapping[str, float], paired: bool) -> dict[str, float]:

@@ -13,45 +13,41 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tweetclf.exceptions import DataError
-from tweetclf.modules.packed import PackedEncoder
 from tweetclf.pretraining._keeping import open_checkpoint
-from tweetclf.training.batching import LengthBatches
-from tweetclf.training.checkpoints import Checkpoints
-from tweetclf.training.devices import (
-    Precision,
-    choose_device,
-    module_device,
-    seeded,
-    to_device,
+from tweetclf.pretraining._masked_run import (
+    Corpus,
+    MaskedBatches,
+    Masking,
+    PackedMaskedLM,
+    fit_masked,
+    mask_tokens,
+    split_rows,
 )
-from tweetclf.training.loop import TrainingResult, fit_loop
+from tweetclf.pretraining._subwords import learn_byte_level
+from tweetclf.pretraining.tweet_tokenizer import (
+    BERT_TOKENS,
+    bert_template,
+    wrap_tokenizer,
+)
+from tweetclf.training.checkpoints import Checkpoints
+from tweetclf.training.devices import Precision, choose_device, seeded
+from tweetclf.training.loop import TrainingResult
 from tweetclf.training.optimizers import adamw, parameter_groups
 from tweetclf.training.schedules import Linear, total_steps
 from tweetclf.utils.files import atomic_directory, check_free, sha256_bytes
 from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.random import stream
 
-__all__ = [
-    "BertTraining",
-    "BertTrainingResult",
-    "learn_tokenizer",
-    "mask_tokens",
-    "train_bert",
-]
-
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+__all__ = ["BertTraining", "BertTrainingResult", "mask_tokens", "train_bert"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,195 +139,17 @@ class BertTrainingResult:
     history: list[dict[str, Any]]
 
 
-def mask_tokens(
-    ids: NDArray[np.integer],
-    special: NDArray[np.bool_],
-    *,
-    rate: float,
-    mask_id: int,
-    choices: NDArray[np.integer],
-    generator: np.random.Generator,
-) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Choose tokens to foretell, and hide most of them.
-
-    Parameters
-    ----------
-    ids : ndarray of int, (n_tokens,)
-        Tokens.
-    special : ndarray of bool, (n_tokens,)
-        Tokens that are never chosen.
-    rate : float
-        Probability that a token is chosen.
-    mask_id : int
-        What stands for 80 % of the chosen.
-    choices : ndarray of int
-        What 10 % of the chosen are replaced by, uniformly.
-    generator : numpy.random.Generator
-        Source of the draws.
-
-    Returns
-    -------
-    hidden : ndarray of int64, (n_tokens,)
-        What the model reads.
-    places : ndarray of int, (n_chosen,)
-        Positions of the chosen tokens; at least one, if there is any to choose.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tweetclf.pretraining.masked import mask_tokens
-    >>> ids = np.array([2, 9, 9, 9, 3])
-    >>> hidden, places = mask_tokens(
-    ...     ids, ids < 5, rate=0.9, mask_id=4, choices=np.arange(5, 9),
-    ...     generator=np.random.default_rng(0))
-    >>> hidden.tolist(), places.tolist()
-    ([2, 9, 4, 4, 3], [1, 2, 3])
-    """
-    draws = generator.random(len(ids))
-    draws[special] = 1.0
-    places = np.flatnonzero(draws < rate)
-    if not len(places) and not special.all():
-        places = np.array([int(draws.argmin())])
-    hidden = ids.astype(np.int64)
-    kind = generator.random(len(places))
-    hidden[places[kind < 0.8]] = mask_id
-    replaced = places[(kind >= 0.8) & (kind < 0.9)]
-    hidden[replaced] = generator.choice(choices, len(replaced))
-    return hidden, places
-
-
-class _Corpus:
-    """Texts as one row of subwords."""
-
-    def __init__(self, tokenizer: Any, texts: list[str]) -> None:
-        lengths = []
-        pieces = []
-        for start in range(0, len(texts), 10_000):
-            for encoded in tokenizer.encode_batch(texts[start : start + 10_000]):
-                lengths.append(len(encoded.ids))
-                pieces.append(np.array(encoded.ids, dtype=np.int32))
-        self.ids = np.concatenate(pieces)
-        self.lengths = np.array(lengths, dtype=np.int64)
-        self.starts = np.cumsum(self.lengths) - self.lengths
-
-
-class _MaskedBatches:
-    """Batches of masked texts, the same for the same seed and epoch."""
-
-    def __init__(
-        self, corpus: _Corpus, rows: NDArray[np.intp], training: BertTraining, seed: int
-    ) -> None:
-        self.corpus = corpus
-        self.rows = rows
-        self.rate = training.mask_rate
-        self.seed = seed
-        self.n_special = len(SPECIAL_TOKENS)
-        self.choices = np.arange(self.n_special, int(corpus.ids.max(initial=5)) + 1)
-        # Packed, so that texts of all lengths may be one batch.
-        self.batches = LengthBatches(
-            np.ones(len(rows), dtype=np.int64),
-            lambda indices: indices,
-            batch_size=training.batch_size,
-            seed=seed,
-        )
-
-    def n_batches(self, epoch: int) -> int:
-        return self.batches.n_batches(epoch)
-
-    def epoch(self, epoch: int) -> Iterator[dict[str, Any]]:
-        for number, indices in enumerate(self.batches.epoch(epoch)):
-            rows = self.rows[indices]
-            lengths = self.corpus.lengths[rows]
-            ends = np.cumsum(lengths)
-            shift = np.repeat(self.corpus.starts[rows] - (ends - lengths), lengths)
-            ids = self.corpus.ids[np.arange(ends[-1]) + shift]
-            hidden, places = mask_tokens(
-                ids,
-                ids < self.n_special,
-                rate=self.rate,
-                mask_id=SPECIAL_TOKENS.index("[MASK]"),
-                choices=self.choices,
-                generator=stream(self.seed, "masks", epoch, number),
-            )
-            yield {
-                "input_ids": torch.from_numpy(hidden),
-                "lengths": torch.from_numpy(lengths),
-                "places": torch.from_numpy(places),
-                "targets": torch.from_numpy(ids[places].astype(np.int64)),
-            }
-
-
-class _PackedMaskedLM(nn.Module):
-    """BertForMaskedLM over packed texts; only what is foretold goes to its head."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-        self.encoder = PackedEncoder(model.bert, packing="packed")
-
-    def forward(self, input_ids: Tensor, lengths: Tensor, places: Tensor) -> Tensor:
-        states = self.encoder(input_ids, lengths)  # (total, hidden_size)
-        return self.model.cls(states[places])  # (n_chosen, vocab_size)
-
-
-def _objective(module: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Any]]:
-    logits = module(batch["input_ids"], batch["lengths"], batch["places"])
-    loss = F.cross_entropy(logits.float(), batch["targets"])
-    return loss, {
-        "weight": len(batch["targets"]),
-        "n_tokens": len(batch["input_ids"]),
-        "n_examples": len(batch["lengths"]),
-    }
-
-
-class _Held:
-    """Mean loss on held-out texts under masks that stay."""
-
-    def __init__(self, batches: _MaskedBatches) -> None:
-        self.batches = batches
-
-    def __call__(self, module: nn.Module) -> dict[str, float]:
-        device = module_device(module)
-        total = n_tokens = n_right = 0.0
-        for batch in self.batches.epoch(0):
-            moved = to_device(batch, device)
-            logits = module(moved["input_ids"], moved["lengths"], moved["places"])
-            loss = F.cross_entropy(logits, moved["targets"], reduction="sum")
-            total += float(loss)
-            n_right += float((logits.argmax(1) == moved["targets"]).sum())
-            n_tokens += len(moved["targets"])
-        return {"valid_loss": total / n_tokens, "valid_accuracy": n_right / n_tokens}
-
-
 def _learn_tokenizer(texts: list[str], training: BertTraining) -> Any:
-    """Learn byte-level BPE: no text has an unknown token, and ties are broken alike."""
-    from tokenizers import (
-        Tokenizer,
-        decoders,
-        models,
-        normalizers,
-        pre_tokenizers,
-        processors,
-        trainers,
-    )
+    from tokenizers import normalizers, pre_tokenizers
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=training.vocab_size,
-        min_frequency=2,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
+    tokenizer = learn_byte_level(
+        texts,
+        training.vocab_size,
+        BERT_TOKENS,
+        normalizer=normalizers.NFC(),
+        pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=True),
     )
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
+    bert_template(tokenizer)
     tokenizer.enable_truncation(training.max_length)
     return tokenizer
 
@@ -348,7 +166,7 @@ def _make_model(tokenizer: Any, training: BertTraining, seed: int) -> Any:
         max_position_embeddings=training.max_length,
         hidden_dropout_prob=training.dropout,
         attention_probs_dropout_prob=training.dropout,
-        pad_token_id=SPECIAL_TOKENS.index("[PAD]"),
+        pad_token_id=BERT_TOKENS.index("[PAD]"),
     )
     start = int(stream(seed, "BERT weights").integers(2**62))
     with seeded(start, torch.device("cpu")):
@@ -424,8 +242,8 @@ def train_bert(
     if len(texts) < 2:
         raise DataError(f"train_bert: the corpus holds {len(texts)} texts; give more.")
     tokenizer = _learn_tokenizer(texts, training)
-    read = _Corpus(tokenizer, texts)
-    module = _PackedMaskedLM(_make_model(tokenizer, training, random_state))
+    read = Corpus(tokenizer.encode_batch, texts)
+    module = PackedMaskedLM(_make_model(tokenizer, training, random_state), "packed")
     module.to(choose_device(device))
     told = {
         "training": asdict(training),
@@ -438,7 +256,7 @@ def train_bert(
         else open_checkpoint(Path(checkpoint), told, "train_bert")
     )
     outcome = _fit(module, read, training, random_state, precision, kept, report)
-    _write(Path(out), module.model, tokenizer, training)
+    _write(Path(out), module.unpacked(), tokenizer, training)
     if checkpoint is not None:
         shutil.rmtree(checkpoint)
     return BertTrainingResult(
@@ -450,77 +268,52 @@ def train_bert(
     )
 
 
+def _masking(corpus: Corpus, rate: float) -> Masking:
+    n_special = len(BERT_TOKENS)
+    n_tokens = int(corpus.ids.max(initial=n_special)) + 1
+    return Masking(
+        rate=rate,
+        mask_id=BERT_TOKENS.index("[MASK]"),
+        special=np.arange(n_tokens) < n_special,
+        choices=np.arange(n_special, n_tokens),
+    )
+
+
 def _fit(
-    module: nn.Module,
-    corpus: _Corpus,
+    module: PackedMaskedLM,
+    corpus: Corpus,
     training: BertTraining,
     seed: int,
     precision: Precision,
     checkpoints: Checkpoints | None,
     report: Callable[[dict[str, Any]], bool | None] | None,
 ) -> TrainingResult:
-    n_texts = len(corpus.lengths)
-    order = stream(seed, "held-out texts").permutation(n_texts)
-    n_held = min(max(1, round(training.validation_fraction * n_texts)), n_texts - 1)
-    held, train = np.sort(order[:n_held]), np.sort(order[n_held:])
-    batches = _MaskedBatches(corpus, train, training, seed)
-    steps = total_steps(batches, training.max_iter)
-    return fit_loop(
+    held, train = split_rows(len(corpus.lengths), training.validation_fraction, seed)
+    masking = _masking(corpus, training.mask_rate)
+    sizes = {"batch_size": training.batch_size, "seed": seed}
+    batches = MaskedBatches(corpus, train, masking, **sizes)
+    return fit_masked(
         module,
-        _objective,
         batches,
+        MaskedBatches(corpus, held, masking, **sizes),
         optimizer=adamw(
             parameter_groups(
                 module, lr=training.learning_rate, weight_decay=training.weight_decay
             ),
             lr=training.learning_rate,
         ),
-        max_epochs=training.max_iter,
-        schedule=Linear(steps, warmup=0.05),
-        clip_norm=1.0,
-        precision=precision,
-        evaluate=_Held(_MaskedBatches(corpus, held, training, seed)),
-        checkpoint=checkpoints,
-        resume=None if checkpoints is None else checkpoints.latest(),
-        report=report,
+        schedule=Linear(total_steps(batches, training.max_iter), warmup=0.05),
+        max_iter=training.max_iter,
         seed=seed,
-    )
-
-
-def learn_tokenizer(texts: list[str], training: BertTraining) -> Any:
-    """Learn a tokenizer as `train_bert` does.
-
-    Parameters
-    ----------
-    texts : list of str
-        What it is learnt from.
-    training : BertTraining
-        `vocab_size` and `max_length` of it are used.
-
-    Returns
-    -------
-    transformers.PreTrainedTokenizerFast
-        Byte-level BPE that wraps texts as ``[CLS] text [SEP]``.
-    """
-    return _wrap(_learn_tokenizer(texts, training), training)
-
-
-def _wrap(tokenizer: Any, training: BertTraining) -> Any:
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer.no_truncation()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        model_max_length=training.max_length,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-        **{f"{t[1:-1].lower()}_token": t for t in SPECIAL_TOKENS},
+        precision=precision,
+        checkpoints=checkpoints,
+        report=report,
     )
 
 
 def _write(out: Path, model: Any, tokenizer: Any, training: BertTraining) -> None:
-    wrapped = _wrap(tokenizer, training)
-    # Packing is ours; whoever loads the directory chooses an attention of their own.
-    model.set_attn_implementation("sdpa")
+    tokenizer.no_truncation()
+    wrapped = wrap_tokenizer(tokenizer, max_length=training.max_length)
     with atomic_directory(out) as folder, quiet_transformers():
         model.save_pretrained(folder)
         wrapped.save_pretrained(folder)

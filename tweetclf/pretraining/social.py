@@ -35,12 +35,13 @@ from tweetclf.pretraining.social_settings import (
     SocialTrainingResult,
 )
 from tweetclf.training.checkpoints import Checkpoints
-from tweetclf.training.devices import Precision, choose_device, seeded
+from tweetclf.training.devices import Precision, seeded
+from tweetclf.training.distributed import Replicas, join_replicas, local_device
 from tweetclf.training.loop import TrainingResult, fit_loop
 from tweetclf.training.optimizers import adamw, parameter_groups
 from tweetclf.training.schedules import Linear, total_steps
 from tweetclf.utils.files import atomic_directory, check_free
-from tweetclf.utils.hugging_face import quiet_transformers
+from tweetclf.utils.hugging_face import checkpoint_activations, quiet_transformers
 from tweetclf.utils.random import stream
 
 __all__ = ["train_social_encoder"]
@@ -127,6 +128,10 @@ def train_social_encoder(
     sequence of its own in the packed row: it attends to itself alone and its positions
     restart. Padding there is none.
 
+    Started by ``torchrun``, each process reads its share of every batch and contrasts
+    it with the pairs of all; together they take the steps that one process takes with
+    the same `batch_size`, dropout aside.
+
     Memory is that of the tokens, where they are no token files, and of some 50 bytes a
     pair while repeats are looked for. Tokens and pairs are read through once before
     training begins, for the name of the checkpoint.
@@ -161,40 +166,63 @@ def train_social_encoder(
     codes = _languages(languages, groups, len(read))
     net = _make_net(model, spelling, training, random_state)
     _check_sizes(net, read, training)
-    net.to(choose_device(device))
+    place = local_device(device)
+    net.to(place)
     told = {
         "training": asdict(training),
         "random_state": random_state,
         "model": asdict(model) if isinstance(model, SocialModel) else _weights(net),
         "data": _fingerprint(read, groups, codes),
     }
-    kept = open_checkpoint(checkpoint, told, _CALLER)
-    outcome = _fit(
-        net,
-        read,
-        groups,
-        codes,
-        training=training,
-        seed=random_state,
-        precision=precision,
-        checkpoints=kept,
-        checkpoint_every=checkpoint_every,
-        report=report,
-    )
-    history = outcome.untimed_history()
-    scores = {k: v for k, v in (history or [{}])[-1].items() if k.startswith("valid_")}
-    result = SocialTrainingResult(
-        Path(out),
+    with join_replicas(place) as replicas:
+        outcome = _fit(
+            net,
+            read,
+            groups,
+            codes,
+            training=training,
+            seed=random_state,
+            precision=precision,
+            checkpoints=_checkpoints(checkpoint, told, replicas),
+            checkpoint_every=checkpoint_every,
+            report=report,
+            replicas=replicas,
+        )
+        result = _result(Path(out), groups, outcome)
+        if replicas.is_main:
+            history = outcome.untimed_history()
+            _write(net, spelling, training, result, random_state, history)
+        # No process leaves before the directory is there.
+        replicas.wait()
+        if checkpoint is not None and replicas.is_main:
+            shutil.rmtree(checkpoint)
+    return result
+
+
+def _checkpoints(
+    path: str | os.PathLike[str] | None, told: dict[str, Any], replicas: Replicas
+) -> Checkpoints | None:
+    """Open the checkpoints; the main process makes their folder."""
+    if not replicas.is_main:
+        replicas.wait()
+    found = open_checkpoint(path, told, _CALLER)
+    if replicas.is_main:
+        replicas.wait()
+    return found
+
+
+def _result(
+    path: Path, groups: NDArray[np.int64], outcome: TrainingResult
+) -> SocialTrainingResult:
+    last = (outcome.history or [{}])[-1]
+    return SocialTrainingResult(
+        path,
         n_texts=len(np.unique(groups)),
         n_pairs=len(groups) if groups.shape[1] == 2 else 0,
         n_steps=outcome.n_steps,
-        scores=scores,
+        scores={k: v for k, v in last.items() if k.startswith("valid_")},
         history=outcome.history,
     )
-    _write(net, spelling, training, result, random_state, history)
-    if checkpoint is not None:
-        shutil.rmtree(checkpoint)
-    return result
 
 
 # What is read -------------------------------------------------------------------
@@ -328,7 +356,7 @@ def _make_net(
         else:
             made = AutoModelForMaskedLM.from_pretrained(model)
         if training.gradient_checkpointing:
-            made.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_activations(made)
         projection = None
         if training.social_weight:
             width = made.config.hidden_size
@@ -355,12 +383,12 @@ def _fresh(model: SocialModel, tokenizer: Any) -> Any:
 
 def _check_sizes(net: SocialNet, read: TweetTokens, training: SocialTraining) -> None:
     vocabulary = net.model.config.vocab_size
-    if vocabulary < len(read.is_special):
+    if vocabulary < read.vocab_size:
         raise DataError(
-            f"{_CALLER}: the tokenizer knows {len(read.is_special)} tokens, and the "
+            f"{_CALLER}: the tokenizer knows {read.vocab_size} tokens, and the "
             f"model {vocabulary}. Take the tokenizer of the model."
         )
-    longest = net.encoder.max_length
+    longest = net.packed.encoder.max_length
     if longest is not None and training.max_length > longest:
         raise DataError(
             f"{_CALLER}: 'max_length' is {training.max_length}, and the model has "
@@ -407,6 +435,7 @@ def _fit(
     checkpoints: Checkpoints | None,
     checkpoint_every: int | None,
     report: Callable[[dict[str, Any]], bool | None] | None,
+    replicas: Replicas,
 ) -> TrainingResult:
     chosen, held = _hold_out(len(groups), training, seed)
     options: dict[str, Any] = {
@@ -423,6 +452,8 @@ def _fit(
         languages=None if codes is None else codes[chosen],
         language_power=training.language_power,
         n_steps=training.n_steps,
+        rank=replicas.rank,
+        world_size=replicas.size,
         **options,
     )
     n_epochs = batches.n_epochs or training.max_iter
@@ -460,6 +491,7 @@ def _fit(
         resume=None if checkpoints is None else checkpoints.latest(),
         report=report,
         seed=seed,
+        replicas=replicas,
     )
 
 
@@ -482,8 +514,6 @@ def _write(
         "scores": result.scores,
         "history": history,
     }
-    if training.gradient_checkpointing:
-        net.model.gradient_checkpointing_disable()
     # Packing is ours; whoever loads the directory chooses an attention of their own.
     net.model.set_attn_implementation("sdpa")
     with atomic_directory(result.path) as folder, quiet_transformers():

@@ -345,8 +345,8 @@ def _check_same(folder: Path, config: SocialConfig) -> None:
 
 
 def _learn(path: Path, texts: list[str], config: SocialConfig) -> str:
-    """Learn a tokenizer, as `train_bert` does, unless it is there."""
-    from tweetclf.pretraining.masked import BertTraining, learn_tokenizer
+    """Learn a tokenizer of bytes, unless it is there."""
+    from tweetclf.pretraining.tweet_tokenizer import train_tweet_tokenizer
     from tweetclf.utils.files import atomic_directory
 
     if config.vocab_size is None:
@@ -355,9 +355,15 @@ def _learn(path: Path, texts: list[str], config: SocialConfig) -> str:
             "[data] tokenizer, or [tokenizer] vocab_size to learn one."
         )
     if not (path / "tokenizer.json").is_file():
-        longest = max(stage.training.max_length for stage in config.stages)
-        made = learn_tokenizer(
-            texts, BertTraining(vocab_size=config.vocab_size, max_length=longest)
+        made = train_tweet_tokenizer(
+            texts,
+            kind="bpe",
+            vocab_size=config.vocab_size,
+            # TwHIN-BERT reads tweets as they are.
+            user_token=None,
+            url_token=None,
+            newline_token=None,
+            max_length=max(stage.training.max_length for stage in config.stages),
         )
         with atomic_directory(path) as folder:
             made.save_pretrained(folder)

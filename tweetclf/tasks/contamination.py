@@ -19,7 +19,7 @@ from tweetclf.tasks.duplicates import Labels, place
 from tweetclf.tasks.findings import Contamination
 from tweetclf.tasks.grams import gram_hashes
 
-__all__ = ["find_contamination"]
+__all__ = ["GramIndex", "find_contamination"]
 
 # Characters of the corpus in memory at a time: 60 MB with all that is made of them.
 _BATCH = 1 << 19
@@ -34,8 +34,25 @@ def _parts(text: Any) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text)
 
 
-class _Index:
-    """The n-grams of all splits, and which of them were seen."""
+class GramIndex:
+    """The n-grams of all splits, and which of them were seen.
+
+    Parameters
+    ----------
+    splits : mapping of str to Split
+        The splits.
+    n : int
+        Characters in an n-gram.
+
+    Attributes
+    ----------
+    starts : dict of str to int
+        Number of the first row of each split.
+    short, found : ndarray of bool, shape (n_rows,)
+        Rows that are shorter than an n-gram, and rows that were seen.
+    first : dict of int to str
+        The text in which a row was seen first.
+    """
 
     def __init__(self, splits: Mapping[str, Split], n: int) -> None:
         self._n = n
@@ -75,13 +92,18 @@ class _Index:
         self.found = np.zeros(n_rows, dtype=bool)
         self.first: dict[int, str] = {}
 
-    def look(self, texts: list[Any]) -> int:
+    def look(self, texts: list[Any]) -> list[int]:
         """Mark what some texts of the corpus have in common with the splits.
+
+        Parameters
+        ----------
+        texts : list of str, or of (str, str)
+            Texts or pairs.
 
         Returns
         -------
-        int
-            How many of the texts have something.
+        list of int
+            Positions of those texts that have something.
         """
         parts: list[str] = []
         owners: list[int] = []
@@ -108,7 +130,7 @@ class _Index:
             rows = self._rows[self._bounds[gram] : self._bounds[gram + 1]].tolist()
             self._mark(rows, texts[owners[part]])
         self._seen[grams] = True
-        return len(hits)
+        return sorted(hits)
 
     def _mark(self, rows: list[int], text: Any) -> None:
         for row in rows:
@@ -177,11 +199,11 @@ def find_contamination(
             f"find_contamination: the 'n' parameter must be at least 1. Got {n!r} "
             "instead."
         )
-    index = _Index(splits, n)
+    index = GramIndex(splits, n)
     n_corpus = n_found = 0
     for batch in _batches(corpus):
         n_corpus += len(batch)
-        n_found += index.look(batch)
+        n_found += len(index.look(batch))
     results = []
     for split_name, split in splits.items():
         start = index.starts[split_name]

@@ -11,13 +11,16 @@ import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
 from tweetclf.exceptions import DataError
 
-__all__ = ["checked_lines", "open_binary", "open_text", "read_lines"]
+__all__ = ["BadLine", "checked_lines", "open_binary", "open_text", "read_lines"]
+
+BadLine = Callable[[int, DataError], None]
+"""Told the number of a line that cannot be read, and why, where others go on."""
 
 _MARK = "tweetclf.mark"
 
@@ -96,7 +99,12 @@ def open_text(
 
 
 def checked_lines(
-    lines: Iterable[str], name: str, *, encoding: str = "utf-8", table: bool = False
+    lines: Iterable[str],
+    name: str,
+    *,
+    encoding: str = "utf-8",
+    table: bool = False,
+    bad: BadLine | None = None,
 ) -> Iterator[str]:
     """Yield lines as they are, without a byte-order mark; refuse what is no text.
 
@@ -110,6 +118,9 @@ def checked_lines(
         That of the input, for messages.
     table : bool, default=False
         Refuse NUL characters too, which the other formats have rules of their own for.
+    bad : callable, optional
+        Called with the number and the fault of a line that is refused, which comes as
+        a blank line; by default the fault is raised.
 
     Yields
     ------
@@ -125,18 +136,12 @@ def checked_lines(
     try:
         for number, line in enumerate(lines, start=1):
             text = line.removeprefix("\ufeff") if number == 1 else line
-            if not text.isascii():
-                try:
-                    text.encode("utf-8")
-                except UnicodeEncodeError as error:
-                    place = f"{name}, line {number}"
-                    raise _undecodable(text, error.start, place, encoding) from None
-            if table and "\0" in text:
-                raise DataError(
-                    f"{name}, line {number}: a NUL character, which text files do not "
-                    "hold. Is the file UTF-16 (pass encoding='utf-16', or --encoding "
-                    "utf-16) or damaged? Remove the character."
-                )
+            fault = _fault(text, f"{name}, line {number}", encoding, table)
+            if fault is not None:
+                if bad is None:
+                    raise fault
+                bad(number, fault)
+                text = "\n"
             yield text
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
@@ -145,6 +150,22 @@ def checked_lines(
         ) from error
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error}.") from error
+
+
+def _fault(line: str, place: str, encoding: str, table: bool) -> DataError | None:
+    """Return what is wrong with a line, if anything is."""
+    if not line.isascii():
+        try:
+            line.encode("utf-8")
+        except UnicodeEncodeError as error:
+            return _undecodable(line, error.start, place, encoding)
+    if table and "\0" in line:
+        return DataError(
+            f"{place}: a NUL character, which text files do not hold. Is the file "
+            "UTF-16 (pass encoding='utf-16', or --encoding utf-16) or damaged? Remove "
+            "the character."
+        )
+    return None
 
 
 def _undecodable(line: str, at: int, place: str, encoding: str) -> DataError:
@@ -166,11 +187,17 @@ def _undecodable(line: str, at: int, place: str, encoding: str) -> DataError:
 
 
 def read_lines(
-    path: Path, *, encoding: str = "utf-8", table: bool = False
+    path: Path,
+    *,
+    encoding: str = "utf-8",
+    table: bool = False,
+    bad: BadLine | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a file, plain or gzip; see `checked_lines`."""
     with (
         open_binary(path) as file,
         open_text(file, str(path), encoding=encoding, table=table) as text,
     ):
-        yield from checked_lines(text, str(path), encoding=encoding, table=table)
+        yield from checked_lines(
+            text, str(path), encoding=encoding, table=table, bad=bad
+        )

@@ -18,7 +18,17 @@ import numpy as np
 from tweetclf.tasks.grams import gram_hashes, mix
 from tweetclf.utils.random import stream
 
-__all__ = ["LEAST_SIMILARITY", "NearPairs", "banding", "jaccard", "near_pairs"]
+__all__ = [
+    "BUCKET",
+    "LEAST_SIMILARITY",
+    "N_HASHES",
+    "NearPairs",
+    "banding",
+    "gram_sets",
+    "jaccard",
+    "near_pairs",
+    "signatures",
+]
 
 LEAST_SIMILARITY = 0.05
 """Below it, the hashes find fewer than 99.5 % of the pairs that are so similar."""
@@ -101,8 +111,23 @@ def jaccard(first: str, second: str, n: int = 5) -> float:
     return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
 
 
-def _gram_sets(texts: Sequence[str], n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct n-grams of all texts, and where those of each begin."""
+def gram_sets(texts: Sequence[str], n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct n-grams of all texts, and where those of each begin.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The texts; one shorter than `n` is one n-gram.
+    n : int
+        Characters in an n-gram.
+
+    Returns
+    -------
+    hashes : ndarray of uint64
+        Hashes of the n-grams, text by text.
+    starts : ndarray of int64, shape (n_texts + 1,)
+        Where those of each text begin, and the end of the last.
+    """
     padded = [text.ljust(n, "\0") for text in texts]
     hashes, owners = gram_hashes(padded, n)
     order = np.lexsort((hashes, owners))
@@ -113,8 +138,21 @@ def _gram_sets(texts: Sequence[str], n: int) -> tuple[np.ndarray, np.ndarray]:
     return hashes[new], np.concatenate([[0], np.cumsum(counts)])
 
 
-def _signatures(hashes: np.ndarray, starts: np.ndarray, seed: int) -> np.ndarray:
-    """Return the least value of each random hash over the n-grams of each text."""
+def signatures(hashes: np.ndarray, starts: np.ndarray, seed: int) -> np.ndarray:
+    """Return the least value of each random hash over the n-grams of each text.
+
+    Parameters
+    ----------
+    hashes, starts : ndarray
+        As `gram_sets` returns them.
+    seed : int
+        Seed of the random hashes.
+
+    Returns
+    -------
+    ndarray of uint32, shape (n_texts, 128)
+        In each column two texts agree with a chance of their Jaccard similarity.
+    """
     random = stream(seed, "minhash")
     salts = random.integers(0, 1 << 64, size=N_HASHES, dtype=np.uint64)
     result = np.empty((len(starts) - 1, N_HASHES), dtype=np.uint32)
@@ -143,17 +181,15 @@ def _bucket_pairs(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield order[:-distance][same], order[distance:][same]
 
 
-def _candidates(
-    signatures: np.ndarray, sizes: np.ndarray, threshold: float
-) -> np.ndarray:
+def _candidates(signed: np.ndarray, sizes: np.ndarray, threshold: float) -> np.ndarray:
     """Return the pairs that agree in a band, as ``first * n + second``."""
     bands, rows, _ = banding(threshold)
-    n = len(signatures)
+    n = len(signed)
     found = np.empty(0, dtype=np.int64)
     for band in range(bands):
         keys = np.full(n, band, dtype=np.uint64)
         for k in range(band * rows, (band + 1) * rows):
-            keys = mix(keys ^ signatures[:, k])
+            keys = mix(keys ^ signed[:, k])
         new = [found]
         for first, second in _bucket_pairs(keys):
             small = np.minimum(sizes[first], sizes[second])
@@ -222,9 +258,9 @@ def near_pairs(
     none = np.empty(0, dtype=np.int64)
     if len(texts) < 2:
         return NearPairs(none, none, np.empty(0))
-    hashes, starts = _gram_sets(texts, n)
+    hashes, starts = gram_sets(texts, n)
     sizes = np.diff(starts)
-    found = _candidates(_signatures(hashes, starts, seed), sizes, threshold)
+    found = _candidates(signatures(hashes, starts, seed), sizes, threshold)
     first, second = np.divmod(found, len(texts))
     if not len(found):
         return NearPairs(none, none, np.empty(0))

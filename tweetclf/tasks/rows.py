@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.tasks.lines import read_lines
+from tweetclf.tasks.lines import BadLine, read_lines
 
 __all__ = ["Header", "read_json_rows", "read_jsonl", "read_table_rows"]
 
@@ -47,6 +47,7 @@ def read_table_rows(
     *,
     delimiter: str | None = None,
     quoted: bool = True,
+    bad: BadLine | None = None,
 ) -> tuple[Header, Iterator[tuple[int, list[str]]]]:
     """Read the header of a table; return it and the rows, which are read as asked for.
 
@@ -63,6 +64,9 @@ def read_table_rows(
         the header has most of.
     quoted : bool, default=True
         Whether quotation marks around fields are no part of them.
+    bad : callable, optional
+        Called with the line and the fault of a row that cannot be read, which is left
+        out; by default the fault is raised.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def read_table_rows(
     head = _until_filled(lines := iter(lines))
     first = head[-1] if head else ""
     delimiter = delimiter or _sniff(first)
-    records = _records(itertools.chain(head, lines), name, delimiter, quoted)
+    records = _records(itertools.chain(head, lines), name, delimiter, quoted, bad)
     start, fields = next((r for r in records if _is_filled(r[1])), (0, []))
     if not fields:
         raise DataError(f"{name} is empty; a header line was expected.")
@@ -94,7 +98,7 @@ def read_table_rows(
             "more than once. Rename columns, so that nothing is lost."
         )
     header = Header(names, tuple(fields), delimiter)
-    return header, _full_rows(records, header, name)
+    return header, _full_rows(records, header, name, bad)
 
 
 def _is_filled(line: Iterable[str]) -> bool:
@@ -118,7 +122,11 @@ def _sniff(line: str) -> str:
 
 
 def _records(
-    lines: Iterable[str], name: str, delimiter: str, quoted: bool
+    lines: Iterable[str],
+    name: str,
+    delimiter: str,
+    quoted: bool,
+    bad: BadLine | None,
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the records that are no blank lines, with the line each begins in."""
     # The limit is the module's; others may have set a higher one.
@@ -130,39 +138,57 @@ def _records(
         strict=True,
     )
     start = 1
-    try:
-        for record in reader:
-            if record:
-                yield start, record
-            start = reader.line_num + 1
-    except csv.Error as error:
-        if "field limit" in str(error):
-            said = f"a field has more than {csv.field_size_limit():,} characters"
-        else:
-            said = str(error)
-        raise DataError(
-            f"{name}, line {start}: {said}. Quotation marks inside a quoted text must "
-            "be doubled and every one closed; if they are part of the texts, pass "
-            "quoting=False (or --no-quotes)."
-        ) from error
+    while True:
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            fault = _csv_fault(error, f"{name}, line {start}")
+            if bad is None:
+                raise fault from error
+            bad(start, fault)
+            record = []
+        if record is None:
+            return
+        if record:
+            yield start, record
+        start = reader.line_num + 1
+
+
+def _csv_fault(error: csv.Error, place: str) -> DataError:
+    if "field limit" in str(error):
+        said = f"a field has more than {csv.field_size_limit():,} characters"
+    else:
+        said = str(error)
+    return DataError(
+        f"{place}: {said}. Quotation marks inside a quoted text must "
+        "be doubled and every one closed; if they are part of the texts, pass "
+        "quoting=False (or --no-quotes)."
+    )
 
 
 def _full_rows(
-    records: Iterator[tuple[int, list[str]]], header: Header, name: str
+    records: Iterator[tuple[int, list[str]]],
+    header: Header,
+    name: str,
+    bad: BadLine | None,
 ) -> Iterator[tuple[int, list[str]]]:
     width = len(header.names)
     for start, fields in records:
-        if len(fields) != width:
-            raise DataError(
-                f"{name}, line {start}: {len(fields)} fields, but the header has "
-                f"{width} ({', '.join(header.names)}). A text that holds "
-                f"{header.delimiter!r} or a line break must be in quotation marks."
-            )
-        yield start, fields
+        if len(fields) == width:
+            yield start, fields
+            continue
+        fault = DataError(
+            f"{name}, line {start}: {len(fields)} fields, but the header has "
+            f"{width} ({', '.join(header.names)}). A text that holds "
+            f"{header.delimiter!r} or a line break must be in quotation marks."
+        )
+        if bad is None:
+            raise fault
+        bad(start, fault)
 
 
 def read_json_rows(
-    lines: Iterable[str], name: str
+    lines: Iterable[str], name: str, *, bad: BadLine | None = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the line number and the object of every line that is not blank.
 
@@ -172,6 +198,9 @@ def read_json_rows(
         Of `tweetclf.tasks.lines.checked_lines`.
     name : str
         Name of the input, for messages.
+    bad : callable, optional
+        Called with the number and the fault of a line that cannot be read, which is
+        left out; by default the fault is raised.
 
     Yields
     ------
@@ -187,22 +216,33 @@ def read_json_rows(
         if not line.strip():
             continue
         try:
-            row = json.loads(line.rstrip("\n"))
-        # Besides JSONDecodeError: numbers of thousands of digits, and depth.
-        except (ValueError, RecursionError) as error:
-            deep = isinstance(error, RecursionError)
-            message = "nested too deeply" if deep else getattr(error, "msg", error)
-            column = getattr(error, "colno", 1)
-            raise DataError(
-                f"{name}, line {number}, column {column}: no valid JSON ({message})."
-                f"{_array_hint(number, line)}"
-            ) from error
-        if not isinstance(row, dict):
-            raise DataError(
-                f"{name}, line {number}: expected a JSON object with named fields; "
-                f"found a {type(row).__name__}.{_array_hint(number, line)}"
-            )
-        yield number, row
+            row = _json_object(line, number, name)
+        except DataError as fault:
+            if bad is None:
+                raise
+            bad(number, fault)
+        else:
+            yield number, row
+
+
+def _json_object(line: str, number: int, name: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.rstrip("\n"))
+    # Besides JSONDecodeError: numbers of thousands of digits, and depth.
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        message = "nested too deeply" if deep else getattr(error, "msg", error)
+        column = getattr(error, "colno", 1)
+        raise DataError(
+            f"{name}, line {number}, column {column}: no valid JSON ({message})."
+            f"{_array_hint(number, line)}"
+        ) from error
+    if not isinstance(row, dict):
+        raise DataError(
+            f"{name}, line {number}: expected a JSON object with named fields; "
+            f"found a {type(row).__name__}.{_array_hint(number, line)}"
+        )
+    return row
 
 
 def _array_hint(number: int, line: str) -> str:

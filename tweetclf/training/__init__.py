@@ -22,6 +22,11 @@ if TYPE_CHECKING:
         seeded,
         to_device,
     )
+    from tweetclf.training.distributed import (
+        Replicas,
+        join_replicas,
+        local_device,
+    )
     from tweetclf.training.loop import (
         Batches,
         Objective,
@@ -40,6 +45,12 @@ if TYPE_CHECKING:
     from tweetclf.training.lr_finder import (
         LRFinderResult,
         find_learning_rate,
+    )
+    from tweetclf.training.metrics import (
+        MetricsLog,
+        peak_flops,
+        read_metrics,
+        tensorboard_writer,
     )
     from tweetclf.training.optimizers import (
         KerasAdam,
@@ -84,6 +95,11 @@ _MODULES = {
         "seeded",
         "to_device",
     ),
+    "distributed": (
+        "Replicas",
+        "join_replicas",
+        "local_device",
+    ),
     "loop": (
         "Batches",
         "Objective",
@@ -102,6 +118,12 @@ _MODULES = {
     "lr_finder": (
         "LRFinderResult",
         "find_learning_rate",
+    ),
+    "metrics": (
+        "MetricsLog",
+        "peak_flops",
+        "read_metrics",
+        "tensorboard_writer",
     ),
     "optimizers": (
         "KerasAdam",
@@ -146,9 +168,11 @@ __all__ = [
     "Lamb",
     "LengthBatches",
     "Linear",
+    "MetricsLog",
     "Noam",
     "Objective",
     "OneCycle",
+    "Replicas",
     "SlantedTriangular",
     "TrainingResult",
     "adamw",
@@ -162,11 +186,15 @@ __all__ = [
     "find_learning_rate",
     "fit_loop",
     "halve_batch",
+    "join_replicas",
     "layerwise_rates",
+    "local_device",
     "loss_weight",
     "module_device",
     "parameter_groups",
+    "peak_flops",
     "read_checkpoint",
+    "read_metrics",
     "regression_loss",
     "resolve_precision",
     "seeded",
@@ -174,6 +202,7 @@ __all__ = [
     "soft_jaccard_loss",
     "soft_macro_f1_loss",
     "sorted_batches",
+    "tensorboard_writer",
     "to_device",
     "total_steps",
     "write_checkpoint",

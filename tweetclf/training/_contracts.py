@@ -32,6 +32,13 @@ class Objective(Protocol):
     language model) may have ``start_epoch(epoch)``, called before the first batch of
     every epoch, and ``state_dict()`` with ``load_state_dict(state)``, nested dicts
     and lists of tensors and plain values, so that training can be resumed exactly.
+
+    An objective whose loss is a sum of means over different things (masked tokens,
+    pairs) may have ``counts(batches)``, which returns how much of each these
+    micro-batches hold, with the same names whatever they are, and
+    ``start_step(totals)``, which is told before every step the sums over all
+    micro-batches and processes. The loss and logs that it then returns are the batch's
+    share of those of the step: sums over the totals.
     """
 
     def __call__(
@@ -78,7 +85,7 @@ class TrainingResult:
         Epoch with the best monitored value; None if nothing was monitored.
     best_score : float or None
         Its value.
-    stopped : {"max_epochs", "no_improvement", "report"}
+    stopped : {"max_epochs", "max_steps", "no_improvement", "report"}
         Why the run ended.
     n_steps : int
         Steps of the optimizer that count, those that were rolled back left out.
@@ -94,7 +101,9 @@ class TrainingResult:
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int | None = None
     best_score: float | None = None
-    stopped: Literal["max_epochs", "no_improvement", "report"] = "max_epochs"
+    stopped: Literal["max_epochs", "max_steps", "no_improvement", "report"] = (
+        "max_epochs"
+    )
     n_steps: int = 0
     n_rollbacks: int = 0
     n_halvings: int = 0

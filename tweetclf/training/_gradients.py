@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tweetclf.training._contracts import Objective
 from tweetclf.training.devices import Precision, autocast, seeded, to_device
+from tweetclf.training.distributed import Replicas
 from tweetclf.utils.random import stream
 
 __all__ = ["Gradients", "StepLoss"]
@@ -26,7 +27,7 @@ class StepLoss:
     Parameters
     ----------
     total : Tensor
-        Sum over the micro-batches of weight times mean loss.
+        Sum over the micro-batches, of all processes, of weight times mean loss.
     weight : float
         Sum of the weights.
     norm : Tensor
@@ -35,6 +36,8 @@ class StepLoss:
         As the objective logged them.
     logs : dict
         Sums over the micro-batches of weight times every other log.
+    is_sum : bool
+        Whether the gradients were added up as weight times those of the means.
     """
 
     total: Tensor
@@ -43,6 +46,7 @@ class StepLoss:
     n_examples: float
     n_tokens: float
     logs: dict[str, Any]
+    is_sum: bool
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -77,6 +81,8 @@ class Gradients:
         Of dropout.
     split : callable or None
         Halves a batch.
+    replicas : Replicas, optional
+        The processes whose micro-batches make up the effective batch.
     """
 
     def __init__(
@@ -90,6 +96,7 @@ class Gradients:
         clip_norm: float | None,
         seed: int,
         split: Callable[[Any], list[Any]] | None,
+        replicas: Replicas | None = None,
     ) -> None:
         self.forward = forward
         self.objective = objective
@@ -99,7 +106,10 @@ class Gradients:
         self.clip_norm = clip_norm
         self._stream = int(stream(seed, "training").integers(2**62))
         self.split = split
+        self.replicas = replicas or Replicas()
         self.n_halvings = 0
+        self._has_shares = hasattr(objective, "counts")
+        self._log_names: list[str] | None = None
 
     def compute(self, batches: Sequence[Any], step: int) -> StepLoss:
         """Compute the gradients of the micro-batches of a step.
@@ -108,7 +118,31 @@ class Gradients:
         this step and of those to come is halved, and the step is begun again: the
         effective batch stays as it was.
         """
-        pieces = list(batches)
+        if self._has_shares:
+            self._tell_totals(batches)
+        loss = self._accumulate_or_halve(list(batches), step)
+        self._join(loss)
+        if self._has_shares:
+            # What was added up are shares of the means themselves.
+            loss.total = loss.total * loss.weight
+            loss.logs = {name: log * loss.weight for name, log in loss.logs.items()}
+        gradients = self._gradients()
+        if loss.is_sum and loss.weight:
+            # The sum of weight times mean, over the sum of weights, is the mean over
+            # the effective batch, remainders and unequal micro-batches included.
+            torch._foreach_div_(gradients, loss.weight)
+        if gradients:
+            loss.norm = torch.nn.utils.get_total_norm(gradients)
+        return loss
+
+    def _tell_totals(self, batches: Sequence[Any]) -> None:
+        """Tell the objective how much of everything the effective batch holds."""
+        objective: Any = self.objective
+        counts = objective.counts(batches)
+        sums = self.replicas.add(list(counts.values()))
+        objective.start_step(dict(zip(counts, sums, strict=True)))
+
+    def _accumulate_or_halve(self, pieces: list[Any], step: int) -> StepLoss:
         for _ in range(self.n_halvings):
             if self.split is not None:
                 pieces = _halve(self.split, pieces)
@@ -142,43 +176,70 @@ class Gradients:
             n_examples=0.0,
             n_tokens=0.0,
             logs={},
+            # A single batch needs no weighting, and keeps its exact gradient; shares
+            # of the mean add up to it as they are.
+            is_sum=not self._has_shares and (len(pieces) > 1 or self.replicas.size > 1),
         )
         for index, piece in enumerate(pieces):
-            self._backward(piece, step, index, len(pieces), loss)
-        gradients = self._gradients()
-        if len(pieces) > 1:
-            # The sum of weight times mean, over the sum of weights, is the mean over
-            # the effective batch, remainders and unequal micro-batches included.
-            for gradient in gradients:
-                gradient.div_(loss.weight)
-        if gradients:
-            loss.norm = torch.nn.utils.get_total_norm(gradients)
+            self._backward(piece, step, index, loss)
         return loss
+
+    def _join(self, loss: StepLoss) -> None:
+        """Add up gradients, losses and logs over all processes."""
+        replicas = self.replicas
+        if replicas.size == 1:
+            return
+        if self._log_names is None:
+            self._log_names = replicas.agree(sorted(loss.logs))
+        parameters = [
+            p for group in self.optimizer.param_groups for p in group["params"]
+        ]
+        has_gradient = [float(parameter.grad is not None) for parameter in parameters]
+        counts = [loss.weight, loss.n_examples, loss.n_tokens]
+        sums = replicas.add([*counts, *has_gradient])
+        loss.weight, loss.n_examples, loss.n_tokens = sums[:3]
+        for parameter, n_gradients in zip(parameters, sums[3:], strict=True):
+            # Used by another process only: here it has a gradient of zero.
+            if n_gradients and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        replicas.add_tensors(self._gradients())
+        names = self._log_names
+        entries = [loss.total, *(loss.logs.get(name, 0.0) for name in names)]
+        joined = torch.stack(
+            [
+                torch.as_tensor(entry, dtype=torch.float64, device=self.device)
+                for entry in entries
+            ]
+        )
+        replicas.add_tensors([joined])
+        loss.total = joined[0]
+        loss.logs = dict(zip(names, joined[1:].unbind(), strict=True))
 
     def _seed(self, step: int, index: int) -> int:
         """Return the seed of a micro-batch."""
+        rank = self.replicas.rank
+        name = f"{self._stream} {step} {index}" + (f" {rank}" if rank else "")
         # Hashed, for torch looks at 32 bits of it only.
-        name = f"{self._stream} {step} {index}".encode()
-        return int.from_bytes(hashlib.blake2b(name, digest_size=7).digest(), "little")
+        digest = hashlib.blake2b(name.encode(), digest_size=7).digest()
+        return int.from_bytes(digest, "little")
 
-    def _backward(
-        self, piece: Any, step: int, index: int, n_pieces: int, loss: StepLoss
-    ) -> None:
+    def _backward(self, piece: Any, step: int, index: int, loss: StepLoss) -> None:
         piece = to_device(piece, self.device)
         with seeded(self._seed(step, index), self.device):
             with autocast(self.precision, self.device):
                 value, logs = self.objective(self.forward, piece)
             weight = float(logs.get("weight", 1.0))
-            # A single batch needs no weighting, and keeps its exact gradient.
-            (value if n_pieces == 1 else value * weight).backward()
-        loss.total = loss.total + value.detach() * weight
+            (value * weight if loss.is_sum else value).backward()
+        # Shares of the step's loss and logs are added up as they are.
+        factor = 1.0 if self._has_shares else weight
+        loss.total = loss.total + value.detach() * factor
         loss.weight += weight
         loss.n_examples += float(logs.get("n_examples", 0))
         loss.n_tokens += float(logs.get("n_tokens", 0))
         for name, entry in logs.items():
             if name not in _OWN_LOGS:
                 entry = entry.detach() if isinstance(entry, Tensor) else entry
-                loss.logs[name] = loss.logs.get(name, 0.0) + entry * weight
+                loss.logs[name] = loss.logs.get(name, 0.0) + entry * factor
 
     def _parameters(self) -> list[Tensor]:
         return [

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from tweetclf.training._contracts import Evaluate, Report, Schedule
 from tweetclf.training.devices import Precision
+from tweetclf.training.distributed import Replicas
 
 __all__ = ["Options"]
 
@@ -18,6 +19,8 @@ _COUNTS = (
     "n_iter_no_change",
     "checkpoint_every",
     "sync_every",
+    "max_steps",
+    "evaluate_every",
 )
 
 
@@ -44,6 +47,10 @@ class Options:
     checkpoint_every: int | None
     max_rollbacks: int
     sync_every: int | None
+    max_steps: int | None
+    evaluate_every: int | None
+    checkpoint_minutes: float | None
+    replicas: Replicas
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
@@ -55,11 +62,13 @@ class Options:
                     f"fit_loop: the {name!r} parameter must be an int of at least 1. "
                     f"Got {value!r} instead."
                 )
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(
-                "fit_loop: the 'clip_norm' parameter must be positive or None. Got "
-                f"{self.clip_norm!r} instead."
-            )
+        for name in ("clip_norm", "checkpoint_minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(
+                    f"fit_loop: the {name!r} parameter must be positive or None. Got "
+                    f"{value!r} instead."
+                )
         if self.on_divergence not in ("stop", "rollback"):
             raise ValueError(
                 "fit_loop: the 'on_divergence' parameter must be 'stop' or "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,7 @@ from tweetclf.exceptions import DivergenceError, TweetclfWarning
 from tweetclf.training._contracts import Batches, Objective, TrainingResult
 from tweetclf.training._gradients import Gradients, StepLoss
 from tweetclf.training._options import Options
+from tweetclf.training._progress import NotFiniteError, Progress, groups
 from tweetclf.training._rates import Rates
 from tweetclf.training._state import copy_state
 from tweetclf.training.devices import module_device, resolve_precision, seeded
@@ -25,61 +26,6 @@ from tweetclf.utils.random import stream
 __all__ = ["Run"]
 
 _FORMAT = 1
-
-
-def _groups(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Yield lists of `size` batches; the last may be shorter."""
-    iterator = iter(batches)
-    while group := list(islice(iterator, size)):
-        yield group
-
-
-class _NotFiniteError(Exception):
-    """The loss, the gradient or a monitored value is not finite."""
-
-    def __init__(self, what: str, epoch: int, step: int, rate: float) -> None:
-        super().__init__(what)
-        self.what, self.epoch, self.step, self.rate = what, epoch, step, rate
-
-
-@dataclass
-class _Progress:
-    """Where a run is: plain values only, so that it can be written."""
-
-    epoch: int = 0
-    batch: int = 0
-    """Micro-batches of the epoch that were used."""
-    step: int = 0
-    first_step: int = 0
-    """Step at which the epoch began."""
-    loss: float = 0.0
-    """Sums over the epoch so far."""
-    weight: float = 0.0
-    n_examples: float = 0.0
-    n_tokens: float = 0.0
-    seconds: float = 0.0
-    logs: dict[str, float] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int | None = None
-    best_score: float | None = None
-    n_no_change: int = 0
-    rate_scale: float = 1.0
-    n_rollbacks: int = 0
-
-    def add(self, loss: StepLoss, value: float) -> None:
-        self.loss += value * loss.weight
-        self.weight += loss.weight
-        self.n_examples += loss.n_examples
-        self.n_tokens += loss.n_tokens
-        for name, entry in loss.logs.items():
-            self.logs[name] = self.logs.get(name, 0.0) + float(entry)
-
-    def close_epoch(self) -> None:
-        self.epoch += 1
-        self.batch = 0
-        self.first_step = self.step
-        self.loss = self.weight = self.n_examples = self.n_tokens = self.seconds = 0.0
-        self.logs = {}
 
 
 class Run:
@@ -110,16 +56,18 @@ class Run:
             clip_norm=options.clip_norm,
             seed=options.seed,
             split=getattr(batches, "split", None),
+            replicas=options.replicas,
         )
         on_cpu = self.device.type == "cpu"
         self.sync_every = options.sync_every or (1 if on_cpu else 16)
-        self.progress = _Progress()
+        self.progress = Progress()
         self.best: Any = None
         self.good: dict[str, Any] | None = None
         self.candidate: dict[str, Any] | None = None
         self.resumed_objective: Any = None
         self.pending: list[tuple[int, float, StepLoss]] = []
         self.stop_asked = False
+        self.saved_at = time.monotonic()
 
     # Saving and loading ---------------------------------------------------------
 
@@ -157,7 +105,7 @@ class Run:
         # torch keeps the very tensors it is given, and steps change them in place.
         self.optimizer.load_state_dict(copy_state(state["optimizer"]))
         self.rates.load_state_dict(state["rates"])
-        self.progress = _Progress(**copy_state(state["progress"]))
+        self.progress = Progress(**copy_state(state["progress"]))
         self.gradients.n_halvings = state["n_halvings"]
         self.best = state["best"]
         self.resumed_objective = state["objective"]
@@ -166,11 +114,12 @@ class Run:
 
     def run(self) -> TrainingResult:
         """Train until something says stop."""
+        self._check_replicas()
         try:
             while (stopped := self._why_stop()) is None:
                 try:
                     self._epoch()
-                except _NotFiniteError as error:
+                except NotFiniteError as error:
                     self._roll_back(error)
         finally:
             self.rates.put_back()
@@ -194,15 +143,52 @@ class Run:
             restored=restored,
         )
 
+    def _check_replicas(self) -> None:
+        """Let all processes begin with the same weights at the same step."""
+        replicas = self.options.replicas
+        if replicas.size == 1:
+            return
+        if hasattr(self.objective, "state_dict"):
+            raise ValueError(
+                "fit_loop: an objective that carries a state from batch to batch cannot "
+                "be trained by several processes: only one could be resumed."
+            )
+        steps = replicas.gather(self.progress.step)
+        if len(set(steps)) > 1:
+            raise ValueError(
+                f"fit_loop: the processes are resumed from different steps ({steps}). "
+                "Let all of them read the same checkpoint."
+            )
+        replicas.share_tensors([*self.module.parameters(), *self.module.buffers()])
+
     def _why_stop(self) -> str | None:
+        self.stop_asked = self.options.replicas.add([self.stop_asked])[0] > 0
         if self.stop_asked:
             return "report"
         if self.progress.epoch >= self.options.max_epochs:
             return "max_epochs"
+        if self._has_all_steps():
+            return "max_steps"
         patience = self.options.n_iter_no_change
         if patience is not None and self.progress.n_no_change >= patience:
             return "no_improvement"
         return None
+
+    def _has_all_steps(self) -> bool:
+        most = self.options.max_steps
+        return most is not None and self.progress.step >= most
+
+    def _groups(self) -> Iterator[list[Any]]:
+        """Yield the micro-batches of each step that the epoch has left."""
+        progress, size = self.progress, self.options.accumulate
+        batches = islice(self.batches.epoch(progress.epoch), progress.batch, None)
+        replicas = self.options.replicas
+        if replicas.size == 1:
+            return groups(batches, size)
+        # All take as many steps as the one with the most batches.
+        most = max(replicas.gather(self.batches.n_batches(progress.epoch)))
+        n_left = max(0, int(most) - progress.batch)
+        return groups(batches, size, -(-n_left // size))
 
     def _epoch(self) -> None:
         progress, options = self.progress, self.options
@@ -216,18 +202,18 @@ class Run:
         if options.on_divergence == "rollback":
             self.candidate = self.state()
         self.module.train()
-        used = progress.batch
-        batches = islice(self.batches.epoch(progress.epoch), used, None)
         started = time.perf_counter() - progress.seconds
-        for group in _groups(batches, options.accumulate):
+        for group in self._groups():
             self._step(group)
-            progress.seconds = time.perf_counter() - started
-            every = options.checkpoint_every
-            if every is not None and progress.step % every == 0:
-                self._fetch()
-                self._save()
+            done = time.perf_counter()
+            progress.seconds = done - started
+            self._after_step()
+            # Training takes the seconds; evaluating and writing do not count.
+            started += time.perf_counter() - done
             if self.stop_asked:
                 return
+            if self._has_all_steps():
+                break
         self._fetch()
         if progress.weight == 0:
             raise ValueError(
@@ -236,6 +222,29 @@ class Run:
             )
         progress.seconds = time.perf_counter() - started
         self._close_epoch()
+
+    def _after_step(self) -> None:
+        """Evaluate and save, if it is time to; let all processes decide the same."""
+        progress, options = self.progress, self.options
+        every = options.evaluate_every
+        if every is not None and progress.step % every == 0:
+            self._fetch()
+            where = {"epoch": progress.epoch, "step": progress.step - 1}
+            self._tell({"kind": "evaluation", **where, **self._evaluate()})
+            self.module.train()
+        every = options.checkpoint_every
+        is_due = every is not None and progress.step % every == 0
+        if options.checkpoint_minutes is not None:
+            passed = time.monotonic() - self.saved_at
+            is_due |= passed >= 60 * options.checkpoint_minutes
+        replicas = options.replicas
+        if replicas.size > 1:
+            # The clock of the main process counts.
+            asked, due = replicas.add([self.stop_asked, is_due and replicas.is_main])
+            self.stop_asked, is_due = asked > 0, due > 0
+        if is_due:
+            self._fetch()
+            self._save()
 
     def _close_epoch(self) -> None:
         progress = self.progress
@@ -251,8 +260,7 @@ class Run:
         }
         for name, total in progress.logs.items():
             entry[name] = total / progress.weight
-        if self.options.evaluate is not None:
-            entry.update(self._evaluate())
+        entry.update(self._evaluate())
         self._watch(entry)
         progress.history.append(entry)
         progress.close_epoch()
@@ -282,7 +290,7 @@ class Run:
             self._fetch()
         self.gradients.apply(loss.norm)
         progress.step += 1
-        progress.batch += len(group)
+        progress.batch += self.options.accumulate
 
     def _fetch(self) -> None:
         """Fetch the pending losses from the device, check, add up and tell them."""
@@ -301,7 +309,7 @@ class Run:
                 if not math.isfinite(number):
                     self.pending = []
                     what = f"{what} is {number}"
-                    raise _NotFiniteError(what, self.progress.epoch, step, rate)
+                    raise NotFiniteError(what, self.progress.epoch, step, rate)
             if self.candidate is not None:
                 # Finite as it may be, a state whose own loss is not finite is no place
                 # to go back to: no rate would help.
@@ -317,13 +325,18 @@ class Run:
                     "gradient_norm": norm,
                     "n_examples": loss.n_examples,
                     "n_tokens": loss.n_tokens,
+                    "logs": {
+                        name: float(log) / loss.weight if loss.weight else 0.0
+                        for name, log in loss.logs.items()
+                    },
                 }
             )
 
     # After an epoch -------------------------------------------------------------
 
     def _evaluate(self) -> dict[str, float]:
-        assert self.options.evaluate is not None
+        if self.options.evaluate is None:
+            return {}
         seed = stream(self.options.seed, "evaluation", self.progress.epoch)
         self.module.eval()
         with (
@@ -331,7 +344,8 @@ class Run:
             torch.inference_mode(),
         ):
             scores = self.options.evaluate(self.module)
-        return {name: float(score) for name, score in scores.items()}
+        numbers = {name: float(score) for name, score in scores.items()}
+        return self.options.replicas.agree(numbers)
 
     def _watch(self, entry: Mapping[str, Any]) -> None:
         """Compare the epoch with the best so far; keep its state if it is better."""
@@ -347,7 +361,7 @@ class Run:
         score = float(entry[monitor])
         if math.isnan(score):
             what = f"monitored {monitor} is nan"
-            raise _NotFiniteError(
+            raise NotFiniteError(
                 what, progress.epoch, progress.step, self.rates.current()
             )
         sign = 1.0 if options.greater_is_better else -1.0
@@ -364,14 +378,15 @@ class Run:
                 self.best = copy_state(self.module.state_dict())
 
     def _save(self) -> None:
-        if self.options.checkpoint is not None:
+        if self.options.checkpoint is not None and self.options.replicas.is_main:
             self.options.checkpoint(self.state())
+        self.saved_at = time.monotonic()
 
     def _tell(self, event: dict[str, Any]) -> None:
         if self.options.report is not None and self.options.report(event):
             self.stop_asked = True
 
-    def _roll_back(self, error: _NotFiniteError) -> None:
+    def _roll_back(self, error: NotFiniteError) -> None:
         """Go back to the last good state with half the rate, or give up."""
         options, n_rollbacks = self.options, self.progress.n_rollbacks
         where = (

@@ -25,6 +25,7 @@ from tweetclf.training._contracts import (
 from tweetclf.training._options import Options
 from tweetclf.training._run import Run
 from tweetclf.training.devices import Precision
+from tweetclf.training.distributed import Replicas
 
 __all__ = ["Batches", "Objective", "TrainingResult", "fit_loop"]
 
@@ -55,6 +56,10 @@ def fit_loop(
     checkpoint_every: int | None = None,
     max_rollbacks: int = 3,
     sync_every: int | None = None,
+    max_steps: int | None = None,
+    evaluate_every: int | None = None,
+    checkpoint_minutes: float | None = None,
+    replicas: Replicas | None = None,
 ) -> TrainingResult:
     """Train a module in place.
 
@@ -111,8 +116,8 @@ def fit_loop(
         Such a state, to go on from. On a CPU the result is bit-equal to that of a run
         which was never interrupted.
     report : callable, optional
-        Called with a dict at each step, epoch, rollback and halving; its ``"kind"``
-        says which. Returning True stops the training.
+        Called with a dict at each step, evaluation, epoch, rollback and halving; its
+        ``"kind"`` says which. Returning True stops the training.
     seed : int, default=0
         Of dropout. torch's global generators are left as they were.
     checkpoint_every : int, optional
@@ -122,6 +127,18 @@ def fit_loop(
     sync_every : int, optional
         Fetch losses from the device every so many steps: 1 on a CPU, 16 on a GPU,
         where each fetch makes it wait.
+    max_steps : int, optional
+        Steps after which training ends, within an epoch or not; the epoch is then
+        evaluated as it is.
+    evaluate_every : int, optional
+        Call `evaluate` also after every so many steps, and report what it says as an
+        ``"evaluation"``. It chooses nothing: the best epoch is one of whole epochs.
+    checkpoint_minutes : float, optional
+        Call `checkpoint` also when so much time has passed since the last time.
+    replicas : Replicas, optional
+        The processes that train together, see `tweetclf.training.join_replicas`. Each
+        passes batches of its own, and the rest alike; the main one calls `checkpoint`,
+        and all are resumed from the same state.
 
     Returns
     -------
@@ -132,6 +149,8 @@ def fit_loop(
     ------
     DivergenceError
         If the loss or the gradient is not finite. The module is then unusable.
+    ReplicaError
+        If another process has ended or no longer answers.
 
     Notes
     -----
@@ -180,6 +199,10 @@ def fit_loop(
         checkpoint_every=checkpoint_every,
         max_rollbacks=max_rollbacks,
         sync_every=sync_every,
+        max_steps=max_steps,
+        evaluate_every=evaluate_every,
+        checkpoint_minutes=checkpoint_minutes,
+        replicas=replicas or Replicas(),
     )
     run = Run(module, objective, batches, optimizer, options)
     if resume is not None:

@@ -1,14 +1,15 @@
-"""What transformers says of itself, and how to keep it from saying it."""
+"""What transformers says of itself and how to silence it, and what it renamed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tweetclf.utils.optional import import_optional
 
-__all__ = ["quiet_transformers"]
+__all__ = ["checkpoint_activations", "quiet_transformers"]
 
 _LOCK = threading.Lock()
 _n_quiet = 0
@@ -38,3 +39,25 @@ def quiet_transformers() -> Iterator[None]:
                 logging.set_verbosity(_before[0])
                 if _before[1]:
                     logging.enable_progress_bar()
+
+
+def checkpoint_activations(model: Any) -> None:
+    """Have a model compute the states of its layers anew for the gradient.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        Changed in place.
+
+    Raises
+    ------
+    ValueError
+        If its architecture cannot, as ALBERT's.
+    """
+    # transformers 5.2x gave the method a new name, and warns of the old one.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    options = {"use_reentrant": False}
+    if enable is None:
+        model.gradient_checkpointing_enable(options)
+    else:
+        enable(activation_checkpointing_kwargs=options)
