@@ -68,9 +68,7 @@ def test_the_tokenizer_may_be_kept_or_given(
         Path("kept/tokenizer.json").read_bytes()
         == Path("general/tokenizer.json").read_bytes()
     )
-    assert (
-        json.loads(Path("kept/adaptation.json").read_text("utf-8"))["overlap"] is None
-    )
+    assert json.loads(Path("kept/adaptation.json").read_text("utf-8"))["overlap"] is None
     make_tiny_transformer("other", TWEETS, kind="roberta", n_layers=1)
     assert _adapt(model, "--out", "given", "--tokenizer", "other") == 0
     given = transformers.AutoTokenizer.from_pretrained("given")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,13 @@ from tweetclf.social import Edges, TwHINEmbedding, popularity_baseline, rank_lin
 from tweetclf.social._buckets import EdgeBuckets, bucket_order
 from tweetclf.social._steps import Batch, Table, row_adagrad, step
 from tweetclf.social._tables import Tables
-from tweetclf.social._training import Held, NumpyEngine, Options, train_epoch
+from tweetclf.social._training import (
+    Held,
+    NumpyEngine,
+    Options,
+    _train_alone,
+    train_epoch,
+)
 
 SMALL: dict[str, Any] = {
     "dim": 12,
@@ -26,6 +33,7 @@ SMALL: dict[str, Any] = {
     "n_uniform_negatives": 5,
     "random_state": 0,
 }
+LARGER = {**SMALL, "batch_size": 200}
 
 
 def blocks(n: int = 1500, seed: int = 0, n_types: int = 2) -> Edges:
@@ -35,6 +43,9 @@ def blocks(n: int = 1500, seed: int = 0, n_types: int = 2) -> Edges:
     posts = (users % 3) * 30 + rng.integers(30, size=n)
     stray = rng.random(n) < 0.05
     posts[stray] = rng.integers(90, size=int(stray.sum()))
+    # As in a graph, where numbers are hashes, partitions are random.
+    users = np.random.default_rng(8).permutation(60)[users]
+    posts = np.random.default_rng(9).permutation(90)[posts]
     edges = np.unique(np.stack([users, posts, rng.integers(n_types, size=n)]), axis=1)
     order = rng.permutation(edges.shape[1])
     weights = rng.uniform(0.5, 2, size=len(order)).astype(np.float32)
@@ -122,7 +133,7 @@ def test_a_step_is_that_of_biggraph(weighted: bool, in_chunk: bool) -> None:
     assert loss == pytest.approx(expected_loss, rel=1e-6)
     for ours, theirs, old in zip(held, expected, before, strict=True):
         assert_allclose(ours.rows, theirs.rows, atol=2e-6)
-        assert_allclose(ours.sums, theirs.sums, atol=2e-6)
+        assert_allclose(ours.sums, theirs.sums, rtol=1e-6)
         assert np.abs(ours.rows - old).max() > 1e-3
 
 
@@ -246,6 +257,29 @@ def test_tables_on_disk_change_nothing(
         clone(partitioned).fit(blocks(), folder=tmp_path / "tables")
 
 
+def test_rounds_change_nothing(partitioned: TwHINEmbedding, tmp_path: Path) -> None:
+    """What processes do, here one after the other."""
+    edges = blocks()
+    store = Tables(60, 90, 2, 12, n_partitions=3, folder=tmp_path)
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))
+    store.initialise(seed, 1e-3)
+    plain = Edges(edges.users, edges.posts, edges.types)
+    buckets = EdgeBuckets(plain, store.bounds, 2, seed=seed, folder=tmp_path)
+    engine = partial(NumpyEngine, copies=True)
+    options = Options(40, 10, 5, 0.1, seed)
+    for epoch in range(3):
+        base = Table(*(np.array(array) for array in store.lane(0)))
+        for k in range(3):
+            for i in range(3):
+                place = (epoch, i, (i + k) % 3)
+                _train_alone(store, buckets, engine, options, place)
+        store.merge_lanes(base, buckets.counts)
+    assert np.array_equal(store.arrays["users"], partitioned.user_vectors_)
+    assert np.array_equal(store.arrays["posts"], partitioned.post_vectors_)
+    assert np.array_equal(store.relations(), partitioned.relation_vectors_)
+
+
+@pytest.mark.slow
 def test_processes_change_nothing(partitioned: TwHINEmbedding) -> None:
     two = clone(partitioned).set_params(n_jobs=2).fit(blocks())
     assert same(two, partitioned)
@@ -263,7 +297,7 @@ def test_first_vectors_do_not_depend_on_partitions() -> None:
 def test_partitions_learn_as_well(partitioned: TwHINEmbedding) -> None:
     whole = clone(partitioned).set_params(n_partitions=1).fit(blocks())
     assert partitioned.loss_curve_[-1] < partitioned.loss_curve_[0]
-    assert partitioned.loss_curve_[-1] == pytest.approx(whole.loss_curve_[-1], rel=0.1)
+    assert partitioned.loss_curve_[-1] == pytest.approx(whole.loss_curve_[-1], rel=0.15)
 
 
 def test_a_stopped_training_goes_on_to_the_same_bits(
@@ -294,11 +328,11 @@ def test_it_finds_held_out_links() -> None:
     edges = blocks(3000)
     test = np.arange(len(edges)) % 10 == 0
     train, held = edges.take(~test), edges.take(test)
-    model = TwHINEmbedding(**SMALL, max_iter=30).fit(train)
+    model = TwHINEmbedding(**LARGER, max_iter=30).fit(train)
     found = model.link_prediction(held, filtered=train)
     popular = rank_links(popularity_baseline(train, 90), held, 90, known=train)
     chance = rank_links(lambda e, c: np.zeros((len(e), len(c))), held, 90, known=train)
-    assert found.auc > 0.9
+    assert found.auc > 0.85
     assert found.mrr > 2 * popular.mrr
     assert popular.auc < 0.7
     assert chance.auc == 0.5
@@ -308,7 +342,7 @@ def test_it_finds_held_out_links() -> None:
 
 def test_threads_without_locks_learn_too() -> None:
     edges = blocks(3000)
-    model = TwHINEmbedding(**SMALL, max_iter=15, deterministic=False, n_jobs=2)
+    model = TwHINEmbedding(**LARGER, max_iter=15, deterministic=False, n_jobs=2)
     model.fit(edges)
     assert model.link_prediction(edges.take(slice(0, 200))).auc > 0.8
 
@@ -328,7 +362,7 @@ def test_relations_tell_actions_apart() -> None:
     types = rng.integers(2, size=2000)
     # What is liked is never replied to.
     posts = types * 30 + rng.integers(30, size=2000)
-    model = TwHINEmbedding(**SMALL, max_iter=20).fit(Edges(users, posts, types))
+    model = TwHINEmbedding(**LARGER, max_iter=20).fit(Edges(users, posts, types))
     wrong = Edges(users, posts, 1 - types)
     right = model.score_edges(Edges(users, posts, types))
     assert (right > model.score_edges(wrong)).mean() > 0.95

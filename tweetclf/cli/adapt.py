@@ -75,7 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_vocabulary_arguments(parser.add_argument_group("vocabulary"))
     how = parser.add_argument_group("training")
     for name, (field, read, default) in _SETTINGS.items():
-        how.add_argument(name, dest=field, type=read, metavar="N", help=f"({default})")
+        how.add_argument(
+            name, dest=field, type=read, metavar="N", help=f"({default})"
+        )
     how.add_argument(
         "--whole-words", action="store_true", help="hide words, not their pieces"
     )

@@ -407,7 +407,9 @@ def adapt_language_model(
     kept = (
         None
         if checkpoint is None
-        else open_checkpoint(Path(checkpoint), run.told(module), "adapt_language_model")
+        else open_checkpoint(
+            Path(checkpoint), run.told(module), "adapt_language_model"
+        )
     )
     start = run.loss(module, run.held_new, run.new)
     history = run.fit(module, precision, kept, report)

@@ -87,9 +87,7 @@ class MigrationReport:
                 ", ".join(_code(t) for t in kept[name][:5])
                 for kept in (self.shared_examples, self.new_examples)
             )
-            rows.append(
-                f"| {name} | {n:,} | {shared:,} | {share} | {' | '.join(examples)} |"
-            )
+            rows.append(f"| {name} | {n:,} | {shared:,} | {share} | {' | '.join(examples)} |")
         return "\n".join(rows) + "\n"
 
 

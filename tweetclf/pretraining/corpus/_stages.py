@@ -246,7 +246,9 @@ class Stages:
             signed.flush()
             del signed
 
-    def kept(self, columns: Columns) -> tuple[NDArray[np.bool_], list[tuple[str, int]]]:
+    def kept(
+        self, columns: Columns
+    ) -> tuple[NDArray[np.bool_], list[tuple[str, int]]]:
         """Return which documents stay, and how many each step has dropped."""
         plan = self.plan
         kept = np.ones(len(columns.keys), dtype=bool)

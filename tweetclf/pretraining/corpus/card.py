@@ -97,7 +97,7 @@ def make_card(
 def _steps(
     reports: list[dict[str, Any]], bad: dict[str, Any], later: list[tuple[str, int]]
 ) -> list[dict[str, Any]]:
-    counts = dict.fromkeys(STEPS, 0)
+    counts = {step: 0 for step in STEPS}
     counts["bad"] = sum(entry["n"] for entry in bad.values())
     for report in reports:
         for step, n in report["dropped"].items():
@@ -140,10 +140,7 @@ def card_markdown(card: dict[str, Any]) -> str:
     plan = card["plan"]
     lines = ["# Corpus", ""]
     total = sum(split["documents"] for split in card["splits"].values())
-    lines += [
-        f"{total:,} {plan['documents']}, made by tweetclf {card['tweetclf']}.",
-        "",
-    ]
+    lines += [f"{total:,} {plan['documents']}, made by tweetclf {card['tweetclf']}.", ""]
     lines += ["## Sources", ""]
     lines += _table(
         ("source", "rows", "bad rows", "sha256"),

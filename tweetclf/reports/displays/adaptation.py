@@ -121,6 +121,4 @@ class AdaptationCurvesDisplay(Display):
             )
         ax.set_xlim(left=0)
         ax.legend(frameon=False, fontsize=style.size - 1)
-        title_axes(
-            ax, style, "steps", "nats a token on held-out texts (thin: training)"
-        )
+        title_axes(ax, style, "steps", "nats a token on held-out texts (thin: training)")

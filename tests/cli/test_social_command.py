@@ -1,0 +1,177 @@
+"""tweetclf social: from a log to a graph, vectors and pairs."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tweetclf.cli import main
+from tweetclf.social import EngagementGraph, SimilarPairs, TwHINEmbedding
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+SMALL = ["--dim", "8", "--epochs", "3", "--batch-size", "50"]
+
+
+@pytest.fixture
+def log() -> Path:
+    rng = random.Random(0)
+    rows = ["uid\tpid\taction"]
+    for _ in range(600):
+        user = rng.randrange(40)
+        rows.append(f"u{user}\tp{user % 2 * 20 + rng.randrange(20)}\tlike")
+    rows.insert(7, "u1\t\tlike")
+    path = Path("log.tsv")
+    path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.fixture
+def graph(log: Path) -> str:
+    options = ["--user", "uid", "--post", "pid", "--out", "graph"]
+    assert main(["social", "graph", str(log), *options]) == 0
+    return "graph"
+
+
+def test_a_graph_is_built_and_described(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--user", "uid", "--post", "pid", "--min-post-degree", "2"]
+    options += ["--figure", "degrees.png", "--out", "graph"]
+    assert main(["social", "graph", str(log), *options]) == 0
+    printed = capsys.readouterr()
+    found = EngagementGraph.open("graph")
+    assert f"| 40 | 40 | {found.n_edges:,} | 1 |" in printed.out
+    assert "log.tsv, line 8: no usable post id" in printed.err
+    assert Path("degrees.png").stat().st_size > 1000
+    assert main(["social", "graph", str(log), *options]) == 1
+    assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_statistics_as_json(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--no-header", "--user", "0", "--post", "1", "--action", "2"]
+    log.write_text(log.read_text().partition("\n")[2])
+    assert main(["social", "graph", str(log), *options, "--out", "g", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["actions"] == {
+        "like": EngagementGraph.open("g").n_edges
+    }
+
+
+def test_vectors_are_compared_with_popularity(
+    graph: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--test", "0.1", *SMALL, "--out", "vectors"]
+    assert main(["social", "embed", graph, *options]) == 0
+    printed = capsys.readouterr()
+    assert [line.split()[0] for line in printed.out.splitlines()[2:]] == [
+        "embedding",
+        "popularity",
+        "chance",
+    ]
+    assert printed.out.splitlines()[-1].endswith("0.5000")
+    assert "epoch 3: loss" in printed.err
+    model = TwHINEmbedding.load("vectors")
+    assert model.post_vectors_.shape == (40, 8)
+    assert model.actions_ == ("like",)
+    assert not Path("vectors.training").exists()
+
+
+def test_tables_on_disk_are_the_same(graph: str) -> None:
+    options = [*SMALL, "--partitions", "2"]
+    assert main(["social", "embed", graph, *options, "--out", "a"]) == 0
+    assert main(["social", "embed", graph, *options, "--on-disk", "--out", "b"]) == 0
+    one, two = TwHINEmbedding.load("a"), TwHINEmbedding.load("b")
+    assert np.array_equal(one.user_vectors_, two.user_vectors_)
+    assert sorted(p.name for p in Path().iterdir()) == ["a", "b", "graph", "log.tsv"]
+
+
+def test_an_interrupted_training_goes_on(
+    graph: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["social", "embed", graph, *SMALL, "--out", "whole"]) == 0
+    from tweetclf.cli import _social_embed
+
+    say = _social_embed.note
+
+    def stop(message: str) -> None:
+        say(message)
+        if message.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_social_embed, "note", stop)
+        assert main(["social", "embed", graph, *SMALL, "--out", "v"]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert main(["social", "embed", graph, *SMALL, "--out", "v"]) == 0
+    assert "epoch 2" not in capsys.readouterr().err
+    whole, resumed = TwHINEmbedding.load("whole"), TwHINEmbedding.load("v")
+    assert np.array_equal(whole.post_vectors_, resumed.post_vectors_)
+
+
+def test_pairs_by_id_without_repeats(
+    graph: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["social", "embed", graph, *SMALL, "--out", "vectors"]) == 0
+    rows = [{"pid": f"p{i}", "text": f"un texto {i // 2} distinto"} for i in range(38)]
+    Path("texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    capsys.readouterr()
+    options = ["--graph", graph, "--texts", "texts.jsonl", "--id", "pid", "--k", "3"]
+    options += ["--near-duplicates", "1", "--out", "pairs"]
+    assert main(["social", "pairs", "vectors", *options]) == 0
+    printed = capsys.readouterr()
+    pairs = SimilarPairs.open("pairs")
+    assert f"pairs    {len(pairs)}" in printed.out
+    assert "recall   1.0000" in printed.out
+    assert "2 posts have no text" in printed.err
+    lines = Path("pairs/pairs.tsv").read_text().splitlines()
+    assert len(lines) == len(pairs) + 1
+    known = {row["pid"]: row["text"] for row in rows}
+    for line in lines[1:]:
+        first, second, _ = line.split("\t")
+        assert known.get(first, 1) != known.get(second, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["pairs", "vectors", "--texts", "x", "--out", "p"], "--texts needs --graph"),
+        (["pairs", "v", "--min-similarity", "2", "--out", "p"], "from -1 to 1"),
+        (["graph", "x", "--no-header", "--out", "p"], "needs --user and --post"),
+        (
+            ["graph", "x", "--no-header", "--user", "a", "--post", "1", "--out", "p"],
+            "--user is a position",
+        ),
+        (
+            ["embed", "g", "--batch-negatives", "0", "--uniform-negatives", "0"]
+            + ["--out", "p"],
+            "give --batch-negatives or",
+        ),
+        (["embed", "g", "--test", "1", "--out", "p"], "from 0 to below 1"),
+    ],
+)
+def test_wrong_options_are_explained(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["social", *options])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["graph", "none.tsv", "--out", "p"], "There is no file at none.tsv"),
+        (["embed", "none", "--out", "p"], "no engagement graph"),
+        (["pairs", "none", "--out", "p"], "cannot be read"),
+    ],
+)
+def test_missing_inputs_are_named(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["social", *options]) == 1
+    assert message in capsys.readouterr().err

@@ -1,0 +1,229 @@
+"""Similar pairs: scikit-learn's neighbours, and what an index may miss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.neighbors import NearestNeighbors
+
+from tweetclf.exceptions import DataError, TweetclfWarning
+from tweetclf.social import SimilarPairs, mine_similar_pairs
+from tweetclf.social._index import exact_neighbours, plan_index, unit
+
+
+def vectors(n: int = 300, dim: int = 16, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((12, dim))
+    noise = rng.standard_normal((n, dim))
+    return (centres[rng.integers(12, size=n)] + 0.5 * noise).astype(np.float32)
+
+
+def lists(pairs: SimilarPairs) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for first, second in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
+        found.setdefault(first, []).append(second)
+    return found
+
+
+def oracle(X: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    model = NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute").fit(X)
+    distances, places = model.kneighbors()
+    return 1 - distances, places
+
+
+def test_exact_neighbours_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    X = vectors() * np.linspace(0.1, 9, 300, dtype=np.float32)[:, None]
+    pairs = mine_similar_pairs(X, tmp_path / "p", k=5)
+    scores, places = oracle(X, 5)
+    assert lists(pairs) == {i: row.tolist() for i, row in enumerate(places)}
+    assert_allclose(pairs.scores, scores.ravel(), atol=1e-5)
+    assert pairs.manifest["index"] == "exact"
+    assert pairs.manifest["recall"] == 1
+    assert sorted(p.name for p in (tmp_path / "p").iterdir()) == [
+        "pairs.bin",
+        "pairs.json",
+    ]
+
+
+def test_equal_vectors_come_in_order(tmp_path: Path) -> None:
+    X = np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)
+    pairs = mine_similar_pairs(X, tmp_path / "p", k=2)
+    assert lists(pairs) == {
+        0: [1, 2],
+        1: [0, 2],
+        2: [0, 1],
+        3: [4, 5],
+        4: [3, 5],
+        5: [3, 4],
+    }
+    wide = exact_neighbours(X, X[:1], 6)[1]
+    assert wide.tolist() == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_more_neighbours_than_posts(tmp_path: Path) -> None:
+    pairs = mine_similar_pairs(vectors(4), tmp_path / "p", k=10)
+    assert {len(others) for others in lists(pairs).values()} == {3}
+    own = mine_similar_pairs(vectors(4), tmp_path / "q", k=10, exclude_self=False)
+    assert all(others[0] == post for post, others in lists(own).items())
+
+
+def test_mutual_neighbours(tmp_path: Path) -> None:
+    X = vectors()
+    everyone = lists(mine_similar_pairs(X, tmp_path / "p", k=4))
+    both = mine_similar_pairs(X, tmp_path / "q", k=4, mutual=True)
+    expected = {
+        (a, b) for a, others in everyone.items() for b in others if a in everyone[b]
+    }
+    found = set(zip(both.first.tolist(), both.second.tolist(), strict=True))
+    assert found == expected
+    first, second, scores = both.unordered()
+    assert set(zip(first.tolist(), second.tolist(), strict=True)) == {
+        (a, b) for a, b in expected if a < b
+    }
+    assert_allclose(scores, (unit(X[first]) * unit(X[second])).sum(axis=1), atol=1e-5)
+
+
+def test_least_similarity(tmp_path: Path) -> None:
+    pairs = mine_similar_pairs(vectors(), tmp_path / "p", k=5, min_similarity=0.8)
+    assert 0 < len(pairs) < 5 * 300
+    assert pairs.scores.min() >= 0.8
+
+
+def test_texts_that_say_the_same_are_no_pair(tmp_path: Path) -> None:
+    X = np.array([[1, 0], [1, 0.01], [1, 0.02], [1, 0.03], [0, 1]], dtype=np.float32)
+    texts = ["qué lindo día hoy", "qué lindo día hoy!", "otra cosa", "", ""]
+    pairs = mine_similar_pairs(X, tmp_path / "p", k=2, texts=texts)
+    assert lists(pairs)[0] == [2, 3]
+    assert lists(pairs)[1] == [2, 3]
+    assert 4 in lists(mine_similar_pairs(X, tmp_path / "q", k=4, texts=texts))[3]
+    kept = mine_similar_pairs(X, tmp_path / "r", k=2, texts=texts, near_duplicates=None)
+    assert lists(kept)[0] == [1, 2]
+
+
+@pytest.fixture(scope="module")
+def approximate(tmp_path_factory: pytest.TempPathFactory) -> SimilarPairs:
+    pytest.importorskip("faiss")
+    out = tmp_path_factory.mktemp("pairs") / "p"
+    return mine_similar_pairs(
+        vectors(1500), out, k=5, index="IVF32,PQ4x4", n_probes=3, recall_sample=1500
+    )
+
+
+def test_recall_is_measured(approximate: SimilarPairs) -> None:
+    found = lists(approximate)
+    _, places = oracle(vectors(1500), 5)
+    hits = sum(len(set(found[i]) & set(row.tolist())) for i, row in enumerate(places))
+    assert approximate.manifest["recall"] == pytest.approx(hits / places.size, abs=1e-3)
+    assert 0.2 < approximate.manifest["recall"] < 0.99
+    assert approximate.manifest["n_probes"] == 3
+
+
+def test_scores_are_true_cosines(approximate: SimilarPairs) -> None:
+    X = unit(vectors(1500))
+    true = (X[approximate.first] * X[approximate.second]).sum(axis=1)
+    assert_allclose(approximate.scores, true, atol=1e-5)
+    same_post = np.diff(approximate.first) == 0
+    assert (np.diff(approximate.scores)[same_post] <= 0).all()
+
+
+def test_the_same_pairs_again(approximate: SimilarPairs, tmp_path: Path) -> None:
+    again = mine_similar_pairs(
+        vectors(1500),
+        tmp_path / "p",
+        k=5,
+        index="IVF32,PQ4x4",
+        n_probes=3,
+        recall_sample=1500,
+    )
+    for name in ("pairs.bin", "pairs.json"):
+        assert (again.folder / name).read_bytes() == (
+            approximate.folder / name
+        ).read_bytes()
+
+
+def test_a_flat_index_is_exact(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    X = vectors()
+    ours = mine_similar_pairs(X, tmp_path / "p", k=5)
+    flat = mine_similar_pairs(X, tmp_path / "q", k=5, index="Flat")
+    assert lists(flat) == lists(ours)
+    assert flat.manifest["recall"] == 1
+
+
+def test_the_papers_index_is_scaled_down(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    with pytest.warns(TweetclfWarning, match=r"for 3,000 points .* IVF64,Flat with 16"):
+        pairs = mine_similar_pairs(vectors(3000), tmp_path / "p", exact_below=100, k=3)
+    assert pairs.manifest["index"] == "IVF64,Flat"
+    assert pairs.manifest["recall"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("n", "dim", "factory", "probes"),
+    [
+        (30, 8, "IVF1,Flat", 1),
+        (10_000, 256, "OPQ64,IVF256,PQ64", 16),
+        (1_000_000, 100, "OPQ50,IVF16384,PQ50", 500),
+        (10**9, 16, "OPQ16,IVF65536,PQ16", 2000),
+    ],
+)
+def test_plans(n: int, dim: int, factory: str, probes: int) -> None:
+    with pytest.warns(TweetclfWarning, match="OPQ64,IVF65536,PQ64 with 2,000 probes"):
+        assert plan_index(n, dim) == (factory, probes)
+
+
+def test_enough_points_have_the_papers_index() -> None:
+    assert plan_index(10**9, 256) == ("OPQ64,IVF65536,PQ64", 2000)
+
+
+def test_tables_and_damage(tmp_path: Path) -> None:
+    pairs = mine_similar_pairs(vectors(20), tmp_path / "p", k=1)
+    ids = [f"t{i}" for i in range(20)]
+    pairs.to_tsv(tmp_path / "p.tsv", ids)
+    lines = (tmp_path / "p.tsv").read_text().splitlines()
+    assert lines[0] == "first\tsecond\tscore"
+    assert [line.split("\t")[0] for line in lines[1:]] == ids
+    with pytest.raises(DataError, match="3 ids for 20 posts"):
+        pairs.to_tsv(tmp_path / "q.tsv", ids[:3])
+    again = SimilarPairs.open(tmp_path / "p")
+    assert np.array_equal(again.second, pairs.second)
+    (tmp_path / "p" / "pairs.bin").write_bytes(b"123")
+    with pytest.raises(DataError, match="damaged"):
+        SimilarPairs.open(tmp_path / "p")
+    with pytest.raises(DataError, match="no similar pairs"):
+        SimilarPairs.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"vectors": np.zeros((1, 3))}, DataError, "at least two vectors"),
+        ({"vectors": np.zeros(3)}, DataError, "of shape"),
+        ({"vectors": np.array([[0.0], [np.nan]])}, DataError, "vector 1 is not finite"),
+        ({"k": 0}, ValueError, "k must be at least 1"),
+        ({"near_duplicates": 2.0}, ValueError, "near_duplicates"),
+        ({"texts": ["a"]}, DataError, "1 texts for 300"),
+    ],
+)
+def test_what_cannot_be_mined_is_explained(
+    options: dict[str, Any], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        mine_similar_pairs(**{"vectors": vectors(), "out": tmp_path / "p", **options})
+    assert not (tmp_path / "p").exists()
+
+
+def test_what_faiss_refuses_is_explained(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    with pytest.raises(ValueError, match="FAISS makes no index 'nonsense'"):
+        mine_similar_pairs(vectors(), tmp_path / "p", index="nonsense")
+    with pytest.raises(ValueError, match="cannot be trained on 300 vectors"):
+        mine_similar_pairs(vectors(), tmp_path / "p", index="IVF512,Flat")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "x").touch()
+    with pytest.raises(FileExistsError):
+        mine_similar_pairs(vectors(), tmp_path / "p")
