@@ -1,4 +1,4 @@
-"""Social pre-training: batches, the joint loss, isolation of pairs, stages, resuming."""
+"""Social pre-training: batches, the joint loss, pairs apart, stages, resuming."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ from tweetclf.pretraining._social_batches import (
     TweetTokens,
     order_by_language,
     tokenize,
+)
+from tweetclf.pretraining._social_inputs import (
+    load_tokenizer,
+    read_groups,
+    read_tweets,
 )
 from tweetclf.pretraining._social_net import HeldPairs, SocialObjective
 from tweetclf.pretraining.social_config import (
@@ -61,11 +66,11 @@ def stage1(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tokenizer(stage1):
-    return module._load_tokenizer(None, stage1, None)
+    return load_tokenizer(None, stage1, None)
 
 
 def _tweets(tokenizer, training=SMALL):
-    return module._read(TEXTS, tokenizer, training)
+    return read_tweets(TEXTS, tokenizer, training)
 
 
 def _batch(tokenizer, n=6, **options):
@@ -266,7 +271,7 @@ def test_partners_are_found_after_and_the_directory_is_a_plain_model(
         TEXTS, PAIRS, tmp_path / "out", model=stage1, training=training
     )
     assert result.scores["valid_social_loss"] < result.history[0]["valid_social_loss"]
-    groups = module._groups(PAIRS, 60, training)
+    groups = read_groups(PAIRS, 60, training)
     measured = SocialBatches(_tweets(tokenizer), groups, batch_size=16, mask_rate=0.1,
                              shuffle=False)  # fmt: skip
     with torch.inference_mode():
@@ -355,8 +360,8 @@ def _train_a_share(rank: int, model: str, folder: str) -> None:
     )
     try:
         train_social_encoder(
-            TEXTS, PAIRS, f"{folder}/two", model=model, training=replace(SMALL, n_steps=3),
-            checkpoint=f"{folder}/kept",
+            TEXTS, PAIRS, f"{folder}/two", model=model,
+            training=replace(SMALL, n_steps=3), checkpoint=f"{folder}/kept",
         )  # fmt: skip
     finally:
         torch.distributed.destroy_process_group()
@@ -385,7 +390,7 @@ def test_two_processes_take_the_steps_of_one(stage1, tmp_path):
 
 
 def test_both_directions_and_repeats_of_a_pair_are_one():
-    groups = module._groups([[3, 1], [1, 3], [3, 1], [0, 2]], 4, SMALL)
+    groups = read_groups([[3, 1], [1, 3], [3, 1], [0, 2]], 4, SMALL)
     assert groups.tolist() == [[0, 2], [1, 3]]
 
 

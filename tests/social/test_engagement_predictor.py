@@ -1,4 +1,4 @@
-"""Engagements: splits by post, the law of negatives, ranks with ties, learning (P36)."""
+"""Engagements: splits by post, negatives, ranks with ties, learning (P36)."""
 
 from __future__ import annotations
 
@@ -195,8 +195,12 @@ def test_records_that_cannot_be_are_refused():
 
 # The estimator -------------------------------------------------------------------
 
-torch = pytest.importorskip("torch")
-engagement = pytest.importorskip("tweetclf.estimators.engagement")
+import torch  # noqa: E402
+
+from tweetclf.estimators.engagement import EngagementPredictor  # noqa: E402
+from tweetclf.estimators.engagement_evaluation import (  # noqa: E402
+    evaluate_engagement,
+)
 
 N_TOPICS = 6
 
@@ -220,12 +224,12 @@ def world():
 def _predictor(**given):
     options = {"n_components": 8, "k": 3, "n_candidates": 30, "learning_rate": 0.03,
                "batch_size": 64, "max_iter": 15, "random_state": 0}  # fmt: skip
-    return engagement.EngagementPredictor(**{**options, **given})
+    return EngagementPredictor(**{**options, **given})
 
 
 def test_it_learns_who_likes_what_and_beats_chance(world):
     users, _, features, likes = world
-    found = engagement.evaluate_engagement(
+    found = evaluate_engagement(
         _predictor(), likes, user_vectors=users, texts=features, n_runs=3
     )
     assert sum(found.n_records) == len(likes)

@@ -20,6 +20,7 @@ from tweetclf.social import (
     write_pair_corpus,
 )
 from tweetclf.social import hashtags as module
+from tweetclf.social.hashtag_texts import find_hashtags, remove_hashtag
 from tweetclf.tasks import load_task
 
 RNG = np.random.default_rng(0)
@@ -45,12 +46,12 @@ def _rows(folder, name):
 
 
 def test_hashtags_are_found_and_removed():
-    assert module.find_hashtags("#uno#DOS &#3; x#no #1 ＃さくら #uno") == [
+    assert find_hashtags("#uno#DOS &#3; x#no #1 ＃さくら #uno") == [
         "uno", "dos", "さくら",
     ]  # fmt: skip
-    assert module.remove_hashtag("a #Uno#dos b #UNO.", "uno") == "a #dos b ."
-    assert module.remove_hashtag("#unos #uno", "uno") == "#unos"
-    assert module.remove_hashtag("é #CAFÉ", "café") == "é"
+    assert remove_hashtag("a #Uno#dos b #UNO.", "uno") == "a #dos b ."
+    assert remove_hashtag("#unos #uno", "uno") == "#unos"
+    assert remove_hashtag("é #CAFÉ", "café") == "é"
 
 
 def test_labels_are_the_hashtags_that_are_no_longer_in_the_text(tmp_path):
@@ -252,7 +253,7 @@ def test_users_are_pseudonyms_and_records_follow_their_posts(tmp_path):
     assert not sides[0] & sides[1]
     assert not sides[2] & (sides[0] | sides[1])
     assert sum(report.n_posts.values()) == 100 - report.n_without_engagement
-    texts = dict((p, t) for p, t, _ in POSTS)
+    texts = {p: t for p, t, _ in POSTS}
     assert all(texts[p] == t for p, t in zip(found.posts, found.texts, strict=True))
 
 

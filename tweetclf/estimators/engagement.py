@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -28,7 +26,7 @@ from tweetclf.utils._sklearn import HasMethods, Interval, StrOptions, _fit_conte
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.validation import check_texts
 
-__all__ = ["EngagementEvaluation", "EngagementPredictor", "evaluate_engagement"]
+__all__ = ["EngagementPredictor"]
 
 # Zhang et al. 2023 freeze the model under test and join first and mean state.
 _DEFAULT_MODEL = "Twitter/twhin-bert-base"
@@ -97,7 +95,7 @@ class EngagementPredictor(BaseEstimator):
     See Also
     --------
     tweetclf.social.rank_engagements : HITS@k, how candidates are drawn.
-    evaluate_engagement : The whole evaluation, median of six runs.
+    tweetclf.estimators.engagement_evaluation : The whole evaluation, median of six.
 
     Notes
     -----
@@ -246,7 +244,7 @@ class EngagementPredictor(BaseEstimator):
         elif self.early_stopping:
             records, valid = self._hold_out(records, seed)
         self.vectorizer_ = self._fit_vectorizer(texts, records)
-        posts = self._features(texts, caller)
+        posts = self.features(texts)
         job = Job(users, posts, records, valid, seed)
         weights, self.history_ = train(self, job)
         self.user_weights_, self.post_weights_ = weights
@@ -282,7 +280,21 @@ class EngagementPredictor(BaseEstimator):
         rows = check_texts(texts, caller=type(self).__name__)
         return vectorizer.fit([rows[i] for i in np.unique(records[:, 1])])
 
-    def _features(self, texts: Any, caller: str) -> NDArray[np.float32]:
+    def features(self, texts: Any) -> NDArray[np.float32]:
+        """Return the frozen features of posts, which `texts` may be replaced by.
+
+        Parameters
+        ----------
+        texts : sequence of str, or matrix of shape (n_posts, n_post_features)
+            Posts; features are returned as they are.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_posts, n_post_features)
+            One row a post.
+        """
+        check_is_fitted(self, "vectorizer_")
+        caller = type(self).__name__
         if _are_features(texts):
             return _matrix(texts, "texts", caller)
         if self.vectorizer_ is None:
@@ -315,7 +327,7 @@ class EngagementPredictor(BaseEstimator):
         check_is_fitted(self, "user_weights_")
         caller = type(self).__name__
         users = _matrix(user_vectors, "user_vectors", caller)
-        posts = self._features(texts, caller)
+        posts = self.features(texts)
         for what, given, weights in (
             ("user_vectors", users, self.user_weights_),
             ("texts", posts, self.post_weights_),
@@ -459,81 +471,3 @@ def _n_posts(texts: Any) -> int:
 def _matrix(values: Any, name: str, caller: str) -> NDArray[np.float32]:
     dense = values.toarray() if sparse.issparse(values) else values
     return check_array(dense, dtype=np.float32, input_name=name, estimator=caller)
-
-
-@dataclass(frozen=True, eq=False)
-class EngagementEvaluation:
-    """HITS@k of several runs on the same split.
-
-    Parameters
-    ----------
-    runs : tuple of RankedEngagements
-        One a run: the same test engagements and candidates in each.
-    test : ndarray of int
-        Rows of the test engagements.
-    n_records : tuple of int
-        Engagements to train on, to validate on, and to test on.
-    """
-
-    runs: tuple[RankedEngagements, ...]
-    test: NDArray[np.intp]
-    n_records: tuple[int, int, int]
-
-    @property
-    def median(self) -> float:
-        """Median of the runs' HITS@k: what the paper reports, of six."""
-        return float(np.median([run.mean for run in self.runs]))
-
-
-def evaluate_engagement(
-    predictor: EngagementPredictor,
-    records: ArrayLike,
-    *,
-    user_vectors: ArrayLike,
-    texts: Any,
-    n_runs: int = 6,
-    fractions: Sequence[float] = (0.8, 0.1, 0.1),
-    seed: int = 0,
-) -> EngagementEvaluation:
-    """Split by post, train several times, and rank the test engagements.
-
-    Parameters
-    ----------
-    predictor : EngagementPredictor
-        Cloned for each run, with `random_state` 0 to ``n_runs - 1``.
-    records : array-like of int of shape (n, 2)
-        All engagements.
-    user_vectors : array-like of shape (n_users, n_user_features)
-        Of all users. They must not have been learnt from test engagements: leave
-        those of the test posts out of the graph.
-    texts : sequence of str, or matrix of shape (n_posts, n_post_features)
-        Of all posts. The features of one run serve all.
-    n_runs : int, default=6
-        Runs, of which the median is taken.
-    fractions : sequence of float, default=(0.8, 0.1, 0.1)
-        Shares of the posts: training, validation, test.
-    seed : int, default=0
-        Of split and candidates.
-
-    Returns
-    -------
-    EngagementEvaluation
-        All runs.
-    """
-    rows = np.asarray(records)
-    train, valid, test = split_by_post(rows[:, 1], fractions=fractions, seed=seed)
-    features = texts
-    runs = []
-    for number in range(n_runs):
-        run = clone(predictor).set_params(random_state=number)
-        run.fit(
-            rows[train], user_vectors=user_vectors, texts=features, X_val=rows[valid]
-        )
-        if run.vectorizer_ is not None:
-            # Frozen: computed once. The first run has fitted the vectorizer.
-            features = run._features(texts, type(run).__name__)
-        runs.append(
-            run.rank(rows[test], user_vectors=user_vectors, texts=features, seed=seed)
-        )
-    sizes = (len(train), len(valid), len(test))
-    return EngagementEvaluation(tuple(runs), test, sizes)

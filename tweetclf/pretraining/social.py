@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,14 @@ from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.modules.contrastive import ProjectionHead
 from tweetclf.pretraining._keeping import open_checkpoint
-from tweetclf.pretraining._social_batches import SocialBatches, TweetTokens, tokenize
+from tweetclf.pretraining._social_batches import SocialBatches, TweetTokens
+from tweetclf.pretraining._social_inputs import (
+    fingerprint,
+    load_tokenizer,
+    read_groups,
+    read_languages,
+    read_tweets,
+)
 from tweetclf.pretraining._social_net import HeldPairs, SocialNet, SocialObjective
 from tweetclf.pretraining.social_settings import (
     SocialModel,
@@ -160,10 +167,10 @@ def train_social_encoder(
     """
     training = training or SocialTraining()
     check_free(out)
-    spelling = _load_tokenizer(tweets, model, tokenizer)
-    read = _read(tweets, spelling, training)
-    groups = _groups(pairs, len(read), training)
-    codes = _languages(languages, groups, len(read))
+    spelling = load_tokenizer(tweets, model, tokenizer)
+    read = read_tweets(tweets, spelling, training)
+    groups = read_groups(pairs, len(read), training)
+    codes = read_languages(languages, groups, len(read))
     net = _make_net(model, spelling, training, random_state)
     _check_sizes(net, read, training)
     place = local_device(device)
@@ -172,7 +179,7 @@ def train_social_encoder(
         "training": asdict(training),
         "random_state": random_state,
         "model": asdict(model) if isinstance(model, SocialModel) else _weights(net),
-        "data": _fingerprint(read, groups, codes),
+        "data": fingerprint(read, groups, codes),
     }
     with join_replicas(place) as replicas:
         outcome = _fit(
@@ -223,121 +230,6 @@ def _result(
         scores={k: v for k, v in last.items() if k.startswith("valid_")},
         history=outcome.history,
     )
-
-
-# What is read -------------------------------------------------------------------
-
-
-def _is_token_files(tweets: Any) -> bool:
-    return hasattr(tweets, "shards") and hasattr(tweets, "tokenizer_path")
-
-
-def _load_tokenizer(tweets: Any, model: Any, tokenizer: Any) -> Any:
-    from transformers import AutoTokenizer
-
-    source = tokenizer
-    if source is None and _is_token_files(tweets):
-        source = tweets.tokenizer_path
-    if source is None and not isinstance(model, SocialModel):
-        source = model
-    if source is None:
-        raise DataError(
-            f"{_CALLER}: a model whose weights are drawn needs a tokenizer. Pass "
-            "tokenizer=..., or TokenFiles as tweets."
-        )
-    with quiet_transformers():
-        found = AutoTokenizer.from_pretrained(source)
-    missing = [
-        name
-        for name in ("cls", "sep", "mask", "pad")
-        if getattr(found, f"{name}_token_id") is None
-    ]
-    if missing:
-        raise DataError(
-            f"{_CALLER}: the tokenizer of {source} has no {', '.join(missing)} token."
-        )
-    return found
-
-
-def _read(tweets: Any, tokenizer: Any, training: SocialTraining) -> TweetTokens:
-    if _is_token_files(tweets):
-        if tweets.n_segments != 1:
-            raise DataError(
-                f"{_CALLER}: token files of pairs of texts hold no tweets to number. "
-                "Write token files of single texts."
-            )
-        shards: Sequence[Any] = tweets.shards
-    else:
-        texts = list(tweets)
-        if not texts:
-            raise DataError(f"{_CALLER}: there are no tweets.")
-        shards = [tokenize(tokenizer, texts)]
-    special = {
-        name: getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "mask")
-    }
-    return TweetTokens(
-        shards,
-        special=special,
-        never=tokenizer.all_special_ids,
-        vocab_size=len(tokenizer),
-        max_length=training.max_length,
-    )
-
-
-def _groups(
-    pairs: ArrayLike | None, n_tweets: int, training: SocialTraining
-) -> NDArray[np.int64]:
-    """Return the tweets that belong together, one group a row."""
-    if pairs is None:
-        if training.social_weight:
-            raise DataError(
-                f"{_CALLER}: there are no pairs to contrast. Give some, or set "
-                "social_weight=0."
-            )
-        return np.arange(n_tweets)[:, None]
-    groups = np.asarray(pairs)
-    if groups.ndim != 2 or groups.shape[1] != 2 or groups.dtype.kind not in "iu":
-        raise DataError(
-            f"{_CALLER}: pairs must be an integer array of shape (n, 2). Got shape "
-            f"{groups.shape} and dtype {groups.dtype}."
-        )
-    if len(groups) < 2:
-        raise DataError(f"{_CALLER}: there are {len(groups)} pairs; give more.")
-    wrong = (groups < 0) | (groups >= n_tweets)
-    wrong |= (groups[:, 0] == groups[:, 1])[:, None]
-    if wrong.any():
-        row = int(wrong.any(axis=1).argmax())
-        raise DataError(
-            f"{_CALLER}: pair {row} is {tuple(groups[row].tolist())}; expected two "
-            f"different tweets of the {n_tweets}, numbered from 0."
-        )
-    # Both directions of a pair are one: else held-out pairs are learnt from.
-    return np.unique(np.sort(groups.astype(np.int64, copy=False), axis=1), axis=0)
-
-
-def _languages(
-    languages: Sequence[str] | None, groups: NDArray[np.int64], n_tweets: int
-) -> NDArray[np.int64] | None:
-    if languages is None:
-        return None
-    if len(languages) != n_tweets:
-        raise DataError(
-            f"{_CALLER}: there are {len(languages)} languages for {n_tweets} tweets; "
-            "there must be one a tweet."
-        )
-    _, codes = np.unique(np.asarray(languages, dtype=str), return_inverse=True)
-    return codes[groups[:, 0]].astype(np.int64)
-
-
-def _fingerprint(
-    read: TweetTokens, groups: NDArray[np.int64], codes: NDArray[np.int64] | None
-) -> str:
-    digest = hashlib.sha256()
-    arrays: Iterable[Any] = [array for shard in read.shards for array in shard]
-    for array in (*arrays, groups, *([] if codes is None else [codes])):
-        digest.update(f"{array.dtype} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 # The network --------------------------------------------------------------------

@@ -46,7 +46,7 @@ __all__ = [
     "run_social_config",
 ]
 
-_FOLDER = Path(__file__).with_name("configs")
+_FOLDER = Path(__file__).with_name("configs") / "social"
 _TOP = ("kind", "title", "random_state", "model", "data", "tokenizer", "stages")
 
 
@@ -120,7 +120,7 @@ def packaged_social_config(name: str) -> Path:
     """
     path = _FOLDER / f"{name}.toml"
     if not path.is_file():
-        known = sorted(file.stem for file in _FOLDER.glob("twhin-*.toml"))
+        known = sorted(file.stem for file in _FOLDER.glob("*.toml"))
         raise DataError(f"There is no configuration {name!r}; there are {known}.")
     return path
 

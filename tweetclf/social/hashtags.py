@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +19,10 @@ import numpy as np
 
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
-from tweetclf.preprocessing.patterns import hashtag_pattern
 from tweetclf.social._cards import hashtag_card
 from tweetclf.social._sampling import Sample, cut, split_sizes
 from tweetclf.social._tweets import Detector, as_tweets, language_of
+from tweetclf.social.hashtag_texts import find_hashtags, remove_hashtag
 from tweetclf.tasks.base import Split
 from tweetclf.tasks.contamination import find_contamination
 from tweetclf.tasks.duplicates import Labels, normalise
@@ -35,63 +32,10 @@ __all__ = [
     "HashtagSet",
     "HashtagSetReport",
     "build_hashtag_set",
-    "find_hashtags",
-    "remove_hashtag",
 ]
 
 # Zhang et al. 2023, Table 2. Their section 3.3 says 100,000 tweets a language.
 SIZES = {"train": 16_000, "dev": 2_000, "test": 2_000}
-
-
-@lru_cache(maxsize=1)
-def _pattern() -> re.Pattern[str]:
-    return re.compile(hashtag_pattern())
-
-
-def _fold(tag: str) -> str:
-    return unicodedata.normalize("NFC", tag.casefold())
-
-
-def _names(match: str) -> list[str]:
-    """Return the hashtags of a match, which may be several glued together."""
-    return [_fold(part) for part in re.split("[#＃]+", match) if part]
-
-
-def find_hashtags(text: str) -> list[str]:
-    """Return the different hashtags of a text, folded and without their sign.
-
-    Examples
-    --------
-    >>> from tweetclf.social.hashtags import find_hashtags
-    >>> find_hashtags("#Gol de #MESSI #gol #1")
-    ['gol', 'messi']
-    """
-    found = (name for m in _pattern().finditer(text) for name in _names(m.group()))
-    return list(dict.fromkeys(found))
-
-
-def remove_hashtag(text: str, tag: str) -> str:
-    """Return a text without a hashtag, wherever and in whatever case it stands.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    tag : str
-        The hashtag, folded, without its sign.
-
-    Examples
-    --------
-    >>> from tweetclf.social.hashtags import remove_hashtag
-    >>> remove_hashtag("Gooool #Messi #GOL!! #gol", "gol")
-    'Gooool #Messi !!'
-    """
-
-    def kept(match: re.Match[str]) -> str:
-        parts = re.findall("[#＃]+[^#＃]+", match.group())
-        return "".join(p for p in parts if _fold(p.lstrip("#＃")) != tag)
-
-    return " ".join(_pattern().sub(kept, text).split())
 
 
 class _Counter:
