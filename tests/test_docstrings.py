@@ -23,6 +23,7 @@ PACKAGES = (
     "tweetclf.persistence",
     "tweetclf.preprocessing",
     "tweetclf.pretraining",
+    "tweetclf.pretraining.corpus",
     "tweetclf.reports",
     "tweetclf.reports.displays",
     "tweetclf.reports.exports",

@@ -40,21 +40,21 @@ def _adapt(model: str, *options: str) -> int:
 def test_it_learns_a_vocabulary_and_adapts(
     model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _adapt(model, "--out", "adapted", "--vocab-size", "100") == 0
+    assert _adapt(model, "--out", "adapted", "--vocab-size", "80") == 0
     printed = capsys.readouterr().err
-    assert "tokenizer (wordpiece): 100 tokens" in printed
+    assert "tokenizer (wordpiece): 80 tokens" in printed
     assert "are shared" in printed
     assert "epoch 2: loss" in printed
     assert "warm-up: 0 steps, a tenth of 6, not 10000" in printed
     assert "nats a token" in printed
     told = json.loads(Path("adapted/adaptation.json").read_text("utf-8"))
-    assert told["overlap"]["n_new"] == 100
+    assert told["overlap"]["n_new"] == 80
     assert told["training"]["max_length"] == 40
     tokenizer = transformers.AutoTokenizer.from_pretrained("adapted")
     assert "[USER]" in tokenizer.decode(tokenizer("hola @pepe")["input_ids"])
     # A directory that fine-tuning takes.
     encoder = transformers.AutoModel.from_pretrained("adapted")
-    assert encoder.config.vocab_size == 100
+    assert encoder.config.vocab_size == 80
     left = sorted(path.name for path in Path().iterdir())
     assert left == ["adapted", "general", "tweets.txt"]
 
@@ -68,7 +68,9 @@ def test_the_tokenizer_may_be_kept_or_given(
         Path("kept/tokenizer.json").read_bytes()
         == Path("general/tokenizer.json").read_bytes()
     )
-    assert json.loads(Path("kept/adaptation.json").read_text("utf-8"))["overlap"] is None
+    assert (
+        json.loads(Path("kept/adaptation.json").read_text("utf-8"))["overlap"] is None
+    )
     make_tiny_transformer("other", TWEETS, kind="roberta", n_layers=1)
     assert _adapt(model, "--out", "given", "--tokenizer", "other") == 0
     given = transformers.AutoTokenizer.from_pretrained("given")
@@ -77,7 +79,7 @@ def test_the_tokenizer_may_be_kept_or_given(
 
 def test_it_compares_with_and_without_migration(model: str) -> None:
     pytest.importorskip("matplotlib")
-    options = ["--vocab-size", "100", "--compare", "--init", "mean"]
+    options = ["--vocab-size", "80", "--compare", "--init", "mean"]
     assert _adapt(model, "--out", "adapted", *options) == 0
     compared = json.loads(Path("adapted/comparison.json").read_text("utf-8"))
     assert list(compared["variants"]) == ["none", "random", "mean"]
@@ -92,7 +94,7 @@ def test_an_interrupted_run_goes_on(
 ) -> None:
     from tweetclf.cli import adapt as command
 
-    options = ["--vocab-size", "100"]
+    options = ["--vocab-size", "80"]
     assert _adapt(model, "--out", "whole", *options) == 0
     make = command._report_to
 
@@ -137,7 +139,7 @@ def test_wrong_options_are_explained(
 
 def test_errors_are_one_line(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert _adapt("nowhere", "--out", "x") == 1
-    assert "no directory of a model" in capsys.readouterr().err
+    assert "'nowhere' is no directory" in capsys.readouterr().err
     assert _adapt(model, "--out", "x", "--tokenizer", "nowhere") == 1
     assert "no directory nowhere" in capsys.readouterr().err
     assert _adapt(model, "--out", "general") == 1

@@ -140,7 +140,11 @@ def test_roberta_adapts_with_whole_words(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_files_and_resuming_too(tmp_path: Path) -> None:
     new = train_tweet_tokenizer(TWEETS, vocab_size=120)
-    options: dict[str, Any] = {"new_tokenizer": new, "training": FAST, "random_state": 5}
+    options: dict[str, Any] = {
+        "new_tokenizer": new,
+        "training": FAST,
+        "random_state": 5,
+    }
     state = torch.random.get_rng_state()
     adapt_language_model(*_load(tmp_path), TWEETS, tmp_path / "whole", **options)
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -152,9 +156,7 @@ def test_the_same_seed_gives_the_same_files_and_resuming_too(tmp_path: Path) -> 
     options["checkpoint"] = tmp_path / "kept"
     cut = tmp_path / "cut"
     with pytest.raises(KeyboardInterrupt):
-        adapt_language_model(
-            *_load(tmp_path), TWEETS, cut, report=interrupt, **options
-        )
+        adapt_language_model(*_load(tmp_path), TWEETS, cut, report=interrupt, **options)
     assert not cut.exists()
     with pytest.raises(DataError, match="another training"):
         adapt_language_model(*_load(tmp_path), TWEETS, cut, init="mean", **options)

@@ -302,7 +302,9 @@ def test_splits_never_move(build) -> None:
     after = where(build([{"text": text} for text in more], duplicates="verbatim")[0])
     assert {text: after[text] for text in texts} == before
     # What is the same but for case and links is in the same split.
-    loud = [{"text": f"{text.upper()}! https://t.co/{k}"} for k, text in enumerate(texts)]
+    loud = [
+        {"text": f"{text.upper()}! https://t.co/{k}"} for k, text in enumerate(texts)
+    ]
     found = where(build(loud)[0])
     assert [found[row["text"]] for row in loud] == [before[text] for text in texts]
     other = where(build([{"text": text} for text in texts], seed=1)[0])
@@ -431,7 +433,9 @@ def test_parquet(tmp_path) -> None:
 
     table = arrow.table({"n": [1, 2, 3], "tweet": ["uno", None, "tres"]})
     pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
-    plan = CorpusPlan(sources=[{"path": str(tmp_path / "x.parquet"), "id": "n"}], **PLAIN)
+    plan = CorpusPlan(
+        sources=[{"path": str(tmp_path / "x.parquet"), "id": "n"}], **PLAIN
+    )
     corpus = build_corpus(plan, tmp_path / "corpus")
     found = {split: list(corpus.documents(split)) for split in plan.splits}
     assert everything(found) == ["tres", "uno"]
@@ -546,7 +550,8 @@ KILLED = """
 
 
 @pytest.mark.parametrize(
-    "where", ["stages:write_state", "stages:sign", "stages:find_near", "builder:card_markdown"]
+    "where",
+    ["stages:write_state", "stages:sign", "stages:find_near", "builder:card_markdown"],
 )
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path, where) -> None:
     plan = full_plan(tmp_path)

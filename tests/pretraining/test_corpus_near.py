@@ -48,9 +48,7 @@ def test_recall_at_twice_the_threshold(threshold: float) -> None:
     """P39: .99 of the pairs of twice the threshold, against all exact pairs."""
     found = n = 0
     for seed in range(3):
-        dropped = find_near(
-            sign([(t,) for t in TEXTS], seed=seed), threshold=threshold
-        )
+        dropped = find_near(sign([(t,) for t in TEXTS], seed=seed), threshold=threshold)
         kept = np.flatnonzero(~dropped)
         # Of each pair that similar whose first text is kept, the second is not.
         first, second = np.nonzero(np.triu(SIMILAR >= 2 * threshold, k=1))
@@ -109,8 +107,18 @@ def test_pairs_must_be_alike_on_both_sides() -> None:
 
 
 def test_case_names_urls_and_punctuation_make_no_difference() -> None:
-    texts = ["Qué risa el lunes @ana", "¡QUÉ RISA, el lunes! https://t.co/x", "😂", "🙃"]
-    assert find_near(sign([(t,) for t in texts])).tolist() == [False, True, False, False]
+    texts = [
+        "Qué risa el lunes @ana",
+        "¡QUÉ RISA, el lunes! https://t.co/x",
+        "😂",
+        "🙃",
+    ]
+    assert find_near(sign([(t,) for t in texts])).tolist() == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_signatures_obey_the_law_of_minhash() -> None:

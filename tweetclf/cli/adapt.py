@@ -75,9 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_vocabulary_arguments(parser.add_argument_group("vocabulary"))
     how = parser.add_argument_group("training")
     for name, (field, read, default) in _SETTINGS.items():
-        how.add_argument(
-            name, dest=field, type=read, metavar="N", help=f"({default})"
-        )
+        how.add_argument(name, dest=field, type=read, metavar="N", help=f"({default})")
     how.add_argument(
         "--whole-words", action="store_true", help="hide words, not their pieces"
     )
@@ -280,8 +278,8 @@ def run(args: argparse.Namespace) -> int:
         overlap = result.overlap
         note(
             f"vocabulary: {overlap.n_shared:,} of {overlap.n_new:,} tokens "
-            f"({overlap.share:.1%}) are shared; rows copied {overlap.n_copied:,}, means "
-            f"{overlap.n_mean:,}, random {overlap.n_random:,}"
+            f"({overlap.share:.1%}) are shared; rows copied {overlap.n_copied:,}, "
+            f"means {overlap.n_mean:,}, random {overlap.n_random:,}"
         )
     note(f"given:   {_said(result.original)}")
     if result.overlap is not None:

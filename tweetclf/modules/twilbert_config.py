@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, Signature
 from typing import Any
 
 from transformers import PretrainedConfig
@@ -72,6 +73,8 @@ class TWilBertConfig(PretrainedConfig):
         Padding; its embedding is learnt like any other.
     tie_word_embeddings : bool, default=False
         Not supported: the language model's head has weights of its own.
+    **others
+        What every configuration of transformers has, as ``num_labels``.
 
     Examples
     --------
@@ -195,3 +198,13 @@ class TWilBertConfig(PretrainedConfig):
             Of any parameter.
         """
         return cls(**{"num_hidden_layers": 12, "num_attention_heads": 12, **changes})
+
+
+# What is shown of it: not the fields, other ones in each version, that transformers adds.
+TWilBertConfig.__signature__ = Signature(
+    [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(TWilBertConfig, name))
+        for name in TWilBertConfig.__annotations__
+    ]
+    + [Parameter("others", Parameter.VAR_KEYWORD)]
+)

@@ -167,8 +167,6 @@ def write_model(
     """Write the directory: model, tokenizer, metrics and facts."""
     # Packing is ours; whoever loads the directory chooses an attention of their own.
     model.set_attn_implementation("sdpa")
-    if run.training.gradient_checkpointing:
-        model.gradient_checkpointing_disable()
     run.tokenizer.model_max_length = run.training.max_length
     counts = ("n_documents", "n_segments", "n_tokens")
     told = {

@@ -86,7 +86,7 @@ def learn_wordpiece(
     vocab_size : int
         Most pieces.
     alphabet : sequence of str
-        Characters in order; those of no text are pieces as well.
+        Characters in order.
     pre_tokenizer : tokenizers.pre_tokenizers.PreTokenizer
         What cuts texts into words.
     prefix : str, default="##"
@@ -97,7 +97,7 @@ def learn_wordpiece(
     Returns
     -------
     list of str
-        Single characters, at the start of words and within, then merges as learnt.
+        The alphabet, its characters within words, then merges as learnt.
 
     Raises
     ------
@@ -106,10 +106,10 @@ def learn_wordpiece(
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    firsts, others = _places(texts, pre_tokenizer)
-    unseen = set(alphabet) - firsts - others
-    pieces = sorted(firsts | unseen)
-    pieces += [prefix + c for c in sorted(others | unseen)]
+    words = {word for t in texts for word, _ in pre_tokenizer.pre_tokenize_str(t)}
+    within = {c for word in words for c in word[1:]}
+    unseen = set(alphabet).difference(*words)
+    pieces = [*alphabet, *(prefix + c for c in sorted(within | unseen))]
     if len(pieces) > vocab_size:
         raise DataError(
             f"train_tweet_tokenizer: {vocab_size} pieces, special tokens left out, "
@@ -139,12 +139,6 @@ def learn_wordpiece(
             seen.add(piece)
             pieces.append(piece)
     return pieces
-
-
-def _places(texts: Iterable[str], pre_tokenizer: Any) -> tuple[set[str], set[str]]:
-    """Return the characters that words begin with, and those that follow."""
-    words = {word for t in texts for word, _ in pre_tokenizer.pre_tokenize_str(t)}
-    return {word[0] for word in words}, {c for word in words for c in word[1:]}
 
 
 def learn_unigram(

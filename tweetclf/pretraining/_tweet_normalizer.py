@@ -7,6 +7,7 @@ but for one look-behind.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tweetclf.preprocessing import patterns
@@ -29,6 +30,7 @@ def tweet_normalizer(
     unicode_form: str,
     lowercase: bool,
     strip_accents: bool,
+    tokens: Sequence[str] = (),
 ) -> Any:
     """Return the normaliser.
 
@@ -41,6 +43,8 @@ def tweet_normalizer(
         Form of the characters.
     lowercase, strip_accents : bool
         Whether case and accents go.
+    tokens : sequence of str, default=()
+        Those whose case and accents stay.
 
     Returns
     -------
@@ -61,9 +65,9 @@ def tweet_normalizer(
     if newline is not None:
         steps.append(replace(r"\r\n?|\n", newline))
     steps += [normalizers.Replace(Regex(r"[\s\p{Cc}]+"), " "), normalizers.Strip()]
-    # Last: the tokens are looked for in what comes out, folded like everything else.
-    if lowercase:
-        steps.append(normalizers.Lowercase())
+    folds = [normalizers.Lowercase()] if lowercase else []
     if strip_accents:
-        steps += [normalizers.NFD(), normalizers.StripAccents(), normalizers.NFC()]
-    return normalizers.Sequence(steps)
+        folds += [normalizers.NFD(), normalizers.StripAccents(), normalizers.NFC()]
+    folded = ((normalizers.Sequence(folds).normalize_str(t), t) for t in tokens)
+    back = [normalizers.Replace(low, token) for low, token in folded if low != token]
+    return normalizers.Sequence([*steps, *folds, *back])

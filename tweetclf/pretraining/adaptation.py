@@ -138,12 +138,18 @@ class _Reader:
         return Corpus(self._encode, texts, words=self.training.whole_words)
 
     def _encode(self, texts: list[str]) -> list[Any]:
-        encoded = self.tokenizer(
-            texts, truncation=True, max_length=self.training.max_length
-        )
-        if self.tokenizer.is_fast:
-            return list(encoded.encodings)
-        return [_Ids(ids) for ids in encoded["input_ids"]]
+        limit = {"truncation": True, "max_length": self.training.max_length}
+        if not self.tokenizer.is_fast:
+            return [_Ids(ids) for ids in self.tokenizer(texts, **limit)["input_ids"]]
+        # A fast tokenizer would keep the limit, and save it.
+        backend = self.tokenizer.backend_tokenizer
+        before = backend.truncation
+        encoded = list(self.tokenizer(texts, **limit).encodings)
+        if before is None:
+            backend.no_truncation()
+        else:
+            backend.enable_truncation(**before)
+        return encoded
 
     def fits(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which texts are not cut off."""
@@ -407,9 +413,7 @@ def adapt_language_model(
     kept = (
         None
         if checkpoint is None
-        else open_checkpoint(
-            Path(checkpoint), run.told(module), "adapt_language_model"
-        )
+        else open_checkpoint(Path(checkpoint), run.told(module), "adapt_language_model")
     )
     start = run.loss(module, run.held_new, run.new)
     history = run.fit(module, precision, kept, report)

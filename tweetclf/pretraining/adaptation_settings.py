@@ -9,7 +9,7 @@ __all__ = ["AdaptationTraining"]
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationTraining:
-    """How masked language modelling goes on; the defaults are BERT for Japanese Twitter's.
+    """How masked language modelling goes on; by default as the Japanese study has it.
 
     Parameters
     ----------

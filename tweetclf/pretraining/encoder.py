@@ -52,7 +52,7 @@ from tweetclf.training.distributed import join_replicas, local_device
 from tweetclf.training.loop import TrainingResult, fit_loop
 from tweetclf.training.schedules import total_steps
 from tweetclf.utils.files import check_free
-from tweetclf.utils.hugging_face import quiet_transformers
+from tweetclf.utils.hugging_face import checkpoint_activations, quiet_transformers
 
 __all__ = ["train_encoder"]
 
@@ -204,7 +204,7 @@ def _make_module(run: EncoderRun) -> PackedPreTraining:
     else:
         model = load_start(run.start, training, first.vocab_size)
     if training.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        checkpoint_activations(model)
     return PackedPreTraining(model).to(run.device)
 
 

@@ -43,7 +43,7 @@ def twilbert_tokenizer(
     lowercase: bool = True,
     max_length: int = 128,
 ) -> Any:
-    """Read a vocabulary as TWilBERT's release does, or as it was meant.
+    r"""Read a vocabulary as TWilBERT's release does, or as it was meant.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ def twilbert_tokenizer(
     >>> import tempfile
     >>> from pathlib import Path
     >>> from tweetclf.pretraining import twilbert_tokenizer
-    >>> pieces = ["[PAD]", "[UNK]", "[MASK]", "[CLS]", "[SEP]", "gus", "##ta", "##gusta"]
+    >>> pieces = "[PAD] [UNK] [MASK] [CLS] [SEP] gus ##ta ##gusta".split()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "vocab.txt")
-    ...     _ = file.write_text("\\n".join(pieces), "utf-8")
+    ...     _ = file.write_text("\n".join(pieces), "utf-8")
     ...     released, meant = (
     ...         twilbert_tokenizer(file, marker=m) for m in ("inverted", "correct"))
     >>> released.tokenize("Gusta"), meant.tokenize("Gusta")

@@ -2,8 +2,8 @@
 
 References
 ----------
-BERT for Japanese Twitter, chapter 6 (systems.md 3a): the embeddings of shared tokens are
-copied, those of the others start at random, everything else is copied. The mean of old
+BERT for Japanese Twitter, chapter 6 (systems.md 3a): the embeddings of shared tokens
+are copied, those of the others start at random, everything else is copied. The mean of old
 sub-tokens: J. Hewitt, "Initializing new word embeddings for pretrained language
 models", 2021; A. Gee et al., "Fast vocabulary transfer", EMNLP 2022 industry track.
 """
@@ -77,7 +77,7 @@ class MigrationReport:
             f"among the {self.n_old:,} old ones. Rows copied: {self.n_copied:,}, means "
             f"of old pieces: {self.n_mean:,}, random: {self.n_random:,}.",
             "",
-            "| tokens | number | shared | share | shared, for example | new, for example |",
+            "| tokens | number | shared | share | shared ones | new ones |",
             "|---|--:|--:|--:|---|---|",
         ]
         for name, counts in self.by_type.items():
@@ -87,7 +87,9 @@ class MigrationReport:
                 ", ".join(_code(t) for t in kept[name][:5])
                 for kept in (self.shared_examples, self.new_examples)
             )
-            rows.append(f"| {name} | {n:,} | {shared:,} | {share} | {' | '.join(examples)} |")
+            rows.append(
+                f"| {name} | {n:,} | {shared:,} | {share} | {' | '.join(examples)} |"
+            )
         return "\n".join(rows) + "\n"
 
 

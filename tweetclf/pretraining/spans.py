@@ -264,7 +264,7 @@ class Masker:
     >>> places, targets = masker.mask(
     ...     ids, np.array([4, 3]), np.array([0, 1]), epoch_key(0, 0))
     >>> len(places), targets[-1].item()
-    (2, 6)
+    (3, 6)
     """
 
     def __init__(

@@ -181,9 +181,7 @@ def _bucket_pairs(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield order[:-distance][same], order[distance:][same]
 
 
-def _candidates(
-    signed: np.ndarray, sizes: np.ndarray, threshold: float
-) -> np.ndarray:
+def _candidates(signed: np.ndarray, sizes: np.ndarray, threshold: float) -> np.ndarray:
     """Return the pairs that agree in a band, as ``first * n + second``."""
     bands, rows, _ = banding(threshold)
     n = len(signed)

@@ -69,7 +69,9 @@ class Protected:
         splits: dict[str, Split] = {}
         for name in names:
             task = load_task(name, data_dir=data_dir, verify=False)
-            left_out = {"train", "dev"} if "dev" in task_info(name).reading else {"train"}
+            left_out = (
+                {"train", "dev"} if "dev" in task_info(name).reading else {"train"}
+            )
             for split in task.splits:
                 if split not in left_out:
                     splits[f"{name}/{split}"] = task.splits[split]

@@ -177,18 +177,14 @@ def _plain(value: Any) -> str | None:
     return str(value)
 
 
-def _fields(
-    located: Located, bad: BadRows
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _fields(located: Located, bad: BadRows) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the number of each line or row, and its fields."""
     source, path = located.source, located.path
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if suffix == ".parquet":
         yield from _arrow_rows(source, path)
         return
-    lines = read_lines(
-        path, encoding=source.encoding, table=suffix in _TABLES, bad=bad
-    )
+    lines = read_lines(path, encoding=source.encoding, table=suffix in _TABLES, bad=bad)
     if suffix in _JSON:
         yield from read_json_rows(lines, str(path), bad=bad)
     elif suffix in _TABLES:

@@ -180,7 +180,9 @@ class Stages:
     def documents(self) -> Iterator[Document]:
         """Yield what was read and stayed."""
         for unit in range(len(self._units)):
-            with (self.work / f"rows-{unit:03d}.jsonl").open("rb") as lines:
+            path = self.work / f"rows-{unit:03d}.jsonl"
+            # As text: of bytes, json would guess the encoding of every line.
+            with path.open(encoding="ascii") as lines:
                 for line in lines:
                     texts, *about = json.loads(line)
                     yield Document(tuple(texts), *about)
@@ -246,9 +248,7 @@ class Stages:
             signed.flush()
             del signed
 
-    def kept(
-        self, columns: Columns
-    ) -> tuple[NDArray[np.bool_], list[tuple[str, int]]]:
+    def kept(self, columns: Columns) -> tuple[NDArray[np.bool_], list[tuple[str, int]]]:
         """Return which documents stay, and how many each step has dropped."""
         plan = self.plan
         kept = np.ones(len(columns.keys), dtype=bool)

@@ -148,9 +148,7 @@ class Encoder:
     ) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
         """Return the ids of all texts in a row, and how many each has."""
         # Without offsets into the text, which nothing here needs, it is faster.
-        encode = getattr(
-            self._backend, "encode_batch_fast", self._backend.encode_batch
-        )
+        encode = getattr(self._backend, "encode_batch_fast", self._backend.encode_batch)
         lists = [e.ids for e in encode(list(texts), add_special_tokens=False)]
         lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
         ids = np.fromiter(chain.from_iterable(lists), dtype=self.dtype)

@@ -263,7 +263,9 @@ def _write_splits(
         for name in plan.splits
     }
     with ExitStack() as stack:
-        files = [_open(stack, folder / f["file"], plan.compress) for f in splits.values()]
+        files = [
+            _open(stack, folder / f["file"], plan.compress) for f in splits.values()
+        ]
         entries = list(splits.values())
         documents = track(
             stages.documents(), "writing", total=len(codes), enabled=stages.verbose
@@ -282,9 +284,7 @@ def _write_splits(
 
 
 def _open(stack: ExitStack, path: Path, packed: bool) -> IO[bytes]:
-    plain = stack.enter_context(
-        stack.enter_context(atomic_path(path)).open("wb")
-    )
+    plain = stack.enter_context(stack.enter_context(atomic_path(path)).open("wb"))
     if not packed:
         return plain
     # Without name and time, the same texts are the same bytes.

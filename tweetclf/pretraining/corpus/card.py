@@ -140,7 +140,10 @@ def card_markdown(card: dict[str, Any]) -> str:
     plan = card["plan"]
     lines = ["# Corpus", ""]
     total = sum(split["documents"] for split in card["splits"].values())
-    lines += [f"{total:,} {plan['documents']}, made by tweetclf {card['tweetclf']}.", ""]
+    lines += [
+        f"{total:,} {plan['documents']}, made by tweetclf {card['tweetclf']}.",
+        "",
+    ]
     lines += ["## Sources", ""]
     lines += _table(
         ("source", "rows", "bad rows", "sha256"),
