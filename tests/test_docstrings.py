@@ -27,6 +27,7 @@ PACKAGES = (
     "tweetclf.reports",
     "tweetclf.reports.displays",
     "tweetclf.reports.exports",
+    "tweetclf.social",
     "tweetclf.tasks",
     "tweetclf.tasks.published",
     "tweetclf.testing",

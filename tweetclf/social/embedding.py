@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -22,10 +22,10 @@ from tweetclf.social._embedding_files import (
     read_embedding,
     write_embedding,
 )
+from tweetclf.social._scoring import EdgeScores
 from tweetclf.social._tables import Tables
 from tweetclf.social._training import Engine, NumpyEngine, Options, train_epoch
 from tweetclf.social.edges import Edges, as_edges
-from tweetclf.social.ranking import LinkPrediction, rank_links
 from tweetclf.utils._sklearn import Interval, StrOptions, _fit_context
 from tweetclf.utils.optional import import_optional
 
@@ -34,14 +34,13 @@ __all__ = ["TwHINEmbedding"]
 Report = Callable[[dict[str, Any]], None]
 
 _MOST_SEEDS = 2**31 - 1
-_BLOCK = 1 << 16
 
 
 def _silent(event: dict[str, Any]) -> None:
     """Report nothing."""
 
 
-class TwHINEmbedding(BaseEstimator):
+class TwHINEmbedding(EdgeScores, BaseEstimator):
     r"""Embed users and posts so that a user's vector points to what they engage with.
 
     Parameters
@@ -337,10 +336,9 @@ class TwHINEmbedding(BaseEstimator):
             self.deterministic,
         )
         files = None
-        losses: list[float] = []
         if checkpoint is not None:
             files = EpochFiles(Path(checkpoint), self._identity(edges, sizes, seed))
-            losses = files.resume(tables)
+        losses = files.resume(tables) if files else []
         if not losses:
             tables.initialise(seed, self.init_scale)
         make_engine = self._make_engine(folder is not None)
@@ -385,105 +383,6 @@ class TwHINEmbedding(BaseEstimator):
             "n_edges": len(edges),
             "sample": print_,
         }
-
-    def score_edges(self, X: Any) -> np.ndarray:
-        """Return how well each edge fits: ``(u + r)^T t``.
-
-        Parameters
-        ----------
-        X : EngagementGraph, Edges or array-like of int, shape (n_edges, 2 or 3)
-            Edges between users and posts of the training.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_edges,)
-            Scores; the logistic function makes probabilities against the wrong edges
-            of the training of them.
-        """
-        check_is_fitted(self)
-        edges = self._known_edges(X)
-        scores = np.empty(len(edges), dtype=np.float32)
-        for start in range(0, len(edges), _BLOCK):
-            part = edges.take(slice(start, start + _BLOCK))
-            scores[start : start + _BLOCK] = np.einsum(
-                "nd,nd->n", self._heads(part), self.post_vectors_[part.posts]
-            )
-        return scores
-
-    def _known_edges(self, X: Any) -> Edges:
-        edges = as_edges(X, caller="TwHINEmbedding")
-        for name, vectors in (
-            ("users", self.user_vectors_),
-            ("posts", self.post_vectors_),
-            ("types", self.relation_vectors_),
-        ):
-            if int(getattr(edges, name).max()) >= len(vectors):
-                raise DataError(
-                    f"TwHINEmbedding was fitted on {len(vectors):,} {name}, numbered "
-                    f"from 0; got number {int(getattr(edges, name).max()):,}."
-                )
-        return edges
-
-    def _heads(self, edges: Edges) -> np.ndarray:
-        return self.user_vectors_[edges.users] + self.relation_vectors_[edges.types]
-
-    def _score_posts(self, edges: Edges, candidates: np.ndarray) -> np.ndarray:
-        return self._heads(edges) @ self.post_vectors_[candidates].T
-
-    def _score_users(self, edges: Edges, candidates: np.ndarray) -> np.ndarray:
-        posts = self.post_vectors_[edges.posts]
-        own = np.einsum("nd,nd->n", self.relation_vectors_[edges.types], posts)
-        return posts @ self.user_vectors_[candidates].T + own[:, None]
-
-    def link_prediction(
-        self,
-        X: Any,
-        *,
-        filtered: Any = None,
-        side: str = "post",
-        hits: Sequence[int] = (1, 3, 10),
-        n_candidates: int | None = None,
-        random_state: int = 0,
-    ) -> LinkPrediction:
-        """Rank the true end of held-out edges among all posts, or all users.
-
-        Parameters
-        ----------
-        X : EngagementGraph, Edges or array-like
-            Edges that were not trained on.
-        filtered : EngagementGraph, Edges or array-like, optional
-            Edges known to be true (those of the training, say): they and those of `X`
-            are no wrong answers. None: every other end is wrong ("raw").
-        side : {"post", "user"}, default="post"
-            Which end is sought.
-        hits : sequence of int, default=(1, 3, 10)
-            Values of k.
-        n_candidates : int, optional
-            Rank among so many drawn ones instead of all.
-        random_state : int, default=0
-            Seed of the draws.
-
-        Returns
-        -------
-        LinkPrediction
-            MRR, HITS@k, AUC, mean rank.
-        """
-        check_is_fitted(self)
-        if side not in ("post", "user"):
-            raise ValueError(
-                f"link_prediction: side must be 'post' or 'user'. Got {side!r} instead."
-            )
-        posts = side == "post"
-        return rank_links(
-            self._score_posts if posts else self._score_users,
-            self._known_edges(X),
-            len(self.post_vectors_ if posts else self.user_vectors_),
-            side=side,
-            known=None if filtered is None else self._known_edges(filtered),
-            hits=hits,
-            n_candidates=n_candidates,
-            seed=random_state,
-        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the vectors as plain arrays and JSON, whole or not at all.
