@@ -384,7 +384,7 @@ def test_two_processes_take_the_steps_of_one(stage1, tmp_path):
     start = load_file(stage1 / "model.safetensors")
     assert one.keys() == two.keys()
     for name in one:
-        assert_allclose(one[name], two[name], rtol=1e-3, atol=2e-5, err_msg=name)
+        assert_allclose(one[name], two[name], rtol=1e-3, atol=2e-4, err_msg=name)
     moved = max((one[n] - start[n]).abs().max().item() for n in start)
     assert moved > 1e-3
 
