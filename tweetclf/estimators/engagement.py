@@ -214,8 +214,9 @@ class EngagementPredictor(BaseEstimator):
         texts : sequence of str, or matrix of shape (n_posts, n_post_features)
             Of all posts; numbers are features, and no vectorizer is used.
         X_val : array-like of int of shape (m, 2), optional
-            Engagements to validate on, best with posts that are not in `X`. By default
-            a share of the posts is held out with their engagements.
+            Engagements to validate on, best with posts that are not in `X`, whether or
+            not `early_stopping` is set. By default a share of the posts is held out
+            with their engagements.
 
         Returns
         -------

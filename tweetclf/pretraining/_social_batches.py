@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining.spans import Masker, TokenMasking, epoch_key
+from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.random import stream
 
 __all__ = ["SocialBatches", "TweetTokens", "order_by_language", "tokenize"]
@@ -30,8 +31,9 @@ def tokenize(tokenizer: Any, texts: Sequence[str]) -> Shard:
     lengths: list[int] = []
     for start in range(0, len(texts), _AT_ONCE):
         some = list(texts[start : start + _AT_ONCE])
-        # Cut in batches: a tokenizer's own limit only draws warnings.
-        encoded = tokenizer(some, add_special_tokens=False, truncation=False)
+        # Tweets are cut in batches; here the tokenizer would warn of the long ones.
+        with quiet_transformers():
+            encoded = tokenizer(some, add_special_tokens=False, truncation=False)
         for ids in encoded["input_ids"]:
             lengths.append(len(ids))
             pieces.append(np.array(ids, dtype=np.int32))
