@@ -77,6 +77,7 @@ def test_the_tokenizer_may_be_kept_or_given(
     assert given.cls_token == "<s>"
 
 
+@pytest.mark.slow  # three trainings and a figure; the parts have tests of their own
 def test_it_compares_with_and_without_migration(model: str) -> None:
     pytest.importorskip("matplotlib")
     options = ["--vocab-size", "80", "--compare", "--init", "mean"]

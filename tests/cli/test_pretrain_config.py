@@ -135,11 +135,11 @@ def test_an_interrupted_training_goes_on(config, capsys, monkeypatch):
 
     assert main(["pretrain", "small.toml", "--out", "whole"]) == 0
     assert main(["pretrain", "small.toml", "--only", "corpus"]) == 0
-    monkeypatch.setattr(command, "_tell", _interrupt)
-    assert main(["pretrain", "small.toml"]) == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_tell", _interrupt)
+        assert main(["pretrain", "small.toml"]) == 130
     assert "the same command goes on" in capsys.readouterr().err
     assert not Path("made/model").exists()
-    monkeypatch.undo()
     assert main(["pretrain", "small.toml", "--data-dir", "no-data"]) == 0
     weights = "model/model.safetensors"
     assert Path("whole", weights).read_bytes() == Path("made", weights).read_bytes()
@@ -164,7 +164,11 @@ def test_a_plan_makes_nothing(config, capsys):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("n_layers", "layers", "small.toml [model]: unknown key 'layers'. Did you mean"),
+        (
+            "n_layers",
+            "layers",
+            "small.toml [model]: unknown key 'layers'. Did you mean",
+        ),
         ("max_steps", "steps", "[training]: unknown key 'steps'. Did you mean 'max_st"),
         ("[out]", "[output]", "unknown key 'output'. Did you mean 'out'?"),
         ("[corpus.pairs]", "[corpus.pear]", "[corpus]: unknown key 'pear'"),
@@ -204,7 +208,12 @@ def test_configurations_come_with_the_package():
 
 
 def test_the_name_of_a_configuration_stands_for_its_kind(capsys):
-    assert spell_out(["tiny", "--only", "model"]) == ["config", "tiny", "--only", "model"]
+    assert spell_out(["tiny", "--only", "model"]) == [
+        "config",
+        "tiny",
+        "--only",
+        "model",
+    ]
     assert spell_out(["bert", "--corpus", "x.toml"]) == ["bert", "--corpus", "x.toml"]
     assert main(["pretrain", "twilbert-base", "--dry-run"]) == 1
     assert "Name files or registered corpora with --pairs" in capsys.readouterr().err
@@ -258,7 +267,9 @@ def test_a_killed_command_goes_on_under_torchrun(config):
     killed.wait()
     assert not Path("cut/model").exists()
     subprocess.run([*alone, "cut"], check=True, env=environment)
-    weights = [Path(f, "model/model.safetensors").read_bytes() for f in ("whole", "cut")]
+    weights = [
+        Path(f, "model/model.safetensors").read_bytes() for f in ("whole", "cut")
+    ]
     assert weights[0] == weights[1]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     done = subprocess.run(

@@ -65,7 +65,7 @@ def dropped(card: dict[str, Any]) -> dict[str, int]:
     return {s["step"]: s["dropped"] for s in card["steps"] if s["dropped"]}
 
 
-# -- filters of rows ----------------------------------------------------------------
+# -- filters of rows -------------------------------------------------------
 
 
 def test_retweets(build) -> None:
@@ -138,7 +138,7 @@ def test_a_profile_is_applied_before_lengths_are_measured(build) -> None:
     assert everything(found) == ["mira user url", "y ya está"]
 
 
-# -- pairs of dumps -----------------------------------------------------------------
+# -- pairs of dumps --------------------------------------------------------
 
 
 def dump(n: int, seed: int = 0) -> list[dict[str, Any]]:
@@ -207,7 +207,7 @@ def test_pairs_are_found_across_dumps(tmp_path) -> None:
     assert found[0] == found[1]
 
 
-# -- what is looked at as a whole -------------------------------------------------------
+# -- what is looked at as a whole ------------------------------------------
 
 
 def test_exact_duplicates(build) -> None:
@@ -275,7 +275,7 @@ def test_languages_are_resampled_by_a_power_of_their_frequency(build) -> None:
     assert after["en"] < before["en"]
 
 
-# -- splits -------------------------------------------------------------------------
+# -- splits ----------------------------------------------------------------
 
 
 def where(found: dict[str, list[TEXT_OR_PAIR]]) -> dict[TEXT_OR_PAIR, str]:
@@ -329,7 +329,7 @@ def test_conversations_stay_together(build) -> None:
     assert all(len(where_) == 1 for where_ in of_tweet.values())
 
 
-# -- contamination ----------------------------------------------------------------------
+# -- contamination ---------------------------------------------------------
 
 
 def test_texts_of_test_sets_are_dropped_and_counted(tmp_path) -> None:
@@ -380,7 +380,7 @@ def test_all_tasks_at_hand_are_compared_with(build, monkeypatch, tmp_path) -> No
         build([{"text": "hola"}], tasks=["haha-2010"])
 
 
-# -- files --------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------
 
 
 def test_bad_rows_are_counted_with_their_lines(build) -> None:
@@ -486,7 +486,9 @@ def test_what_is_written_can_be_read_elsewhere(tmp_path, build) -> None:
     build(rows, {**source, "conversation": "c"}, documents="pairs")
     files = sorted((tmp_path / "corpus-0").glob("*.jsonl.gz"))
     assert len(files) == 4
-    (line,) = [line for f in files for line in gzip.open(f, "rt", encoding="utf-8")]
+    (line,) = [
+        line for f in files for line in gzip.decompress(f.read_bytes()).splitlines()
+    ]
     assert json.loads(line) == {
         "id": "5",
         "text": "hola 😂",
@@ -509,7 +511,7 @@ def test_cards_are_no_markup(build, tmp_path) -> None:
     assert len(card["sources"][0]["sha256"]) == 64
 
 
-# -- resuming -----------------------------------------------------------------------
+# -- resuming --------------------------------------------------------------
 
 
 def full_plan(tmp_path: Path) -> CorpusPlan:
@@ -551,7 +553,7 @@ KILLED = """
 
 @pytest.mark.parametrize(
     "where",
-    ["stages:write_state", "stages:sign", "stages:find_near", "builder:card_markdown"],
+    ["stages:write_state", "stages:find_near", "builder:card_markdown"],
 )
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path, where) -> None:
     plan = full_plan(tmp_path)
@@ -602,7 +604,7 @@ def test_stages_of_another_corpus_are_refused(tmp_path, monkeypatch) -> None:
         build_corpus(plan, tmp_path / "corpus")
 
 
-# -- size and errors ----------------------------------------------------------------------
+# -- size and errors -------------------------------------------------------
 
 
 def test_memory_grows_by_a_few_bytes_a_document(tmp_path, monkeypatch) -> None:
@@ -626,9 +628,9 @@ def test_memory_grows_by_a_few_bytes_a_document(tmp_path, monkeypatch) -> None:
             tracemalloc.stop()
 
     peak(100)
-    small, large = peak(1_000), peak(7_000)
+    small, large = peak(500), peak(3_500)
     # The texts alone have 180 bytes each.
-    assert large - small < 6_000 * 90
+    assert large - small < 3_000 * 90
 
 
 @pytest.mark.parametrize(
@@ -658,8 +660,8 @@ def test_sources_that_make_no_sense_are_refused(tmp_path, build) -> None:
         CorpusSource(path="x", parent="to")
     with pytest.raises(UnknownNameError, match="no file"):
         build_corpus(CorpusPlan(sources=["topics-ez"], **PLAIN), tmp_path / "c")
+    plan = CorpusPlan(sources=["topics-es"], **PLAIN)
     with pytest.raises(DataError, match="topics-es.*not there"):
-        plan = CorpusPlan(sources=["topics-es"], **PLAIN)
         build_corpus(plan, tmp_path / "c", data_dir=tmp_path)
     with pytest.raises(DataError, match="holds no pairs"):
         build([{"text": "hola"}], documents="pairs")

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("transformers")
 
-from corpus_samples import word_tokenizer  # noqa: E402
+from corpus_samples import word_tokenizer
 
-from tweetclf.exceptions import DataError  # noqa: E402
-from tweetclf.pretraining.corpus import (  # noqa: E402
+from tweetclf.exceptions import DataError
+from tweetclf.pretraining.corpus import (
     LengthCoverage,
     length_coverage,
     write_tokens,

@@ -51,7 +51,7 @@ def test_recall_at_twice_the_threshold(threshold: float) -> None:
         dropped = find_near(sign([(t,) for t in TEXTS], seed=seed), threshold=threshold)
         kept = np.flatnonzero(~dropped)
         # Of each pair that similar whose first text is kept, the second is not.
-        first, second = np.nonzero(np.triu(SIMILAR >= 2 * threshold, k=1))
+        first, second = np.nonzero(np.triu(2 * threshold <= SIMILAR, k=1))
         pairs = np.isin(first, kept)
         n += int(pairs.sum())
         found += int(dropped[second[pairs]].sum())

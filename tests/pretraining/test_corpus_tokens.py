@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from corpus_samples import files_of, word_tokenizer  # noqa: E402
+from corpus_samples import files_of, word_tokenizer
 
-from tweetclf.exceptions import ChecksumError, DataError  # noqa: E402
-from tweetclf.pretraining.corpus import TokenFiles, write_tokens  # noqa: E402
+from tweetclf.exceptions import ChecksumError, DataError
+from tweetclf.pretraining.corpus import TokenFiles, write_tokens
 
 WORDS = [f"w{k}" for k in range(50)]
 TOKENIZER = word_tokenizer(WORDS)

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
+
+import torch
 
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining import (
@@ -166,7 +168,8 @@ def test_plain_transformers_load_what_is_theirs(tokens, tmp_path, architecture):
     code = (
         "import sys, warnings; from transformers import AutoModel, AutoTokenizer\n"
         "model = AutoModel.from_pretrained(sys.argv[1])\n"
-        "ids = AutoTokenizer.from_pretrained(sys.argv[1])('w1 w2', return_tensors='pt')\n"
+        "read = AutoTokenizer.from_pretrained(sys.argv[1])\n"
+        "ids = read('w1 w2', return_tensors='pt')\n"
         "assert model(**ids).last_hidden_state.shape == (1, 4, 16)\n"
         "assert not any(name.startswith('tweetclf') for name in sys.modules)\n"
     )
@@ -200,20 +203,30 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(tokens, tmp_path):
     place = [tokens / "pairs", tokens / "texts"]
     train_encoder(place, tmp_path / "whole", training=training)
 
-    def interrupt(event: dict[str, Any]) -> None:
-        if event["kind"] == "step" and event["step"] == at:
-            raise KeyboardInterrupt
+    def interrupt_at(step: int) -> Any:
+        def interrupt(event: dict[str, Any]) -> None:
+            if event["kind"] == "step" and event["step"] == step:
+                raise KeyboardInterrupt
+
+        return interrupt
 
     options = {"checkpoint": tmp_path / "kept", "checkpoint_minutes": 1e-9}
     for at in (3, 11):
         with pytest.raises(KeyboardInterrupt):
             train_encoder(
-                place, tmp_path / "cut", training=training, report=interrupt, **options
+                place,
+                tmp_path / "cut",
+                training=training,
+                report=interrupt_at(at),
+                **options,
             )
         assert not (tmp_path / "cut").exists()
     with pytest.raises(DataError, match="holds the checkpoint of another training"):
         train_encoder(
-            place, tmp_path / "cut", training=replace(training, batch_size=16), **options
+            place,
+            tmp_path / "cut",
+            training=replace(training, batch_size=16),
+            **options,
         )
     train_encoder(place, tmp_path / "cut", training=training, **options)
     assert weights_of(tmp_path / "whole") == weights_of(tmp_path / "cut")
@@ -262,7 +275,10 @@ def test_training_goes_on_from_a_model(tokens, tmp_path):
     assert set(facts["start"]) == {"model.safetensors"}
     with pytest.raises(DataError, match="knows 35 tokens"):
         train_encoder(
-            tokens / "others", tmp_path / "third", training=first, start=tmp_path / "first"
+            tokens / "others",
+            tmp_path / "third",
+            training=first,
+            start=tmp_path / "first",
         )
 
 
@@ -285,7 +301,10 @@ def test_what_does_not_fit_is_refused(tokens, tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: EncoderModel(architecture="gpt"), "one of 'twilbert', 'bert', 'albert'"),
+        (
+            lambda: EncoderModel(architecture="gpt"),
+            "one of 'twilbert', 'bert', 'albert'",
+        ),
         (lambda: EncoderModel(n_layers=0), "'n_layers' parameter must be an int"),
         (lambda: EncoderModel(dropout=1.0), "at least 0 and less than 1"),
         (lambda: EncoderObjectives(pair="mlm"), "one of 'rop', 'nsp', 'sop', None"),
@@ -364,7 +383,11 @@ def test_batches_hold_a_part_of_each_source(tokens):
     files = [TokenFiles.open(tokens / name) for name in ("texts", "pairs")]
     training = replace(TRAINING, batch_size=16)
     batches = make_batches(
-        files, [None, None], training, make_masking(training.objectives, None), Replicas()
+        files,
+        [None, None],
+        training,
+        make_masking(training.objectives, None),
+        Replicas(),
     )
     assert _shares(16, [120, 40]) == [12, 4]
     assert batches.n_batches(0) == 10

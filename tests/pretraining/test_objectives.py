@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+import torch
 from torch.nn import functional as F
 
 from tweetclf.pretraining import (
@@ -143,9 +144,7 @@ def test_a_batch_without_examples_teaches_nothing():
     assert loss.item() == 0
     assert logs["weight"] == 0
     loss.backward()
-    assert all(
-        p.grad is None or not p.grad.any() for p in module.parameters()
-    )
+    assert all(p.grad is None or not p.grad.any() for p in module.parameters())
 
 
 # P25 of systems.md: k micro-batches of different sizes are one big batch, though masked

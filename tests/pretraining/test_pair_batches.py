@@ -289,7 +289,7 @@ def test_damaged_offsets_are_refused():
     ("changes", "error", "message"),
     [
         ({"n_segments": 3}, ValueError, "'n_segments' must be 1 or 2"),
-        ({"n_segments": 1}, ValueError, "needs documents of 2 segments"),
+        ({"n_segments": 1}, ValueError, "needs 2 segments a document"),
         ({"pair_objective": "order"}, ValueError, "'rop', 'nsp', 'sop' or None"),
         ({"special": {"pad": 0}}, ValueError, r"lacks \['cls', 'mask', 'sep', 'unk'\]"),
         ({"special": SPECIAL | {"user": 500}}, ValueError, "below 'vocab_size'"),

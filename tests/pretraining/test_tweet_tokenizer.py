@@ -183,7 +183,7 @@ def test_every_process_learns_the_same_files(own_folder: Path) -> None:
 
 
 def test_wordpiece_learns_what_its_usual_trainer_learns() -> None:
-    """The merges of tokenizers' own trainer, but for ties, which it breaks by chance."""
+    """The merges of tokenizers' own trainer, but for ties, broken by chance."""
     ours = train_tweet_tokenizer(TEXTS, vocab_size=150, alphabet_coverage=1.0)
     theirs = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()

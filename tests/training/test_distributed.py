@@ -80,7 +80,11 @@ class TwoMeans:
         one = (predicted[:, 0] - batch["y"]).square().sum()
         other = predicted[:, 1][batch["marked"]].cosh().sum()
         one, other = one / self.totals["rows"], other / max(self.totals["marked"], 1)
-        logs = {"weight": len(batch["x"]), "n_examples": len(batch["x"]), "other": other}
+        logs = {
+            "weight": len(batch["x"]),
+            "n_examples": len(batch["x"]),
+            "other": other,
+        }
         return one + other, logs
 
 
@@ -115,7 +119,7 @@ def weights(module: nn.Module) -> torch.Tensor:
     return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
 
 
-# What the processes do -----------------------------------------------------------------
+# What the processes do
 
 
 def _together(replicas: Replicas, folder: Path) -> None:
@@ -212,7 +216,7 @@ def start(scenario: str, folder: Path, size: int) -> list[subprocess.Popen[str]]
     ]
 
 
-# The tests -----------------------------------------------------------------------------
+# The tests
 
 
 @pytest.fixture(scope="module")
@@ -303,9 +307,7 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path):
 
 def test_steps_can_be_counted_instead_of_epochs():
     events: list[dict[str, Any]] = []
-    module, result = train(
-        Replicas(), max_epochs=9, max_steps=5, report=events.append
-    )
+    module, result = train(Replicas(), max_epochs=9, max_steps=5, report=events.append)
     assert (result.stopped, result.n_steps) == ("max_steps", 5)
     # The second epoch, of three steps, ends after two of them.
     assert [entry["n_steps"] for entry in result.history] == [3, 2]
@@ -357,7 +359,10 @@ def test_shares_of_a_loss_add_up_over_micro_batches():
     [
         ({"max_steps": 0}, "'max_steps' parameter must be an int of at least 1"),
         ({"evaluate_every": 0}, "'evaluate_every' parameter must be an int"),
-        ({"checkpoint_minutes": 0.0}, "'checkpoint_minutes' parameter must be positive"),
+        (
+            {"checkpoint_minutes": 0.0},
+            "'checkpoint_minutes' parameter must be positive",
+        ),
     ],
 )
 def test_new_options_are_checked(options, message):

@@ -68,6 +68,15 @@ _LEARNING = {
 }
 
 
+def _coverage(text: str) -> float:
+    """Read a share above 0, all included."""
+    if text.strip() in ("1", "1.0"):
+        return 1.0
+    if not (number := share(text)):
+        raise argparse.ArgumentTypeError(f"must be above 0, at most 1, got {text!r}")
+    return number
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf adapt``."""
     parser.add_argument("model", metavar="MODEL", help="directory of the model")
@@ -114,7 +123,7 @@ def _add_vocabulary_arguments(group: Any) -> None:
     group.add_argument("--lowercase", action="store_true", help="drop case")
     group.add_argument(
         "--alphabet-coverage",
-        type=float,
+        type=_coverage,
         metavar="SHARE",
         help="share of the texts whose characters are all known (0.99)",
     )

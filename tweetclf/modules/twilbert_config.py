@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Any, cast
 
 from transformers import PretrainedConfig
 
@@ -200,8 +200,8 @@ class TWilBertConfig(PretrainedConfig):
         return cls(**{"num_hidden_layers": 12, "num_attention_heads": 12, **changes})
 
 
-# What is shown of it: not the fields, other ones in each version, that transformers adds.
-TWilBertConfig.__signature__ = Signature(
+# What is shown of it: its own fields, not those that transformers adds.
+cast(Any, TWilBertConfig).__signature__ = Signature(
     [
         Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(TWilBertConfig, name))
         for name in TWilBertConfig.__annotations__

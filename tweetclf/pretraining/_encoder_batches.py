@@ -26,7 +26,14 @@ from tweetclf.training.devices import module_device, to_device
 from tweetclf.training.distributed import Replicas
 from tweetclf.utils.random import stream
 
-__all__ = ["HeldOut", "MixedBatches", "check_files", "hold_out", "make_batches", "make_masking"]
+__all__ = [
+    "HeldOut",
+    "MixedBatches",
+    "check_files",
+    "hold_out",
+    "make_batches",
+    "make_masking",
+]
 
 _MOST_HELD = 10_000
 

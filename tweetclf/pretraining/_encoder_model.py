@@ -29,9 +29,7 @@ __all__ = [
 ]
 
 
-def make_model(
-    training: EncoderTraining, vocab_size: int, pad_token_id: int
-) -> Any:
+def make_model(training: EncoderTraining, vocab_size: int, pad_token_id: int) -> Any:
     """Return a model with fresh weights."""
     sizes = {k: v for k, v in asdict(training.model).items() if v is not None}
     return make_pretraining_model(

@@ -310,8 +310,8 @@ def _check_head(module: PackedMaskedLM) -> None:
 def _unknown_head(model: Any) -> str:
     return (
         f"The head of {type(model).__name__} is not a chain of its modules, so it "
-        "cannot be trained here. BERT, RoBERTa, XLM-RoBERTa, ALBERT, ELECTRA and ModernBERT "
-        "for masked language modelling can."
+        "cannot be trained here. BERT, RoBERTa, XLM-RoBERTa, ALBERT, ELECTRA and "
+        "ModernBERT for masked language modelling can."
     )
 
 

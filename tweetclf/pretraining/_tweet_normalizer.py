@@ -56,7 +56,9 @@ def tweet_normalizer(
     def replace(pattern: str, token: str | None) -> Any:
         return normalizers.Replace(Regex(pattern), f" {token} ")
 
-    steps = [normalizers.NFKC() if unicode_form == "NFKC" else normalizers.NFC()]
+    steps: list[Any] = [
+        normalizers.NFKC() if unicode_form == "NFKC" else normalizers.NFC()
+    ]
     steps += [normalizers.Replace(name, char) for name, char in _ENTITIES]
     if url is not None:
         steps.append(replace(patterns.URL, url))
@@ -65,7 +67,7 @@ def tweet_normalizer(
     if newline is not None:
         steps.append(replace(r"\r\n?|\n", newline))
     steps += [normalizers.Replace(Regex(r"[\s\p{Cc}]+"), " "), normalizers.Strip()]
-    folds = [normalizers.Lowercase()] if lowercase else []
+    folds: list[Any] = [normalizers.Lowercase()] if lowercase else []
     if strip_accents:
         folds += [normalizers.NFD(), normalizers.StripAccents(), normalizers.NFC()]
     folded = ((normalizers.Sequence(folds).normalize_str(t), t) for t in tokens)

@@ -151,7 +151,13 @@ def train_encoder(
         with _work_folder(run, checkpoint) as (folder, checkpoints):
             module = _make_module(run)
             result = _fit(
-                run, module, folder, checkpoints, checkpoint_minutes, tensorboard, report
+                run,
+                module,
+                folder,
+                checkpoints,
+                checkpoint_minutes,
+                tensorboard,
+                report,
             )
             outcome = make_outcome(out, module.model, result)
             if replicas.is_main:

@@ -44,9 +44,10 @@ def _check(
     for name in names:
         value = getattr(settings, name)
         if value is not None and not is_good(value):
+            caller = type(settings).__name__
             raise ValueError(
-                f"{type(settings).__name__}: the {name!r} parameter must be {expected}. "
-                f"Got {value!r} instead."
+                f"{caller}: the {name!r} parameter must be {expected}. Got {value!r} "
+                "instead."
             )
 
 
@@ -54,9 +55,10 @@ def _check_choice(settings: Any, name: str, choices: tuple[Any, ...]) -> None:
     value = getattr(settings, name)
     if value not in choices:
         words = ", ".join(map(repr, choices))
+        caller = type(settings).__name__
         raise ValueError(
-            f"{type(settings).__name__}: the {name!r} parameter must be one of {words}. "
-            f"Got {value!r} instead."
+            f"{caller}: the {name!r} parameter must be one of {words}. Got {value!r} "
+            "instead."
         )
 
 
@@ -243,8 +245,8 @@ class EncoderTraining:
         _check(self, "an int of at least 4", lambda v: v >= 4, "max_length")
         if self.max_length > self.model.max_positions:
             raise ValueError(
-                f"EncoderTraining: 'max_length' is {self.max_length}, but the model has "
-                f"{self.model.max_positions} positions. Give it more (max_positions)."
+                f"EncoderTraining: 'max_length' is {self.max_length}, but the model "
+                f"has {self.model.max_positions} positions. Give it more (max_positions)."
             )
         if self.schedule == "noam" and self.warmup < 1:
             raise ValueError(

@@ -2,9 +2,9 @@
 
 References
 ----------
-J. A. González, L.-F. Hurtado & F. Pla, "TWilBert", Neurocomputing 426, 2021, section 3:
-the loss is the sum of that of the masked tokens and that of the reply order, each a mean
-over the batch.
+J. A. González, L.-F. Hurtado & F. Pla, "TWilBert", Neurocomputing 426, 2021, section
+3: the loss is the sum of that of the masked tokens and that of the reply order, each a
+mean over the batch.
 """
 
 from __future__ import annotations

@@ -23,16 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from tweetclf.exceptions import DataError
-from tweetclf.pretraining._batch_kernels import (
-    NSP,
-    ROP,
-    SOP,
-    choose_segments,
-    copy_segments,
-    frame,
-    measure,
-    trim,
-)
+from tweetclf.pretraining._batch_kernels import NSP, ROP, SOP, choose_segments
+from tweetclf.pretraining._layout import Layout
 from tweetclf.pretraining.spans import Masker, Masking, epoch_key
 from tweetclf.training.batching import LengthBatches
 from tweetclf.utils.random import stream
@@ -42,25 +34,6 @@ __all__ = ["PAIR_OBJECTIVES", "PairObjective", "PretrainingBatches", "split_pack
 PairObjective: TypeAlias = Literal["rop", "nsp", "sop"]
 
 PAIR_OBJECTIVES: dict[str | None, int] = {None: 0, "rop": ROP, "nsp": NSP, "sop": SOP}
-
-Shard: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
-
-
-def _as_shard(number: int, tokens: ArrayLike, offsets: ArrayLike) -> Shard:
-    # Plain arrays rather than memory maps, which Numba takes longer to look at.
-    flat = np.asarray(tokens)
-    ends = np.asarray(offsets)
-    if flat.ndim != 1 or flat.dtype.kind not in "iu":
-        raise DataError(
-            f"PretrainingBatches: the tokens of shard {number} must be a flat array of "
-            f"ints. Got one of shape {flat.shape} and dtype {flat.dtype}."
-        )
-    if ends.ndim != 1 or not len(ends) or ends[0] != 0 or ends[-1] != len(flat):
-        raise DataError(
-            f"PretrainingBatches: the offsets of shard {number} must run from 0 to its "
-            f"{len(flat)} tokens. Write the token files again."
-        )
-    return flat, ends.astype(np.int64, copy=False)
 
 
 class PretrainingBatches:
@@ -154,42 +127,25 @@ class PretrainingBatches:
         length_pool: int = 1,
         shuffle: bool = True,
     ) -> None:
-        _check(
-            n_segments,
-            special,
-            vocab_size,
-            pair_objective,
-            max_length,
-            rank,
-            world_size,
+        _check_objective(pair_objective, n_segments)
+        _check_sizes(batch_size, rank, world_size)
+        self.layout = Layout(
+            shards,
+            n_segments=n_segments,
+            special=special,
+            vocab_size=vocab_size,
+            max_length=max_length,
         )
-        if batch_size < 1:
-            raise ValueError(
-                "PretrainingBatches: the 'batch_size' parameter must be at least 1. "
-                f"Got {batch_size!r} instead."
-            )
-        self.shards = [_as_shard(i, *shard) for i, shard in enumerate(shards)]
-        counts = [(len(offsets) - 1) // n_segments for _, offsets in self.shards]
-        for i, (_, offsets) in enumerate(self.shards):
-            if (len(offsets) - 1) % n_segments:
-                raise DataError(
-                    f"PretrainingBatches: shard {i} holds {len(offsets) - 1} segments, "
-                    f"no multiple of {n_segments}."
-                )
-        self.bounds = n_segments * np.cumsum([0, *counts])
-        self.n_segments = n_segments
-        self.special = dict(special)
-        self.vocab_size = vocab_size
         self.pair_objective = pair_objective
         self.batch_size = batch_size
-        self.max_length = max_length
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
         self.length_pool = length_pool
         self.shuffle = shuffle
-        self.documents = _check_documents(documents, sum(counts))
-        self.n_documents = sum(counts) if documents is None else len(self.documents)
+        n_all = self.layout.n_documents
+        self.documents = _check_documents(documents, n_all)
+        self.n_documents = n_all if documents is None else len(self.documents)
         if pair_objective == "nsp" and self.n_documents < 2:
             raise DataError(
                 "PretrainingBatches: next sentence prediction needs at least 2 "
@@ -254,11 +210,9 @@ class PretrainingBatches:
         return self._ordered[1][start : start + self.batch_size]
 
     def _make_pools(self) -> LengthBatches:
-        sizes = np.concatenate([np.diff(offsets) for _, offsets in self.shards])
-        sizes = sizes.reshape(-1, self.n_segments).sum(axis=1)
+        lengths = self.layout.lengths()
         if len(self.documents):
-            sizes = sizes[self.documents]
-        lengths = np.minimum(sizes + 1 + self.n_segments, self.max_length)
+            lengths = lengths[self.documents]
         if self.pair_objective == "rop":
             lengths = np.repeat(lengths, 2)
         return LengthBatches(
@@ -280,21 +234,21 @@ class PretrainingBatches:
 
     def _make(self, rows: NDArray[np.int64], key: np.uint64) -> dict[str, Tensor]:
         numbers = self._numbers(rows)
-        shape = (len(rows), self.n_segments)
+        shape = (len(rows), self.layout.n_segments)
         segments = np.empty(shape, dtype=np.int64)
         labels = np.empty(len(rows), dtype=np.int64)
         with np.errstate(over="ignore"):
             choose_segments(
                 numbers,
                 PAIR_OBJECTIVES[self.pair_objective],
-                self.n_segments,
+                self.layout.n_segments,
                 self.n_documents,
                 self.documents,
                 key,
                 segments,
                 labels,
             )
-        ids, types, lengths = self._lay_out(segments)
+        ids, types, lengths = self.layout.lay_out(segments)
         places, targets = self._masker.mask(ids, lengths, numbers, key)
         batch = {
             "input_ids": ids,
@@ -307,91 +261,30 @@ class PretrainingBatches:
             batch["pair_labels"] = labels
         return {name: torch.from_numpy(array) for name, array in batch.items()}
 
-    def _lay_out(self, segments: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-        """Return tokens, types and lengths of examples of these segments."""
-        starts, sizes = np.empty_like(segments), np.empty_like(segments)
-        shards = self._shards_of(segments)
-        for i in shards:
-            first, stop = self.bounds[i], self.bounds[i + 1]
-            offsets = self.shards[i][1]
-            if not measure(offsets, first, stop, segments, starts, sizes):
-                raise DataError(
-                    f"PretrainingBatches: the offsets of shard {i} fall. Write the "
-                    "token files again."
-                )
-        lengths = np.empty(len(segments), dtype=np.int64)
-        total = trim(segments, sizes, self.max_length, lengths)
-        ids = np.empty(total, dtype=np.int64)
-        types = np.empty(total, dtype=np.int64)
-        frame(sizes, self.special["cls"], self.special["sep"], ids, types)
-        for i in shards:
-            first, stop = self.bounds[i], self.bounds[i + 1]
-            bad = copy_segments(
-                self.shards[i][0],
-                first,
-                stop,
-                segments,
-                starts,
-                sizes,
-                self.vocab_size,
-                ids,
-            )
-            if bad >= 0:
-                raise DataError(
-                    f"PretrainingBatches: document {bad // self.n_segments} has a "
-                    f"token that is not below the vocab_size of {self.vocab_size}. "
-                    "Write the token files with the tokenizer of the model."
-                )
-        return ids, types, lengths
 
-    def _shards_of(self, segments: NDArray[np.int64]) -> list[int]:
-        if len(self.shards) == 1:
-            return [0]
-        found = np.searchsorted(self.bounds, segments.ravel(), side="right") - 1
-        return np.unique(found).tolist()
-
-
-def _check(
-    n_segments: int,
-    special: Mapping[str, int],
-    vocab_size: int,
-    pair_objective: str | None,
-    max_length: int,
-    rank: int,
-    world_size: int,
-) -> None:
-    caller = "PretrainingBatches"
-    if n_segments not in (1, 2):
-        raise ValueError(
-            f"{caller}: 'n_segments' must be 1 or 2. Got {n_segments!r} instead."
-        )
+def _check_objective(pair_objective: str | None, n_segments: int) -> None:
     if pair_objective not in PAIR_OBJECTIVES:
         raise ValueError(
-            f"{caller}: 'pair_objective' must be 'rop', 'nsp', 'sop' or None. Got "
-            f"{pair_objective!r} instead."
+            "PretrainingBatches: 'pair_objective' must be 'rop', 'nsp', 'sop' or None. "
+            f"Got {pair_objective!r} instead."
         )
     if pair_objective is not None and n_segments == 1:
         raise ValueError(
-            f"{caller}: {pair_objective!r} needs documents of 2 segments. Set "
+            f"PretrainingBatches: {pair_objective!r} needs 2 segments a document. Set "
             "pair_objective=None for single texts."
         )
-    lacking = {"pad", "unk", "cls", "sep", "mask"} - set(special)
-    if lacking:
-        raise ValueError(f"{caller}: 'special' lacks {sorted(lacking)}.")
-    if not 0 <= min(special.values()) <= max(special.values()) < vocab_size:
+
+
+def _check_sizes(batch_size: int, rank: int, world_size: int) -> None:
+    if batch_size < 1:
         raise ValueError(
-            f"{caller}: special tokens must be below 'vocab_size', {vocab_size}. Got "
-            f"{dict(special)}."
-        )
-    if max_length < 2 + n_segments:
-        raise ValueError(
-            f"{caller}: 'max_length' must be at least {2 + n_segments}, one token "
-            f"beside the special ones. Got {max_length!r} instead."
+            "PretrainingBatches: the 'batch_size' parameter must be at least 1. Got "
+            f"{batch_size!r} instead."
         )
     if not 0 <= rank < world_size:
         raise ValueError(
-            f"{caller}: 'rank' must be at least 0 and below 'world_size'. Got {rank!r} "
-            f"of {world_size!r}."
+            "PretrainingBatches: 'rank' must be at least 0 and below 'world_size'. Got "
+            f"{rank!r} of {world_size!r}."
         )
 
 

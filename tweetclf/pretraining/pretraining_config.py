@@ -103,9 +103,8 @@ class OutSettings:
 
     def __post_init__(self) -> None:
         if not self.checkpoint_minutes > 0:
-            raise ValueError(
-                f"'checkpoint_minutes' must be above 0. Got {self.checkpoint_minutes!r}."
-            )
+            got = self.checkpoint_minutes
+            raise ValueError(f"'checkpoint_minutes' must be above 0. Got {got!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)

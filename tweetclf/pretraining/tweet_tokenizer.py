@@ -146,7 +146,7 @@ def train_tweet_tokenizer(
     """
     _check(kind, vocab_size, alphabet_coverage, coverage_of, word_splitter)
     tokens = _Tokens(url_token, user_token, newline_token, tuple(extra_special_tokens))
-    fold = {
+    fold: dict[str, Any] = {
         "unicode_form": unicode_form,
         "lowercase": lowercase,
         "strip_accents": strip_accents,
@@ -161,7 +161,9 @@ def train_tweet_tokenizer(
     )
     _check_tokens(applied, tokens)
     # Learnt from texts without the tokens, which would be cut up like any word.
-    gone = {name: None if getattr(tokens, name) is None else "" for name in _NAMES}
+    gone: dict[str, Any] = {
+        name: None if getattr(tokens, name) is None else "" for name in _NAMES
+    }
     learning = tweet_normalizer(**gone, **fold)
     lines = _lines(texts, learning, tokens.others, _splitter(word_splitter))
     n_pieces = vocab_size - len(special)
@@ -223,7 +225,7 @@ def _check_tokens(normalizer: Any, tokens: _Tokens) -> None:
 
 def _splitter(word_splitter: Any) -> Callable[[str], list[str]] | None:
     if word_splitter != "mecab":
-        return word_splitter  # type: ignore[no-any-return]
+        return word_splitter
     fugashi = import_optional(
         "fugashi", extra="japanese", caller="train_tweet_tokenizer(word_splitter)"
     )

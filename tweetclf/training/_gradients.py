@@ -191,7 +191,9 @@ class Gradients:
             return
         if self._log_names is None:
             self._log_names = replicas.agree(sorted(loss.logs))
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        parameters = [
+            p for group in self.optimizer.param_groups for p in group["params"]
+        ]
         has_gradient = [float(parameter.grad is not None) for parameter in parameters]
         counts = [loss.weight, loss.n_examples, loss.n_tokens]
         sums = replicas.add([*counts, *has_gradient])
@@ -221,9 +223,7 @@ class Gradients:
         digest = hashlib.blake2b(name.encode(), digest_size=7).digest()
         return int.from_bytes(digest, "little")
 
-    def _backward(
-        self, piece: Any, step: int, index: int, loss: StepLoss
-    ) -> None:
+    def _backward(self, piece: Any, step: int, index: int, loss: StepLoss) -> None:
         piece = to_device(piece, self.device)
         with seeded(self._seed(step, index), self.device):
             with autocast(self.precision, self.device):

@@ -150,8 +150,8 @@ class Run:
             return
         if hasattr(self.objective, "state_dict"):
             raise ValueError(
-                "fit_loop: an objective that carries a state from batch to batch cannot "
-                "be trained by several processes: only one could be resumed."
+                "fit_loop: an objective that carries a state from batch to batch "
+                "cannot be trained by several processes: only one could be resumed."
             )
         steps = replicas.gather(self.progress.step)
         if len(set(steps)) > 1:

@@ -81,7 +81,7 @@ class Stages:
         """The test sets; read when first needed."""
         return Protected(self.tasks, self.data_dir, self.plan.contamination_n)
 
-    # -- rows -----------------------------------------------------------------------
+    # -- rows --------------------------------------------------------
 
     @property
     def _units(self) -> list[list[int]]:
@@ -187,7 +187,7 @@ class Stages:
                     texts, *about = json.loads(line)
                     yield Document(tuple(texts), *about)
 
-    # -- what must be known of all ------------------------------------------------------
+    # -- what must be known of all -----------------------------------
 
     def _kept_array(self, name: str, make: Any) -> NDArray[Any]:
         """Return an array that was kept, or make and keep it."""

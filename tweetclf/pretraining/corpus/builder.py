@@ -138,10 +138,10 @@ def build_corpus(
     is beyond an author's cap. The card counts each.
 
     Memory does not grow with the texts, but with their number: 28 bytes a document,
-    40 while duplicates are sorted out, beside 0.4 GB for the index of near-duplicates,
-    the n-grams of the test sets (22 bytes each) and, of dumps of conversations, one of
-    128 parts. On the disk the stages take the size of the texts, and 256 bytes a
-    document for its signature. They are kept in ``<out>.work`` until all is done:
+    at most 90 while duplicates are sorted out, beside 0.4 GB for the index of
+    near-duplicates, the n-grams of the test sets (22 bytes each) and, of dumps of
+    conversations, one of 128 parts. On the disk the stages take the size of the
+    texts, and 256 bytes a document for its signature. They are kept in ``<out>.work`` until all is done:
     called again after an interruption, with the same plan and sources, it goes on and
     writes the same bytes.
 
@@ -153,7 +153,8 @@ def build_corpus(
     >>> texts = [f"hoy es el lunes {k * k} de {k} otoños" for k in range(40)]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     source = Path(folder, "tweets.txt")
-    ...     _ = source.write_text("\\n".join([*texts, texts[0], "RT @ana: hola"]))
+    ...     with source.open("w") as file:
+    ...         print(*texts, texts[0], "RT @ana: hola", sep=chr(10), file=file)
     ...     plan = CorpusPlan(
     ...         sources=[str(source)], near_threshold=None, tasks=())
     ...     corpus = build_corpus(plan, folder + "/corpus")

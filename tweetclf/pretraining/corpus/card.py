@@ -97,7 +97,7 @@ def make_card(
 def _steps(
     reports: list[dict[str, Any]], bad: dict[str, Any], later: list[tuple[str, int]]
 ) -> list[dict[str, Any]]:
-    counts = {step: 0 for step in STEPS}
+    counts = dict.fromkeys(STEPS, 0)
     counts["bad"] = sum(entry["n"] for entry in bad.values())
     for report in reports:
         for step, n in report["dropped"].items():

@@ -138,7 +138,7 @@ def _buckets(signed: NDArray[np.uint16], bands: Bands, mask: int) -> NDArray[np.
 
 
 @jit(cache=True, nogil=True)
-def _alike(first, second, n_sides, least):  # type: ignore[no-untyped-def]
+def _alike(first, second, n_sides, least):
     """Tell whether on each side so many values agree."""
     for side in range(n_sides):
         n_equal = 0
@@ -150,9 +150,7 @@ def _alike(first, second, n_sides, least):  # type: ignore[no-untyped-def]
 
 
 @jit(cache=True, nogil=True)
-def _compare(  # type: ignore[no-untyped-def]
-    signed, buckets, states, first, shape, least, index, n_kept
-):
+def _compare(signed, buckets, states, first, shape, least, index, n_kept):
     """Compare documents with those kept, and keep more of them while there is room."""
     kept, heads, following, stamps = index
     n_sides, rows, most = shape
@@ -225,16 +223,16 @@ def find_near(
     Returns
     -------
     ndarray of bool, shape (n_documents,)
-        Which documents are dropped; the same for any block size but for buckets that
+        Which documents are dropped; the same for any block size but for bands that
         overflow, see below.
 
     Notes
     -----
     Memory is ``264 + 8 * bands`` bytes (776 at the default threshold) for each of
-    `block_size` documents, and three bytes for each of all. Of more than 200 kept documents
-    that share a bucket, the last 200 of a block are looked at. Similarity is estimated
-    from 128 values (of pairs, 64 a side), with a standard error of ``sqrt(s (1 - s) /
-    128)``: 0.035 at 0.2.
+    `block_size` documents, and three bytes for each of all. Of more than 200 kept
+    documents that share a band, the last 200 of a block are looked at. Similarity is
+    estimated from 128 values (of pairs, 64 a side), with a standard error of
+    ``sqrt(s (1 - s) / 128)``: 0.035 at 0.2.
     """
     bands = choose_bands(threshold)
     values = np.asarray(signed)

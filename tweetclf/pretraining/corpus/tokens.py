@@ -10,7 +10,6 @@ never in memory.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -24,15 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import ChecksumError, DataError
-from tweetclf.pretraining.corpus._token_shards import (
-    Document,
-    Encoder,
-    ShardWriter,
-    batches,
+from tweetclf.pretraining.corpus._token_shards import Document, Encoder, batches
+from tweetclf.pretraining.corpus._token_writing import (
+    FORMAT,
+    MANIFEST,
+    TOKENIZER,
+    Writing,
 )
-from tweetclf.pretraining.corpus._work import open_work, read_state, write_state
-from tweetclf.utils.files import sha256_file, write_text_atomic
-from tweetclf.utils.hugging_face import quiet_transformers
+from tweetclf.pretraining.corpus._work import open_work
+from tweetclf.utils.files import sha256_file
 from tweetclf.utils.progress import track
 
 __all__ = ["SHARD_SIZE", "TokenFiles", "write_tokens"]
@@ -40,9 +39,6 @@ __all__ = ["SHARD_SIZE", "TokenFiles", "write_tokens"]
 SHARD_SIZE = 1 << 26
 """Tokens from which on a shard is full: 128 MiB of two bytes each."""
 
-MANIFEST = "tokens.json"
-_TOKENIZER = "tokenizer"
-_FORMAT = 1
 _DTYPES = ("uint16", "uint32")
 
 Shard = tuple[NDArray[np.integer], NDArray[np.int64]]
@@ -130,7 +126,7 @@ class TokenFiles:
     @property
     def tokenizer_path(self) -> Path:
         """The directory of the tokenizer, as ``AutoTokenizer`` loads it."""
-        return self.folder / _TOKENIZER
+        return self.folder / TOKENIZER
 
     def verify(self) -> None:
         """Read all files once; refuse what `write_tokens` did not write.
@@ -178,7 +174,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text("utf-8"))
-        known = manifest["format"] == _FORMAT and manifest["dtype"] in _DTYPES
+        known = manifest["format"] == FORMAT and manifest["dtype"] in _DTYPES
         plain = all(
             Path(entry[kind]).name == entry[kind]
             for entry in manifest["shards"]
@@ -188,7 +184,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise DataError(f"{path} is damaged ({error!r}).") from error
     if not known or not plain:
         raise DataError(
-            f"{path} is not of format {_FORMAT}. Write the token files again."
+            f"{path} is not of format {FORMAT}. Write the token files again."
         )
     return manifest
 
@@ -217,124 +213,6 @@ def _map(folder: Path, entry: Mapping[str, Any], manifest: Mapping[str, Any]) ->
             "tokens. Write the token files again."
         )
     return mapped["tokens"], offsets
-
-
-class _Writing:
-    """The state of `write_tokens`: what was read, and the shards so far."""
-
-    def __init__(
-        self, work: Path, encoder: Encoder, n_segments: int, shard_size: int
-    ) -> None:
-        self.files = work / "files"
-        self.files.mkdir(exist_ok=True)
-        self._work = work
-        self._encoder = encoder
-        self._n_segments = n_segments
-        self._shard_size = shard_size
-        self._writer: ShardWriter | None = None
-        self._digest = hashlib.sha256()
-        self._n_read = 0
-        self._n_dropped = 0
-        self._known: Mapping[str, Any] = read_state(work, "shards") or {}
-        self._shards: list[dict[str, Any]] = list(self._known.get("shards", ()))
-        self._to_skip = int(self._known.get("n_read", 0))
-
-    def add(self, batch: list[tuple[str, ...]]) -> None:
-        """Write documents, those aside that a run before has written."""
-        if self._to_skip:
-            done, batch = batch[: self._to_skip], batch[self._to_skip :]
-            self._read(done)
-            self._to_skip -= len(done)
-            if not self._to_skip:
-                self._check_known()
-        if not batch:
-            return
-        ids, flat = self._encoder([text for texts in batch for text in texts])
-        lengths = flat.reshape(-1, self._n_segments)
-        kept = (lengths > 0).all(axis=1)
-        n_tokens = lengths.sum(axis=1)
-        ids = ids[np.repeat(kept, n_tokens)]
-        ends = np.cumsum(np.where(kept, n_tokens, 0))
-        start = 0
-        while start < len(batch):
-            writer = self._writer = self._writer or self._new_writer()
-            first = int(ends[start - 1]) if start else 0
-            full = first + self._shard_size - writer.n_tokens
-            stop = min(int(np.searchsorted(ends, full)) + 1, len(batch))
-            part = slice(start, stop)
-            self._read(batch[part])
-            self._n_dropped += int((~kept[part]).sum())
-            writer.write(ids[first : ends[stop - 1]], lengths[part][kept[part]].ravel())
-            if writer.n_tokens >= self._shard_size:
-                self._close_shard()
-            start = stop
-
-    def _read(self, documents: list[tuple[str, ...]]) -> None:
-        for texts in documents:
-            data = "\x1f".join(texts).encode()
-            self._digest.update(len(data).to_bytes(8, "little") + data)
-        self._n_read += len(documents)
-
-    def _check_known(self) -> None:
-        if self._digest.hexdigest() != self._known["sha256"]:
-            raise DataError(
-                f"write_tokens: {self._work} holds token files of other documents. "
-                "Remove it, or choose another path."
-            )
-        self._n_dropped = int(self._known["n_dropped"])
-
-    def _new_writer(self) -> ShardWriter:
-        return ShardWriter(self.files, len(self._shards), self._n_segments)
-
-    def _close_shard(self) -> None:
-        assert self._writer is not None
-        self._shards.append(self._writer.close())
-        self._writer = None
-        state = {
-            "n_read": self._n_read,
-            "n_dropped": self._n_dropped,
-            "sha256": self._digest.hexdigest(),
-            "shards": self._shards,
-        }
-        write_state(self._work, "shards", state)
-
-    def finish(self) -> None:
-        """Close the last shard, and write the tokenizer and then the manifest."""
-        if self._to_skip:
-            raise DataError(
-                f"write_tokens: {self._work} holds token files of more documents than "
-                f"the {self._n_read} there are now. Remove it, or choose another path."
-            )
-        if self._writer is not None and self._writer.n_tokens:
-            self._close_shard()
-        self.abandon()
-        if not self._shards:
-            raise DataError(
-                f"write_tokens: none of {self._n_read} documents has a token in each "
-                "of its segments."
-            )
-        with quiet_transformers():
-            self._encoder.tokenizer.save_pretrained(self.files / _TOKENIZER)
-        manifest = {
-            "format": _FORMAT,
-            "dtype": self._encoder.dtype,
-            "n_documents": sum(entry["n_documents"] for entry in self._shards),
-            "n_segments": self._n_segments,
-            "n_tokens": sum(entry["n_tokens"] for entry in self._shards),
-            "n_dropped": self._n_dropped,
-            "vocab_size": self._encoder.vocab_size,
-            "special": self._encoder.special,
-            "tokenizer_sha256": self._encoder.sha256,
-            "documents_sha256": self._digest.hexdigest(),
-            "shards": self._shards,
-        }
-        write_text_atomic(self.files / MANIFEST, json.dumps(manifest, indent=1))
-
-    def abandon(self) -> None:
-        """Close, and remove, a shard that is not full."""
-        if self._writer is not None:
-            self._writer.abandon()
-            self._writer = None
 
 
 def write_tokens(
@@ -427,7 +305,7 @@ def write_tokens(
         "shard_size": shard_size,
     }
     work = open_work(folder, told, "write_tokens")
-    writing = _Writing(work, encoder, n_segments, shard_size)
+    writing = Writing(work, encoder, n_segments, shard_size)
     try:
         for batch in chain([first], stream):
             writing.add(batch)
