@@ -91,7 +91,7 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
     n_iter_ : int
         Epochs.
     loss_curve_ : list of float
-        Mean loss of an edge in each epoch, both sides added.
+        Mean loss of an edge in each epoch, both sides added, of every fourth step.
 
     See Also
     --------

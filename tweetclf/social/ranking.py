@@ -25,7 +25,7 @@ class LinkPrediction:
     Parameters
     ----------
     n_edges, n_candidates : int
-        Edges, and candidates an edge.
+        Edges, and the most candidates that one of them had.
     mrr : float
         Mean reciprocal rank.
     hits : dict of int to float
