@@ -30,6 +30,7 @@ PACKAGES = (
     "tweetclf.reports.displays",
     "tweetclf.reports.exports",
     "tweetclf.social",
+    "tweetclf.social",
     "tweetclf.tasks",
     "tweetclf.tasks.published",
     "tweetclf.testing",

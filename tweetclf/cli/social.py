@@ -20,6 +20,8 @@ STEPS = {
     "graph": "an engagement graph from logs of any size",
     "embed": "vectors of users and posts from a graph",
     "pairs": "pairs of posts whose vectors are near each other",
+    "hashtags": "sets for hashtag prediction from raw tweets",
+    "engagements": "a set for engagement prediction, users under pseudonyms",
 }
 
 

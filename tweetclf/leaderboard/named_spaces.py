@@ -27,7 +27,12 @@ OWN = ("grid", "wide")
 
 FITTING: Mapping[str, tuple[str, ...]] = {
     "japanese-bert": (),
-    "twilbert": ("transformer", "transformer-regressor"),
+    "twilbert": (
+        "transformer",
+        "transformer-regressor",
+        "twhin-bert-base",
+        "twhin-bert-large",
+    ),
 }
 """Systems that have the parameters of a named space, where only some can have them.
 

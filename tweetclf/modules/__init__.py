@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         PoolingClassifierHead,
         concat_pool,
     )
+    from tweetclf.modules.contrastive import ProjectionHead, gather_rows, nt_xent
     from tweetclf.modules.dropout import AWDDropout
     from tweetclf.modules.elmo import ElmoBiLM
     from tweetclf.modules.elmo_config import ElmoConfig
@@ -48,6 +49,7 @@ __getattr__, __dir__, _names = attach(
         "ElmoLanguageModel": "tweetclf.modules.elmo_language_model",
         "PoolingClassifierHead": "tweetclf.modules.concat_pooling",
         "ProductKeyMemory": "tweetclf.modules.product_keys",
+        "ProjectionHead": "tweetclf.modules.contrastive",
         "QRNN": "tweetclf.modules.qrnn",
         "QRNNLayer": "tweetclf.modules.qrnn",
         "ScalarMix": "tweetclf.modules.scalar_mix",
@@ -61,6 +63,8 @@ __getattr__, __dir__, _names = attach(
         "concat_pool": "tweetclf.modules.concat_pooling",
         "detach_state": "tweetclf.modules.awd",
         "forget_mult": "tweetclf.modules.fo_pooling",
+        "gather_rows": "tweetclf.modules.contrastive",
+        "nt_xent": "tweetclf.modules.contrastive",
     },
 )
 
@@ -76,6 +80,7 @@ __all__ = [
     "ElmoLanguageModel",
     "PoolingClassifierHead",
     "ProductKeyMemory",
+    "ProjectionHead",
     "QRNN",
     "QRNNLayer",
     "ScalarMix",
@@ -89,4 +94,6 @@ __all__ = [
     "concat_pool",
     "detach_state",
     "forget_mult",
+    "gather_rows",
+    "nt_xent",
 ]

@@ -57,6 +57,13 @@ if TYPE_CHECKING:
         read_pretraining_config,
     )
     from tweetclf.pretraining.pretraining_models import make_pretraining_model
+    from tweetclf.pretraining.social import train_social_encoder
+    from tweetclf.pretraining.social_config import run_social_config
+    from tweetclf.pretraining.social_settings import (
+        SocialModel,
+        SocialTraining,
+        SocialTrainingResult,
+    )
     from tweetclf.pretraining.spans import (
         SpanMasking,
         TokenMasking,
@@ -81,6 +88,9 @@ __getattr__, __dir__, _names = attach(
         "PretrainingBatches": "tweetclf.pretraining.pair_batches",
         "MigrationReport": "tweetclf.pretraining.migration",
         "SentencePieceTokenizer": "tweetclf.pretraining.tokenizer",
+        "SocialModel": "tweetclf.pretraining.social_settings",
+        "SocialTraining": "tweetclf.pretraining.social_settings",
+        "SocialTrainingResult": "tweetclf.pretraining.social_settings",
         "SpanMasking": "tweetclf.pretraining.spans",
         "Stage": "tweetclf.pretraining.stages",
         "TokenMasking": "tweetclf.pretraining.spans",
@@ -112,7 +122,9 @@ __getattr__, __dir__, _names = attach(
         "ELMO_SIZES": "tweetclf.pretraining.elmo_settings",
         "ElmoTraining": "tweetclf.pretraining.elmo_settings",
         "ElmoTrainingResult": "tweetclf.pretraining.elmo_settings",
+        "run_social_config": "tweetclf.pretraining.social_config",
         "train_elmo": "tweetclf.pretraining.elmo",
+        "train_social_encoder": "tweetclf.pretraining.social",
     },
 )
 
@@ -140,6 +152,9 @@ __all__ = [
     "PretrainingConfig",
     "PretrainingObjective",
     "SentencePieceTokenizer",
+    "SocialModel",
+    "SocialTraining",
+    "SocialTrainingResult",
     "SpanMasking",
     "Stage",
     "TokenMasking",
@@ -152,11 +167,13 @@ __all__ = [
     "mask_tokens",
     "migrate_vocabulary",
     "perplexity",
+    "run_social_config",
     "read_pretraining_config",
     "train_bert",
     "train_elmo",
     "train_encoder",
     "train_language_model",
+    "train_social_encoder",
     "train_tweet_tokenizer",
     "twilbert_tokenizer",
     "word_continuations",

@@ -1,0 +1,98 @@
+"""``tweetclf social hashtags`` and ``engagements``, ``tweetclf pretrain social``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tweetclf.cli import main
+from tweetclf.cli.pretrain import spell_out
+from tweetclf.social import read_engagement_set, write_pair_corpus
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+TWEETS = [
+    {"id": f"t{k}", "text": f"tuit {k} sobre #{'gol' if k % 3 else 'lluvia'}",
+     "lang": "es"}
+    for k in range(60)
+]  # fmt: skip
+
+
+def _write_tweets() -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in TWEETS)
+    Path("tweets.jsonl").write_text(lines, "utf-8")
+
+
+def test_hashtag_sets_are_built_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    _write_tweets()
+    Path("corpus.txt").write_text("nada de eso\n", "utf-8")
+    command = ["social", "hashtags", "tweets.jsonl", "--out", "sets"]
+    options = ["--hashtags", "2", "--min-rows", "10", "--corpus", "corpus.txt"]
+    assert main([*command, *options]) == 0
+    said = capsys.readouterr()
+    assert "es" in said.out
+    assert "48" in said.out
+    assert "1 sets in sets" in said.err
+    assert Path("sets/es/train.jsonl").is_file()
+    assert main([*command, *options]) != 0  # not over what is there
+
+
+def test_an_engagement_set_is_built_from_a_graph(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _write_tweets()
+    rows = [f"u{k % 9}\tt{k % 60}\n" for k in range(200)]
+    Path("likes.tsv").write_text("user\ttweet\n" + "".join(rows), "utf-8")
+    assert main(["social", "graph", "likes.tsv", "--out", "graph"]) == 0
+    Path("secret").write_bytes(b"sixteen bytes at least")
+    for name in ("one", "two"):
+        command = ["social", "engagements", "tweets.jsonl", "--graph", "graph"]
+        assert main([*command, "--salt-file", "secret", "--out", name]) == 0
+    said = capsys.readouterr()
+    assert "9 users, under pseudonyms" in said.err
+    found = read_engagement_set("one")
+    assert found.users == read_engagement_set("two").users
+    assert sum(len(r) for r in found.records.values()) == len(
+        {(k % 9, k % 60) for k in range(200)}
+    )
+
+
+def test_stages_are_trained_by_a_configuration(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("transformers")
+    tweets = [(row["id"], row["text"]) for row in TWEETS]
+    first = np.arange(58)
+    ids = [row["id"] for row in TWEETS]
+    write_pair_corpus(first, first + 2, ids, tweets, "pairs")
+    Path("c.toml").write_text(
+        'kind = "social"\n[model]\nhidden_size = 8\nn_layers = 1\nn_heads = 2\n'
+        'max_positions = 32\n[tokenizer]\nvocab_size = 300\n[data]\ncorpus = "none"\n'
+        '[[stages]]\nname = "joint"\nn_steps = 2\nbatch_size = 8\nmax_length = 32\n'
+        "projection = [8, 4]\n",
+        "utf-8",
+    )
+    command = ["pretrain", "c.toml", "--corpus", "pairs", "--out", "out"]
+    assert main(command) == 0
+    assert "joint: 2 steps, saved in" in capsys.readouterr().err
+    assert Path("out/joint/model.safetensors").is_file()
+    assert main(command) == 0
+    assert "all stages are in out already" in capsys.readouterr().err
+
+
+def test_a_configuration_goes_to_the_command_of_its_kind() -> None:
+    Path("a.toml").write_text('kind = "social"\n', "utf-8")
+    Path("b.toml").write_text("[model]\n", "utf-8")
+    assert spell_out(["a.toml"]) == ["social", "a.toml"]
+    assert spell_out(["b.toml"]) == ["config", "b.toml"]
+    assert spell_out(["missing.toml"]) == ["config", "missing.toml"]
+    assert spell_out(["twhin-base", "--out", "x"]) == [
+        "social",
+        "twhin-base",
+        "--out",
+        "x",
+    ]
+    assert spell_out(["social", "a.toml"]) == ["social", "a.toml"]
