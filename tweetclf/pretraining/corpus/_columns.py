@@ -100,7 +100,7 @@ def measure(documents: Iterable[Document], plan: CorpusPlan) -> Columns:
 def uniform(keys: NDArray[np.uint64], seed: int, purpose: str) -> NDArray[np.float64]:
     """Return a number from 0 to below 1 for each key: drawn from key and seed alone."""
     salt = np.uint64(_hash(f"{purpose}\x1f{seed}"))
-    return (mix(mix(keys ^ salt)) >> np.uint64(11)) * 2.0**-53
+    return (mix(mix(keys ^ salt)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def repeated(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:

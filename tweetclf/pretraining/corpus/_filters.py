@@ -85,28 +85,32 @@ class Filters:
 
     def normalised(self, document: Document) -> Document | None:
         """Return a document as it goes into the corpus; None if it does not."""
-        plan = self._plan
         texts = tuple(map(self._normalise, document.texts))
+        if (fault := self._fault(texts)) is None:
+            return document._replace(texts=texts)
+        self.counts[fault] += 1
+        return None
+
+    def _fault(self, texts: tuple[str, ...]) -> str | None:
+        """Return the step that drops a document; None if none does."""
+        plan = self._plan
         lengths = [len(text.strip()) for text in texts]
         if not all(lengths):
-            return self._none("empty")
+            return "empty"
         if plan.drop_bare and not any(_NAMES.sub("", text).split() for text in texts):
-            return self._none("bare")
+            return "bare"
         few = [len(text.split()) < plan.min_words for text in texts]
         if (any if plan.short == "either" else all)(few):
-            return self._none("short")
+            return "short"
         if min(lengths) < plan.min_characters:
-            return self._none("short")
+            return "short"
         if plan.max_characters is not None and max(lengths) > plan.max_characters:
-            return self._none("long")
-        return document._replace(texts=texts)
+            return "long"
+        return None
 
     def _drop(self, step: str) -> bool:
         self.counts[step] += 1
         return False
-
-    def _none(self, step: str) -> None:
-        self.counts[step] += 1
 
 
 def _normaliser(profile: str | None) -> Callable[[str], str]:
