@@ -201,6 +201,15 @@ def test_examples_do_not_hang_on_batches_ranks_shards_or_numba(monkeypatch):
     assert examples(make(segments, batch_size=5)) == whole
 
 
+def test_shards_may_be_memory_maps_that_cannot_be_written(tmp_path):
+    segments = pairs(9)
+    maps = []
+    for name, array in zip(("tokens", "offsets"), shard(segments), strict=True):
+        array.tofile(tmp_path / name)
+        maps.append(np.memmap(tmp_path / name, dtype=array.dtype, mode="r"))
+    assert examples(make(shards=[tuple(maps)])) == examples(make(segments))
+
+
 def test_a_part_of_the_documents_has_the_examples_it_has_in_the_whole():
     segments = pairs(12)
     whole = examples(make(segments))

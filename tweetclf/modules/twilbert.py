@@ -121,7 +121,7 @@ class _WithLanguageModel(TWilBertPreTrainedModel):
         """Return the layer that foretells tokens."""
         return self.cls.predictions
 
-    def set_output_embeddings(self, new_embeddings: nn.Linear) -> None:
+    def set_output_embeddings(self, new_embeddings: Any) -> None:
         """Set the layer that foretells tokens."""
         self.cls.predictions = new_embeddings
 
@@ -260,11 +260,11 @@ class TWilBertForSequenceClassification(TWilBertPreTrainedModel):
 
     def __init__(self, config: TWilBertConfig) -> None:
         super().__init__(config)
-        self.num_labels = config.num_labels
+        self.num_labels = config.num_labels or 2
         self.twilbert = TWilBertModel(config)
         rate = config.classifier_dropout
         self.dropout = nn.Dropout(config.hidden_dropout_prob if rate is None else rate)
-        self.classifier = OutputLayer(config.hidden_size, config.num_labels)
+        self.classifier = OutputLayer(config.hidden_size, self.num_labels)
         self.post_init()
 
     def forward(

@@ -206,7 +206,7 @@ class TWilBertModel(TWilBertPreTrainedModel):
         """Return the embeddings of tokens."""
         return self.embeddings.word_embeddings
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
+    def set_input_embeddings(self, value: Any) -> None:
         """Set the embeddings of tokens."""
         self.embeddings.word_embeddings = value
 
