@@ -65,7 +65,7 @@ def test_filled_sheets_are_read(tmp_path, separator):
     lines = [
         separator.join(("item", "text", "acceptable", "comment")),
         separator.join(("1", '"two\nlines"', "Sí", "")),
-        separator.join(("2", "x", "0", "?")),
+        separator.join(("2", "x\u2028y\x85z", "0", "?")),
         separator.join(("3", "x", "", "")),
     ]
     (tmp_path / "ana.csv").write_text("\n".join(lines) + "\n", "utf-8-sig")

@@ -251,10 +251,10 @@ def read_sheets(
 
 
 def _read_sheet(path: Path) -> dict[int, bool]:
-    lines = path.read_text("utf-8-sig").splitlines(keepends=True)
-    header = lines[0] if lines else ""
-    separator = max(",;\t", key=header.count)
-    reader = csv.DictReader(lines, delimiter=separator)
+    text = path.read_text("utf-8-sig")
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    # Not by splitlines: tweets hold other separators of lines.
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     missing = {"item", "acceptable"} - set(reader.fieldnames or ())
     if missing:
         raise DataError(f"{path} has no column {min(missing)!r}: it is no sheet.")

@@ -10,7 +10,7 @@ from tweetclf.reports.axes import limits, locator
 from tweetclf.reports.displays._base import Display
 from tweetclf.reports.displays._style import MARGINS, Margins, Style, bare, title_axes
 from tweetclf.reports.formatting import display_width, format_score, make_safe, shorten
-from tweetclf.reports.placement import place_labels
+from tweetclf.reports.placement import Box, place_labels
 from tweetclf.reports.wording import metric_words
 
 if TYPE_CHECKING:
@@ -89,15 +89,20 @@ class CandidatesDisplay(Display):
             self._point(ax, style, i)
         self._names(ax, style)
 
-    def _best_controls(self, ax: Axes, style: Style) -> None:
+    def _best(self) -> list[tuple[int, float]]:
+        """Return the axis and the score of the best control of each task."""
         found = self.found
-        if not found.is_control.any():
-            return
         own = found.scores[found.is_control]
-        for side, line in enumerate((ax.axvline, ax.axhline)):
-            better = found.greater_is_better[side]
-            at = own[:, side].max() if better else own[:, side].min()
-            line(float(at), color=style.second, linestyle="--", linewidth=1.2, zorder=1)
+        return [
+            (side, float(own[:, side].max() if better else own[:, side].min()))
+            for side, better in enumerate(found.greater_is_better)
+            if len(own)
+        ]
+
+    def _best_controls(self, ax: Axes, style: Style) -> None:
+        for side, at in self._best():
+            line = (ax.axvline, ax.axhline)[side]
+            line(at, color=style.second, linestyle="--", linewidth=1.2, zorder=1)
 
     def _point(self, ax: Axes, style: Style, i: int) -> None:
         found = self.found
@@ -117,6 +122,28 @@ class CandidatesDisplay(Display):
             zorder=3,
         )
 
+    def _lines(self, ax: Axes, scale: float) -> list[Box]:
+        """Return what the lines take up, in points, which names should not hide."""
+        found = self.found
+
+        def place(x: float, y: float) -> tuple[float, float]:
+            across, up = ax.transData.transform((x, y)) * scale
+            return float(across), float(up)
+
+        ends = []
+        for (x, y), low, high in zip(
+            found.scores.tolist(), found.low.tolist(), found.high.tolist(), strict=True
+        ):
+            ends.append((place(low[0], y), place(high[0], y)))
+            ends.append((place(x, low[1]), place(x, high[1])))
+        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+        for side, value in self._best():
+            if side == 0:
+                ends.append((place(value, bottom), place(value, top)))
+            else:
+                ends.append((place(left, value), place(right, value)))
+        return [(a[0] - 1, a[1] - 1, b[0] + 1, b[1] + 1) for a, b in ends]
+
     def _names(self, ax: Axes, style: Style) -> None:
         """Write the names where they hide least."""
         from matplotlib.transforms import offset_copy
@@ -135,6 +162,7 @@ class CandidatesDisplay(Display):
             points,
             sizes,
             (left + 2, bottom + 2, right + 10, top + 6),
+            self._lines(ax, scale),
         )
         for i, (place, point) in enumerate(zip(places, points, strict=True)):
             style.write(
