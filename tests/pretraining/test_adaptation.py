@@ -112,7 +112,7 @@ def test_losses_a_character_are_losses_a_token_over_their_lengths(
     )
     assert result.overlap is None
     assert result.original == result.start
-    from tweetclf.pretraining._masked_run import split_rows
+    from tweetclf.pretraining._masked_batches import split_rows
 
     held, _ = split_rows(len(TWEETS), 0.2, 0)
     texts = [TWEETS[row] for row in held]

@@ -14,12 +14,8 @@ from scipy.stats import binomtest, chisquare
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining import BertTraining, mask_tokens, train_bert
 from tweetclf.pretraining import masked as module
-from tweetclf.pretraining._masked_run import (
-    Corpus,
-    MaskedBatches,
-    PackedMaskedLM,
-    objective,
-)
+from tweetclf.pretraining._masked_batches import Corpus, MaskedBatches
+from tweetclf.pretraining._masked_run import PackedMaskedLM, objective
 
 SMALL = BertTraining(
     vocab_size=300, hidden_size=16, n_layers=1, n_heads=2, max_length=16, max_iter=3,

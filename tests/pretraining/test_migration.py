@@ -318,6 +318,16 @@ def test_bytes_and_pieces_are_the_same_text() -> None:
     assert report.n_shared == 9  # "Ġ" is a letter of WordPiece's, a blank of bytes'
 
 
+def test_a_part_of_a_letter_is_no_punctuation() -> None:
+    roberta = ["<pad>", "<unk>", "<s>", "</s>", "<mask>"]
+    old = _tokenizer(["Ã", "Ġ."], "BPE", roberta)
+    new = _tokenizer(["ĠÃ", "."], "BPE", roberta)
+    _, report = migrate_vocabulary(_bert(len(old)), old, new)
+    # The full stop is shared wherever it stands, the first byte of ñ is not.
+    assert report.by_type["punctuation"] == {"n": 1, "shared": 1}
+    assert report.by_type["word-initial"] == {"n": 1, "shared": 0}
+
+
 def test_nothing_is_taken_over_if_so_asked(tmp_path: Path) -> None:
     model, old = _load(tmp_path)
     moved, report = migrate_vocabulary(model, old, old, init="none")

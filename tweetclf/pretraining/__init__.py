@@ -9,9 +9,9 @@ if TYPE_CHECKING:
         AdaptationResult,
         HeldOutLoss,
         adapt_language_model,
-        compare_migrations,
     )
     from tweetclf.pretraining.adaptation_settings import AdaptationTraining
+    from tweetclf.pretraining.comparison import compare_migrations
     from tweetclf.pretraining.elmo import train_elmo
     from tweetclf.pretraining.elmo_settings import (
         ELMO_SIZES,
@@ -96,7 +96,7 @@ __getattr__, __dir__, _names = attach(
         "TokenMasking": "tweetclf.pretraining.spans",
         "WholeWordMasking": "tweetclf.pretraining.spans",
         "adapt_language_model": "tweetclf.pretraining.adaptation",
-        "compare_migrations": "tweetclf.pretraining.adaptation",
+        "compare_migrations": "tweetclf.pretraining.comparison",
         "load_language_model": "tweetclf.pretraining.language_model",
         "make_pretraining_model": "tweetclf.pretraining.pretraining_models",
         "mask_tokens": "tweetclf.pretraining.masked",

@@ -23,15 +23,14 @@ import torch
 
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining._keeping import open_checkpoint
-from tweetclf.pretraining._masked_run import (
+from tweetclf.pretraining._masked_batches import (
     Corpus,
     MaskedBatches,
     Masking,
-    PackedMaskedLM,
-    fit_masked,
     mask_tokens,
     split_rows,
 )
+from tweetclf.pretraining._masked_run import PackedMaskedLM, fit_masked
 from tweetclf.pretraining._subwords import learn_byte_level
 from tweetclf.pretraining.tweet_tokenizer import (
     BERT_TOKENS,

@@ -199,7 +199,10 @@ def migrate_vocabulary(
 
 def _is_mark(surface: bytes) -> bool:
     """Tell whether a piece has neither letters nor digits."""
-    return not any(c.isalnum() for c in surface.decode("utf-8", "replace"))
+    try:
+        return not any(c.isalnum() for c in surface.decode("utf-8"))
+    except UnicodeDecodeError:  # a part of a letter
+        return False
 
 
 def _match(old: Pieces, new: Pieces) -> dict[int, int]:
