@@ -39,6 +39,7 @@ EXTRAS = {
     "search": ("optuna", "Bayesian search, and searches that processes share"),
     "neural": ("torch", "BiLSTM, ULMFiT, ELMo and transformers"),
     "onnx": ("onnxruntime", "transformers as ONNX graphs with int8 weights"),
+    "japanese": ("fugashi", "words of Japanese tweets, cut by MeCab"),
     "social": ("faiss", "mining of similar posts"),
     "tensorboard": ("tensorboard", "pre-training curves in TensorBoard"),
     "dask": ("distributed", "leaderboards on several machines"),
