@@ -167,7 +167,12 @@ def write_model(
     """Write the directory: model, tokenizer, metrics and facts."""
     # Packing is ours; whoever loads the directory chooses an attention of their own.
     model.set_attn_implementation("sdpa")
-    run.tokenizer.model_max_length = run.training.max_length
+    tokenizer = run.tokenizer
+    tokenizer.model_max_length = run.training.max_length
+    if any(file.n_segments == 2 for file in run.files.values()):
+        # Not every tokenizer says which segment a token is of; the model must know.
+        names = ["input_ids", "token_type_ids", "attention_mask"]
+        tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = names
     counts = ("n_documents", "n_segments", "n_tokens")
     told = {
         "format": 1,
@@ -187,7 +192,7 @@ def write_model(
     }
     with atomic_directory(outcome.path) as folder, quiet_transformers():
         model.save_pretrained(folder)
-        run.tokenizer.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
         if metrics.is_file():
             shutil.copy(metrics, folder / METRICS)
         text = json.dumps(told, indent=1, ensure_ascii=False)
