@@ -368,6 +368,7 @@ def _train_a_share(rank: int, model: str, folder: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_two_processes_take_the_steps_of_one(stage1, tmp_path):
     from safetensors.torch import load_file
 
