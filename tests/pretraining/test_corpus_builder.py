@@ -393,6 +393,10 @@ def test_bad_rows_are_counted_with_their_lines(build) -> None:
     assert source["bad_rows"] == 6
     lines = [example.partition(":")[0] for example in source["bad_examples"]]
     assert lines == [f"line {k}" for k in (2, 3, 5, 6, 8, 9)]
+    assert source["bad_examples"][1] == "line 3: expected a text, found 3."
+    # The card tells no folder beyond what the plan says.
+    assert "no valid JSON" in source["bad_examples"][0]
+    assert "/" not in source["bad_examples"][0]
     assert dropped(card) == {"bad": 6}
 
 

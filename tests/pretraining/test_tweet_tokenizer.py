@@ -314,12 +314,22 @@ def test_a_word_splitter_bounds_what_is_learnt() -> None:
     assert max(len(p.removeprefix("▁")) for p in pieces) == 2
 
 
-def test_mecab_is_named_where_it_is_missing() -> None:
+def test_mecab_bounds_what_is_learnt_or_is_named_where_it_is_missing() -> None:
+    texts = ["今日は本当に楽しかった"] * 20
+    options: dict[str, Any] = {"kind": "unigram", "vocab_size": 60}
     try:
         import fugashi  # noqa: F401
     except ImportError:
-        with pytest.raises(MissingDependencyError, match="fugashi"):
-            train_tweet_tokenizer(["日本"], kind="unigram", word_splitter="mecab")
+        with pytest.raises(MissingDependencyError, match=r"fugashi.*\[japanese\]"):
+            train_tweet_tokenizer(texts, word_splitter="mecab", **options)
+        return
+    free, split = (
+        train_tweet_tokenizer(texts, word_splitter=splitter, **options).get_vocab()
+        for splitter in (None, "mecab")
+    )
+    crossing = ("日は", "は本", "当に", "に楽")
+    assert any(bound in piece for bound in crossing for piece in free)
+    assert not any(bound in piece for bound in crossing for piece in split)
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,8 @@ class EncoderTraining:
         if self.max_length > self.model.max_positions:
             raise ValueError(
                 f"EncoderTraining: 'max_length' is {self.max_length}, but the model "
-                f"has {self.model.max_positions} positions. Give it more (max_positions)."
+                f"has {self.model.max_positions} positions. Give it more "
+                "(max_positions)."
             )
         if self.schedule == "noam" and self.warmup < 1:
             raise ValueError(

@@ -38,8 +38,9 @@ class Row(NamedTuple):
 
 @dataclass
 class BadRows:
-    """How many rows could not be read, and why the first could not."""
+    """How many rows of a file could not be read, and why the first could not."""
 
+    path: Path
     n: int = 0
     examples: list[str] = field(default_factory=list)
 
@@ -47,7 +48,9 @@ class BadRows:
         """Count a bad row."""
         self.n += 1
         if len(self.examples) < _EXAMPLES:
+            # The place stands before it already.
             said = " ".join(str(fault).split())
+            said = said.removeprefix(f"{self.path}, line {line}").lstrip(":, ")
             self.examples.append(f"line {line}: {said:.300}")
 
 

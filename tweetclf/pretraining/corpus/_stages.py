@@ -115,7 +115,7 @@ class Stages:
 
     def _read_unit(self, members: list[int], path: Path) -> dict[str, Any]:
         filters = Filters(self.plan)
-        bad = {k: BadRows() for k in members}
+        bad = {k: BadRows(self.sources[k].path) for k in members}
         n_rows = dict.fromkeys(members, 0)
 
         def rows(k: int) -> Iterator[Row]:

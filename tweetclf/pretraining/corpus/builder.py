@@ -140,10 +140,10 @@ def build_corpus(
     Memory does not grow with the texts, but with their number: 28 bytes a document,
     at most 90 while duplicates are sorted out, beside 0.4 GB for the index of
     near-duplicates, the n-grams of the test sets (22 bytes each) and, of dumps of
-    conversations, one of 128 parts. On the disk the stages take the size of the
-    texts, and 256 bytes a document for its signature. They are kept in ``<out>.work`` until all is done:
-    called again after an interruption, with the same plan and sources, it goes on and
-    writes the same bytes.
+    conversations, one of 128 parts. On the disk the stages take the size of the texts,
+    and 256 bytes a document for its signature. They are kept in ``<out>.work`` until
+    all is done: called again after an interruption, with the same plan and sources, it
+    goes on and writes the same bytes.
 
     Examples
     --------
