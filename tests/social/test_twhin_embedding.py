@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +16,14 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from tweetclf.exceptions import DataError, DivergenceError, ModelFormatError
-from tweetclf.social import Edges, TwHINEmbedding, popularity_baseline, rank_links
+from tweetclf.social import (
+    Edges,
+    EngagementGraph,
+    TwHINEmbedding,
+    mine_similar_pairs,
+    popularity_baseline,
+    rank_links,
+)
 from tweetclf.social._buckets import EdgeBuckets, bucket_order
 from tweetclf.social._steps import Batch, Table, row_adagrad, step
 from tweetclf.social._tables import Tables
@@ -491,6 +500,31 @@ def test_numbers_out_of_range_are_refused(partitioned: TwHINEmbedding) -> None:
         TwHINEmbedding().fit(np.array([[5, 0]]), n_users=3)
     with pytest.raises(ValueError, match="side must be"):
         partitioned.link_prediction(blocks(50), side="both")
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_twitter15(shared_data: Path, tmp_path: Path) -> None:
+    """Held-out links of a real graph, and whether neighbours share a verdict."""
+    folder = shared_data / "twitter15_engagement"
+    graph = EngagementGraph.build(folder / "engagements.tsv.gz", tmp_path / "g")
+    split = graph.assign_splits(0.0, 0.1)
+    train, test = graph.edges(split == 0), graph.edges(split == 2)
+    sizes = {"n_users": graph.n_users, "n_posts": graph.n_posts}
+    model = TwHINEmbedding(random_state=0).fit(train, **sizes)
+    known = graph.edges()
+    found = model.link_prediction(test, filtered=known)
+    popularity = popularity_baseline(train, graph.n_posts)
+    popular = rank_links(popularity, test, graph.n_posts, known=known)
+    assert found.mrr > 3 * popular.mrr
+    assert found.hits[10] > 2.5 * popular.hits[10]
+    assert found.auc > popular.auc + 0.03
+    with gzip.open(folder / "tweets.jsonl.gz", "rt") as file:
+        labels = {row["tweet"]: row["label"] for row in map(json.loads, file)}
+    verdicts = np.array([labels[name] for name in graph.post_ids])
+    pairs = mine_similar_pairs(model.post_vectors_, tmp_path / "p", k=5)
+    # Four classes of equal size: a quarter by chance.
+    assert (verdicts[pairs.first] == verdicts[pairs.second]).mean() > 0.4
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -57,62 +57,72 @@ def build_graph(
         raise DataError(f"{', '.join(map(str, paths))}: no row is usable: {first}.")
     whole = work / "whole"
     whole.mkdir(exist_ok=True)
-    n_ids = []
+    n_ids = {}
     for side in _SIDES:
-        n_ids.append(number_ids(spool, side, whole))
+        n_ids[side] = number_ids(spool, side, whole)
         report("number", 1, 3)
     n_distinct = number_edges(spool, whole, repeats)
     report("number", 1, 3)
-    source = {name: read_array(whole / f"{name}.bin", t) for name, t in COLUMNS.items()}
-    users, posts, rounds = degree_filter(
-        source["users"], source["posts"], n_ids[0], n_ids[1], limits
-    )
-    names = ["users", "posts", "types"]
-    names += [n for n in ("weights", "times") if n.removesuffix("s") in spool.roles]
-    before = {
-        "n_users_before": n_ids[0],
-        "n_posts_before": n_ids[1],
-        "n_edges_before": n_distinct,
+    said = {
+        **_describe(spool, paths, salt),
+        "n_repeats": spool.n_rows - n_distinct,
+        "repeats": repeats,
     }
-    with atomic_directory(target) as folder:
-        n_edges = write_graph(
-            source,
-            (IdTable(whole, "users", salt), IdTable(whole, "posts", salt)),
-            folder,
-            alive=(users, posts),
-            where=None,
-            columns=names,
-            manifest={
-                **_describe(spool, paths, names, salt),
-                "n_repeats": spool.n_rows - n_distinct,
-                "repeats": repeats,
-                "filter": {
-                    "users": limits.users,
-                    "posts": limits.posts,
-                    "until_stable": limits.until_stable,
-                    "rounds": rounds,
-                    **before,
-                },
-            },
-        )
-        if not n_edges:
-            raise DataError(
-                f"no edge is left of {n_distinct:,} after the degree filters; lower "
-                "the least degrees or raise the largest ones."
-            )
+    _filter_and_write(whole, target, limits, n_ids, said)
     report("write", 1, 1)
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _describe(
-    spool: Spool, paths: Sequence[Path], names: Sequence[str], salt: int
-) -> dict[str, Any]:
+def _filter_and_write(
+    whole: Path,
+    target: Path,
+    limits: Limits,
+    n_ids: Mapping[str, int],
+    said: Mapping[str, Any],
+) -> None:
+    """Write the graph of those whose degrees are within the limits."""
+    source = {name: read_array(whole / f"{name}.bin", t) for name, t in COLUMNS.items()}
+    n_edges = len(source["users"])
+    users, posts, rounds = degree_filter(
+        source["users"], source["posts"], n_ids["users"], n_ids["posts"], limits
+    )
+    done = {
+        "users": limits.users,
+        "posts": limits.posts,
+        "until_stable": limits.until_stable,
+        "rounds": rounds,
+        "n_users_before": n_ids["users"],
+        "n_posts_before": n_ids["posts"],
+        "n_edges_before": n_edges,
+    }
+    columns = [n for n in COLUMNS if said.get(n, True)]
+    with atomic_directory(target) as folder:
+        n_left = write_graph(
+            source,
+            (
+                IdTable(whole, "users", said["salt"]),
+                IdTable(whole, "posts", said["salt"]),
+            ),
+            folder,
+            alive=(users, posts),
+            where=None,
+            columns=columns,
+            manifest={**said, "filter": done},
+        )
+        if not n_left:
+            raise DataError(
+                f"no edge is left of {n_edges:,} after the degree filters; lower the "
+                "least degrees or raise the largest ones."
+            )
+
+
+def _describe(spool: Spool, paths: Sequence[Path], salt: int) -> dict[str, Any]:
     """Return what the manifest says about the logs."""
     return {
         "format": FORMAT,
         "actions": sorted(spool.actions),
-        "weights": "weights" in names,
-        "times": "times" in names,
+        "weights": "weight" in spool.roles,
+        "times": "time" in spool.roles,
         "salt": salt,
         "sources": [path.name for path in paths],
         "n_rows": spool.n_rows,

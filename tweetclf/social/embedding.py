@@ -245,21 +245,7 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
         """
         edges = as_edges(X, caller="TwHINEmbedding")
         sizes = self._sizes(X, edges, n_users, n_posts)
-        if self.n_partitions > min(sizes[:2]):
-            raise ValueError(
-                "TwHINEmbedding: the 'n_partitions' parameter must be at most the "
-                f"number of users and of posts, {sizes[0]:,} and {sizes[1]:,}. Got "
-                f"{self.n_partitions!r} instead."
-            )
-        if not (self.n_batch_negatives or self.n_uniform_negatives):
-            raise ValueError(
-                "TwHINEmbedding: one of n_batch_negatives and n_uniform_negatives must "
-                "be above 0; without wrong edges all vectors become one."
-            )
-        if not self.use_weights:
-            edges = Edges(edges.users, edges.posts, edges.types)
-        elif edges.weights is None:
-            raise DataError("TwHINEmbedding: use_weights=True, but edges have none.")
+        edges = self._check(edges, sizes)
         seed = int(check_random_state(self.random_state).randint(_MOST_SEEDS))
         shared = self.deterministic and self.n_jobs > 1 and self.n_partitions > 1
         if folder is None and shared:
@@ -277,6 +263,25 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
                 raise FileExistsError(f"{place} is not empty; choose another folder.")
         self._learn(edges, sizes, seed, place, checkpoint, report)
         return self._name_actions(X)
+
+    def _check(self, edges: Edges, sizes: tuple[int, int, int]) -> Edges:
+        """Refuse what does not go together; return the edges as they count."""
+        if self.n_partitions > min(sizes[:2]):
+            raise ValueError(
+                "TwHINEmbedding: the 'n_partitions' parameter must be at most the "
+                f"number of users and of posts, {sizes[0]:,} and {sizes[1]:,}. Got "
+                f"{self.n_partitions!r} instead."
+            )
+        if not (self.n_batch_negatives or self.n_uniform_negatives):
+            raise ValueError(
+                "TwHINEmbedding: one of n_batch_negatives and n_uniform_negatives must "
+                "be above 0; without wrong edges all vectors become one."
+            )
+        if not self.use_weights:
+            edges = Edges(edges.users, edges.posts, edges.types)
+        elif edges.weights is None:
+            raise DataError("TwHINEmbedding: use_weights=True, but edges have none.")
+        return edges
 
     def _name_actions(self, X: Any) -> Self:
         self.actions_ = tuple(getattr(X, "actions", ()))
@@ -326,15 +331,7 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
         said = report or _silent
         tables = Tables(*sizes, self.dim, n_partitions=self.n_partitions, folder=folder)
         buckets = EdgeBuckets(edges, tables.bounds, sizes[2], seed=seed, folder=folder)
-        options = Options(
-            self.batch_size,
-            self.n_batch_negatives,
-            self.n_uniform_negatives,
-            self.learning_rate,
-            seed,
-            self.n_jobs,
-            self.deterministic,
-        )
+        options = self._options(seed)
         files = None
         if checkpoint is not None:
             files = EpochFiles(Path(checkpoint), self._identity(edges, sizes, seed))
@@ -365,6 +362,17 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
         self.relation_vectors_ = tables.relations()
         self.n_iter_ = len(losses)
         self.loss_curve_ = losses
+
+    def _options(self, seed: int) -> Options:
+        return Options(
+            self.batch_size,
+            self.n_batch_negatives,
+            self.n_uniform_negatives,
+            self.learning_rate,
+            seed,
+            self.n_jobs,
+            self.deterministic,
+        )
 
     def _identity(
         self, edges: Edges, sizes: tuple[int, int, int], seed: int
