@@ -163,6 +163,7 @@ def _problem(n):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("sizes", [[4, 4], [5, 3]])
 def test_two_processes_have_the_loss_and_the_gradients_of_one(
     sizes: list[int], tmp_path: Path

@@ -368,6 +368,7 @@ def _train_a_share(rank: int, model: str, folder: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_two_processes_take_the_steps_of_one(stage1, tmp_path):
     from safetensors.torch import load_file
 
@@ -387,6 +388,36 @@ def test_two_processes_take_the_steps_of_one(stage1, tmp_path):
         assert_allclose(one[name], two[name], rtol=1e-3, atol=2e-4, err_msg=name)
     moved = max((one[n] - start[n]).abs().max().item() for n in start)
     assert moved > 1e-3
+
+
+def test_token_files_are_tweets_on_disk(stage1, tokenizer, tmp_path):
+    from tweetclf.pretraining.corpus import write_tokens
+
+    files = write_tokens(TEXTS, tokenizer, tmp_path / "tokens", shard_size=100)
+    assert len(files.shards) > 1
+    training = replace(SMALL, n_steps=2)
+    for name, tweets in (("memory", TEXTS), ("disk", files)):
+        train_social_encoder(
+            tweets, PAIRS, tmp_path / name, model=stage1, training=training
+        )
+    assert _weights(tmp_path / "memory") == _weights(tmp_path / "disk")
+    pairs = [(text, text) for text in TEXTS]
+    two = write_tokens(pairs, tokenizer, tmp_path / "two")
+    with pytest.raises(DataError, match="hold no tweets to number"):
+        train_social_encoder(two, PAIRS, tmp_path / "x", model=stage1)
+
+
+def test_stages_without_pairs_read_token_files(stage1, tokenizer, tmp_path):
+    from tweetclf.pretraining.corpus import write_tokens
+
+    _corpus(tmp_path / "pairs")
+    write_tokens(TEXTS[:30], tokenizer, tmp_path / "tokens")
+    text = TOML.replace("[tokenizer]\nvocab_size = 300\n", "")
+    text = text.replace('corpus = "pairs"', 'corpus = "pairs"\ntokens = "tokens"')
+    (tmp_path / "c.toml").write_text(text, "utf-8")
+    done = run_social_config(read_social_config(tmp_path / "c.toml"), tmp_path / "out")
+    assert done["mlm"].n_texts == 30
+    assert done["joint"].n_pairs == len(PAIRS)
 
 
 def test_both_directions_and_repeats_of_a_pair_are_one():

@@ -7,6 +7,7 @@
    [data]
    corpus = "pairs"        # folder of write_pair_corpus
    texts = ["more.txt"]    # of stages without pairs; by default the corpus' tweets
+   tokens = "folder"       # or token files of texts, for more than memory holds
    tokenizer = "folder"    # or [tokenizer] vocab_size = 8000, to learn one
    [[stages]]
    name = "mlm"
@@ -83,6 +84,8 @@ class SocialConfig:
         Folder of `tweetclf.social.write_pair_corpus`.
     texts : tuple of Path, default=()
         Files for stages without pairs.
+    tokens : Path or None, default=None
+        Token files of texts for them, in place of `texts`.
     tokenizer : str or None, default=None
         Directory or hub name.
     vocab_size : int or None, default=None
@@ -97,6 +100,7 @@ class SocialConfig:
     stages: tuple[SocialStage, ...]
     corpus: Path | None
     texts: tuple[Path, ...] = ()
+    tokens: Path | None = None
     tokenizer: str | None = None
     vocab_size: int | None = None
     random_state: int = 0
@@ -180,7 +184,7 @@ def read_social_config(path: str | os.PathLike[str]) -> SocialConfig:
     table = dict(document.get("model", {}))
     model = table.pop("path", None) or _fields(SocialModel, table, f"{file} [model]")
     data = dict(document.get("data", {}))
-    unknown = set(data) - {"corpus", "texts", "tokenizer"}
+    unknown = set(data) - {"corpus", "texts", "tokens", "tokenizer"}
     if unknown:
         raise DataError(f"{file} [data]: there is no setting {sorted(unknown)[0]!r}.")
     stages = document.get("stages")
@@ -192,6 +196,7 @@ def read_social_config(path: str | os.PathLike[str]) -> SocialConfig:
         tuple(_stage(dict(one), number, file) for number, one in enumerate(stages, 1)),
         corpus=home / data["corpus"] if "corpus" in data else None,
         texts=tuple(home / name for name in data.get("texts", ())),
+        tokens=home / data["tokens"] if "tokens" in data else None,
         tokenizer=_resolved(data["tokenizer"], home) if "tokenizer" in data else None,
         vocab_size=document.get("tokenizer", {}).get("vocab_size"),
         random_state=int(document.get("random_state", 0)),
@@ -296,11 +301,9 @@ def run_social_config(
             "tweetclf.social.write_pair_corpus, and name it in [data] corpus."
         )
     texts, pairs, languages = read_pair_corpus(config.corpus)
-    alone = [t for path in config.texts for t in stream_texts(path) if t.strip()]
+    alone = _alone(config)
     _check_same(folder, config)
-    tokenizer = config.tokenizer
-    if tokenizer is None and isinstance(config.model, SocialModel):
-        tokenizer = _learn(folder / "tokenizer", [*alone, *texts], config)
+    tokenizer = _tokenizer(config, folder, alone, texts)
     model: Any = config.model
     done = {}
     for stage in config.stages:
@@ -322,6 +325,26 @@ def run_social_config(
             )
         model, tokenizer = path, None
     return done
+
+
+def _alone(config: SocialConfig) -> Any:
+    """Return the texts of stages without pairs: a list, or token files."""
+    if config.tokens is None:
+        return [t for path in config.texts for t in stream_texts(path) if t.strip()]
+    from tweetclf.pretraining.corpus.tokens import TokenFiles
+
+    return TokenFiles.open(config.tokens)
+
+
+def _tokenizer(
+    config: SocialConfig, folder: Path, alone: Any, texts: list[str]
+) -> str | None:
+    """Return where the tokenizer is; None if it is the model's own."""
+    if config.tokenizer is not None or not isinstance(config.model, SocialModel):
+        return config.tokenizer
+    if config.tokens is not None:
+        return str(alone.tokenizer_path)
+    return _learn(folder / "tokenizer", [*alone, *texts], config)
 
 
 def _of_stage(
