@@ -47,7 +47,7 @@ __all__ = [
     "train_stages",
 ]
 
-# Table 2 of HAHA 2019 and fastai's defaults where it is silent (systems.md 4.4).
+# Table 2 of HAHA 2019 and fastai's defaults where it is silent.
 WEIGHT_DECAY = 0.1
 _HEAD_SIZE = 50
 _HEAD_DROPOUT = 0.1  # of the second block; the multiplier leaves it alone

@@ -2,7 +2,7 @@
 
 References
 ----------
-BERT for Japanese Twitter, chapter 6 (systems.md 3a). S. Gururangan et al., "Don't stop
+BERT for Japanese Twitter, chapter 6. S. Gururangan et al., "Don't stop
 pretraining", ACL 2020, section 3 (arXiv:2004.10964).
 """
 

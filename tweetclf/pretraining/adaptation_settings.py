@@ -38,7 +38,7 @@ class AdaptationTraining:
 
     References
     ----------
-    systems.md 3a; N. Lone-Wolfgang, "BERT for Japanese Twitter", chapter 6.
+    N. Lone-Wolfgang, "BERT for Japanese Twitter", chapter 6.
     """
 
     max_iter: int = 2

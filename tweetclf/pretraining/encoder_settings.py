@@ -6,7 +6,7 @@ References
 ----------
 J. A. González, L.-F. Hurtado & F. Pla, "TWilBert: Pre-trained deep bidirectional
 transformers for Spanish Twitter", Neurocomputing 426, 2021, Table 1 and section 4, with
-what its released code adds (systems.md 1.6 to 1.8).
+what its released code adds.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The released script learns SentencePiece BPE and writes ``##`` for its mark of the
 *start* of a word; the tokenizer it is then read by takes ``##`` for a piece *within* a
-word. The published models were trained with this (systems.md 1.2), so their
+word. The published models were trained with this, so their
 vocabularies must be read so; "correct" puts the marker right, for models to come.
 
 References

@@ -1,6 +1,6 @@
 """Training of causal language models: AWD-QRNN and AWD-LSTM on a stream of tweets.
 
-As the HAHA 2019 system did it with fastai 1.0.52 (systems.md 4.3): texts shuffled in
+As the HAHA 2019 system did it with fastai 1.0.52: texts shuffled in
 each epoch and read as one stream, back-propagation through 70 tokens, label smoothing,
 penalties on activations and their changes, one cycle of rate and momentum a stage,
 Adam with decoupled decay of all parameters.

@@ -2,7 +2,7 @@
 
 References
 ----------
-BERT for Japanese Twitter, chapter 6 (systems.md 3a): the embeddings of shared tokens
+BERT for Japanese Twitter, chapter 6: the embeddings of shared tokens
 are copied, those of the others start at random, everything else is copied. The mean of
 old sub-tokens: J. Hewitt, "Initializing new word embeddings for pretrained language
 models", 2021; A. Gee et al., "Fast vocabulary transfer", EMNLP 2022 industry track.

@@ -1,6 +1,6 @@
 """SentencePiece BPE over cleaned tweets, as the HAHA 2019 system has it.
 
-The flags are those that its script passed and its log printed (systems.md 4.2): BPE,
+The flags are those that its script passed and its log printed: BPE,
 30,000 pieces, eight symbols of fastai's and no begin, end or padding of
 SentencePiece's own, everything else as SentencePiece has it by default.
 """

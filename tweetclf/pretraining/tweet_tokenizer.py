@@ -6,7 +6,7 @@ Y. Wu et al., "Google's neural machine translation system", 2016, section 4.1
 (WordPiece, arXiv:1609.08144). T. Kudo, "Subword regularization", ACL 2018, section 3.2
 (unigram). A. Radford et al., "Language models are unsupervised multitask learners",
 2019, section 2.2 (BPE over bytes). The limit of the alphabet and the tokens for
-mentions, URLs and line ends are those of BERT for Japanese Twitter (systems.md 3a).
+mentions, URLs and line ends are those of BERT for Japanese Twitter.
 """
 
 from __future__ import annotations
