@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Half of the suite waits for subprocesses; one worker a core is right.
 WORKERS ?= auto
 
-.PHONY: help install dev leaderboard test test-slow bench lint format clean
+.PHONY: help install dev leaderboard test test-slow bench pretraining social lint format clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -46,6 +46,17 @@ test-slow: $(VENV)/.developed
 ## make bench        measure speed and memory beside the peers, write benchmarks/performance/results
 bench: $(VENV)/.developed
 	$(BIN)/python benchmarks/performance/run.py
+
+## make pretraining  two small TWilBERTs, with and without reply order, fine-tuned on three tasks
+pretraining: $(VENV)/.developed
+	$(BIN)/tweetclf pretrain benchmarks/pretraining/rop.toml
+	$(BIN)/tweetclf pretrain benchmarks/pretraining/plain.toml
+	$(BIN)/tweetclf leaderboard --config benchmarks/pretraining/leaderboard.toml \
+		--store build/pretraining/runs --output build/pretraining/report
+
+## make social       Twitter15: graph, embedding, pairs, encoders, tasks; does the social objective help?
+social: $(VENV)/.developed
+	$(BIN)/python benchmarks/social/twitter15.py --data $${TWEETCLF_DATA:-../shared/data} --out build/social
 
 ## make lint         ruff and mypy
 lint: $(VENV)/.developed
