@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +25,8 @@ __all__ = ["Engine", "Held", "NumpyEngine", "Options", "train_epoch"]
 
 # The loss costs a tenth of a step; it is taken of the first, the fifth, ...
 _LOSS_EVERY = 4
+# Batches that threads find ready; all of them would be larger than the edges.
+_QUEUED = 256
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,11 @@ def _train_bucket(
             _batches(edges, sizes, options, rng, weighted=buckets.weighted)
         )
         # Threads write rows of each other (Hogwild): faster, never the same twice.
-        losses += pool.map(make, batches) if pool else map(make, batches)
+        if pool is None:
+            losses += map(make, batches)
+        else:
+            while some := list(islice(batches, _QUEUED)):
+                losses += pool.map(make, some)
         n_edges += len(edges)
     if not n_edges:
         return 0.0, 0
