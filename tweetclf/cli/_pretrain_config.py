@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from tweetclf.cli._output import humanise_bytes, note, print_json, print_table
 
 if TYPE_CHECKING:
-    from tweetclf.pretraining.pipeline import Pipeline
+    from tweetclf.pretraining.pipeline import PretrainingPipeline
 
 __all__ = ["add_arguments", "run"]
 
@@ -62,18 +62,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _pipeline(args: argparse.Namespace, report: Any) -> Pipeline:
+def _pipeline(args: argparse.Namespace, report: Any) -> PretrainingPipeline:
     from tweetclf.utils.optional import import_optional
 
     import_optional("torch", extra="neural", caller="tweetclf pretrain")
-    from tweetclf.pretraining.pipeline import Pipeline
+    from tweetclf.pretraining.pipeline import PretrainingPipeline
     from tweetclf.pretraining.pretraining_config import read_pretraining_config
 
     config = read_pretraining_config(args.config)
     config = config.with_sources(args.pairs, args.texts)
     if args.out is not None:
         config = replace(config, out=replace(config.out, folder=args.out))
-    return Pipeline(
+    return PretrainingPipeline(
         config, data_dir=args.data_dir, device=args.device, report=report, say=note
     )
 
@@ -90,10 +90,10 @@ def _tell(event: dict[str, Any]) -> None:
     note(f"{where}: on held-out documents {said}")
 
 
-def _print_plan(pipeline: Pipeline, as_json: bool) -> None:
-    from tweetclf.pretraining.pipeline_plan import plan_pipeline, to_dict
+def _print_plan(pipeline: PretrainingPipeline, as_json: bool) -> None:
+    from tweetclf.pretraining.pipeline_plan import plan_pretraining, to_dict
 
-    plan = plan_pipeline(pipeline)
+    plan = plan_pretraining(pipeline)
     if as_json:
         print_json(to_dict(plan))
         return

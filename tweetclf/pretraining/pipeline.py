@@ -25,7 +25,7 @@ from tweetclf.pretraining.encoder import train_encoder
 from tweetclf.pretraining.pretraining_config import PretrainingConfig, check_named
 from tweetclf.utils.files import sha256_file, write_text_atomic
 
-__all__ = ["STAGES", "Pipeline", "PipelineStage"]
+__all__ = ["STAGES", "PretrainingPipeline", "PretrainingStage"]
 
 STAGES = ("corpus", "tokenizer", "tokens", "model")
 _MARK = "stage.json"
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class PipelineStage:
+class PretrainingStage:
     """One stage of a configuration.
 
     Parameters
@@ -70,7 +70,7 @@ class PipelineStage:
         return "other settings"
 
 
-class Pipeline:
+class PretrainingPipeline:
     """The stages of a configuration, and how they are made.
 
     Parameters
@@ -106,7 +106,7 @@ class Pipeline:
         self.is_main = int(os.environ.get("RANK", "0")) == 0
         self.stages = self._make_stages()
 
-    def _make_stages(self) -> dict[str, PipelineStage]:
+    def _make_stages(self) -> dict[str, PretrainingStage]:
         config = self.config
         corpora = {
             kind: fingerprint(settings, self.data_dir)
@@ -133,7 +133,7 @@ class Pipeline:
         for name in STAGES:
             text = json.dumps([name, key, told[name]], sort_keys=True)
             key = hashlib.sha256(text.encode()).hexdigest()[:16]
-            stages[name] = PipelineStage(name, key, self.out / name)
+            stages[name] = PretrainingStage(name, key, self.out / name)
         return stages
 
     def run(self, only: str | None = None) -> Path:
@@ -172,7 +172,7 @@ class Pipeline:
                 break
         return stage.folder
 
-    def _make(self, stage: PipelineStage) -> None:
+    def _make(self, stage: PretrainingStage) -> None:
         if stage.state == "done":
             if self.is_main:
                 self.say(f"{stage.name}: up to date, in {stage.folder}")

@@ -15,20 +15,20 @@ from tweetclf.pretraining._encoder_model import (
 )
 from tweetclf.pretraining.corpus.tokens import TokenFiles
 from tweetclf.pretraining.encoder_settings import EncoderTraining
-from tweetclf.pretraining.pipeline import Pipeline, PipelineStage
+from tweetclf.pretraining.pipeline import PretrainingPipeline, PretrainingStage
 
-__all__ = ["PipelinePlan", "plan_pipeline"]
+__all__ = ["PretrainingPlan", "plan_pretraining"]
 
 _STATES_OF = {"keras-adam": 2, "adamw": 2, "lamb": 2}
 
 
 @dataclass(frozen=True)
-class PipelinePlan:
+class PretrainingPlan:
     """Stages and sizes of a configuration.
 
     Parameters
     ----------
-    stages : tuple of PipelineStage
+    stages : tuple of PretrainingStage
         In their order.
     vocab_size : int
         Of the tokenizer, or what it may be at most.
@@ -43,7 +43,7 @@ class PipelinePlan:
         Examples of an epoch and steps of the training; None before there are tokens.
     """
 
-    stages: tuple[PipelineStage, ...]
+    stages: tuple[PretrainingStage, ...]
     vocab_size: int
     n_parameters: int
     memory_bytes: int
@@ -52,19 +52,21 @@ class PipelinePlan:
     n_steps: int | None
 
 
-def plan_pipeline(pipeline: Pipeline, n_processes: int = 1) -> PipelinePlan:
+def plan_pretraining(
+    pipeline: PretrainingPipeline, n_processes: int = 1
+) -> PretrainingPlan:
     """Return what a pipeline will do.
 
     Parameters
     ----------
-    pipeline : Pipeline
+    pipeline : PretrainingPipeline
         Nothing of it is run.
     n_processes : int, default=1
         That train together.
 
     Returns
     -------
-    PipelinePlan
+    PretrainingPlan
         Stages and sizes.
     """
     config = pipeline.config
@@ -87,7 +89,7 @@ def plan_pipeline(pipeline: Pipeline, n_processes: int = 1) -> PipelinePlan:
     training.accumulate(n_processes)
     rate = training.objectives.mask_rate
     length = training.max_length
-    return PipelinePlan(
+    return PretrainingPlan(
         stages=tuple(pipeline.stages.values()),
         vocab_size=vocab_size,
         n_parameters=count_parameters(model),
@@ -119,7 +121,7 @@ def _memory(training: EncoderTraining, n_parameters: int, vocab_size: int) -> in
     return int(n_bytes * (weights + tokens * (states + head)))
 
 
-def to_dict(plan: PipelinePlan) -> dict[str, Any]:
+def to_dict(plan: PretrainingPlan) -> dict[str, Any]:
     """Return a plan as plain values, for JSON."""
     told = {k: v for k, v in vars(plan).items() if k != "stages"}
     stages = [
