@@ -77,6 +77,16 @@ def test_the_tokenizer_may_be_kept_or_given(
     assert given.cls_token == "<s>"
 
 
+def test_a_random_head_is_named(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The tiny model is an encoder alone.
+    assert _adapt(model, "--out", "adapted", "--keep-tokenizer") == 0
+    assert "general has no head that foretells" in capsys.readouterr().err
+    assert _adapt("adapted", "--out", "again", "--keep-tokenizer") == 0
+    assert "no head" not in capsys.readouterr().err
+
+
 @pytest.mark.slow  # three trainings and a figure; the parts have tests of their own
 def test_it_compares_with_and_without_migration(model: str) -> None:
     pytest.importorskip("matplotlib")

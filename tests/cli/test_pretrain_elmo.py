@@ -35,6 +35,17 @@ def test_from_tweets_to_vectors(capsys):
         assert elmo.transform(TWEETS).shape == (24, 128)
 
 
+def test_both_sides_of_pairs_are_texts(capsys):
+    corpus = ["--corpus", "task:sample-stance"]
+    options = ["--epochs", "1", "--device", "cpu", "--out"]
+    elmo = ["pretrain", "elmo", "--size", "tiny", *options, "elmo", *corpus]
+    assert main(elmo) == 0
+    bert = ["pretrain", "bert", *options, "bert", *corpus]
+    sizes = ["--vocab-size", "300", "--hidden-size", "8", "--layers", "1"]
+    assert main([*bert, *sizes, "--heads", "2"]) == 0
+    assert "saved in bert" in capsys.readouterr().err
+
+
 def test_an_interrupted_run_goes_on(capsys, monkeypatch):
     from tweetclf.pretraining import elmo
 

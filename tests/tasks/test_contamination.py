@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweetclf.exceptions import DataError, UnknownNameError
-from tweetclf.tasks import Split, contamination
+from tweetclf.tasks import Split, contamination, load_task
 from tweetclf.tasks.contamination import find_contamination
 from tweetclf.tasks.corpora import stream_corpus, stream_texts
 from tweetclf.tasks.duplicates import Labels
@@ -177,6 +177,13 @@ def test_a_corpus_is_a_registered_name_or_a_file(tmp_path, monkeypatch):
         list(stream_corpus("no-such-corpus"))
     with pytest.raises(DataError, match="is not there"):
         list(stream_corpus("topics-es"))
+    with pytest.raises(UnknownNameError, match="Unknown task 'no-such-task'"):
+        list(stream_corpus("task:no-such-task"))
+
+
+def test_of_a_task_the_training_split_alone_is_read():
+    expected = load_task("sample-stance").train.texts
+    assert list(stream_corpus("task:sample-stance")) == list(expected)
 
 
 @pytest.mark.data

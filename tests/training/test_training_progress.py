@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tweetclf.training import progress
 from tweetclf.training.progress import show_progress
 
 STEP = {"kind": "step", "loss": 0.5, "learning_rate": 1e-3, "n_examples": 32.0}
@@ -17,10 +18,26 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_pipe_sees_nothing(monkeypatch: pytest.MonkeyPatch):
+def test_a_pipe_sees_a_line_a_minute(monkeypatch: pytest.MonkeyPatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    with show_progress("Training", 2) as report:
+    now = 100.0
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now)
+    with show_progress("Training", 150) as report:
+        for step in range(130):
+            now += 1.0
+            assert not report({**STEP, "step": step})
+            report({"kind": "rollback"})
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("Training: step 60 of 150  loss 0.5000  rate 1.00e-03")
+    assert second.endswith("32 tweets/s")
+
+
+def test_what_is_switched_off_says_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(progress, "_EVERY", 0.0)
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with show_progress("Training", 2, enabled=False) as report:
         assert not report({**STEP, "step": 0})
     assert stream.getvalue() == ""
 

@@ -22,8 +22,8 @@ from tweetclf.cli._output import note
 from tweetclf.cli._pretraining import (
     add_corpus_arguments,
     add_device_arguments,
-    corpus_texts,
     rate,
+    single_texts,
     train_or_pause,
 )
 from tweetclf.cli._running import positive
@@ -91,7 +91,7 @@ def _train(args: argparse.Namespace, checkpoint: Path) -> BertTrainingResult:
                 )
 
         return train_bert(
-            corpus_texts(args),
+            single_texts(args),
             args.out,
             training=training,
             random_state=args.seed,

@@ -137,6 +137,8 @@ def run(args: argparse.Namespace) -> int:
             _tell(event)
 
         pipeline = _pipeline(args, report)
+        n_steps = pipeline.config.training.max_steps
+        show({"kind": "start", "description": "pre-training", "n_steps": n_steps})
         try:
             folder = pipeline.run(args.only)
         except KeyboardInterrupt:

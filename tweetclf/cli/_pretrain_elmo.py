@@ -21,9 +21,9 @@ from tweetclf.cli._output import note
 from tweetclf.cli._pretraining import (
     add_corpus_arguments,
     add_device_arguments,
-    corpus_texts,
     rate,
     share,
+    single_texts,
     train_or_pause,
 )
 from tweetclf.cli._running import positive
@@ -129,7 +129,7 @@ def _train(args: argparse.Namespace, checkpoint: Path) -> ElmoTrainingResult:
     )
     with show_progress("ELMo") as show:
         return train_elmo(
-            corpus_texts(args),
+            single_texts(args),
             args.out,
             size=args.size,
             training=training,

@@ -17,6 +17,7 @@ __all__ = [
     "corpus_texts",
     "rate",
     "share",
+    "single_texts",
     "train_or_pause",
 ]
 
@@ -53,7 +54,8 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="FILE|NAME",
-        help="texts to learn from; may be given several times",
+        help="texts to learn from: a file, a registered corpus, or task:NAME for the "
+        "training split of a task; may be given several times",
     )
     parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
@@ -86,6 +88,12 @@ def corpus_texts(args: argparse.Namespace) -> Iterator[Any]:
             encoding=args.encoding,
             quoted=not args.no_quotes,
         )
+
+
+def single_texts(args: argparse.Namespace) -> Iterator[str]:
+    """Yield the texts of all corpora; both sides of a pair are texts by themselves."""
+    for item in corpus_texts(args):
+        yield from (item,) if isinstance(item, str) else item
 
 
 def checkpoint_of(args: argparse.Namespace) -> Path:

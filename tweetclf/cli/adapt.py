@@ -27,9 +27,9 @@ from tweetclf.cli._output import UsageError, note
 from tweetclf.cli._pretraining import (
     add_corpus_arguments,
     add_device_arguments,
-    corpus_texts,
     rate,
     share,
+    single_texts,
     train_or_pause,
 )
 from tweetclf.cli._running import positive
@@ -153,14 +153,6 @@ def _training(args: argparse.Namespace) -> AdaptationTraining:
         raise UsageError(str(error)) from error
 
 
-def _texts(args: argparse.Namespace) -> list[str]:
-    """Return the texts; both sides of pairs are texts by themselves."""
-    texts: list[str] = []
-    for item in corpus_texts(args):
-        texts += [item] if isinstance(item, str) else list(item)
-    return list(dict.fromkeys(texts))
-
-
 def _new_tokenizer(args: argparse.Namespace, old: Any, texts: list[str]) -> Any:
     from tweetclf.pretraining import train_tweet_tokenizer
 
@@ -210,22 +202,37 @@ def _report_to(show: Any, name: str) -> Any:
     return report
 
 
+def _load(args: argparse.Namespace) -> Any:
+    """Return model and tokenizer; say it if the head is random."""
+    from tweetclf.exceptions import ModelFormatError
+    from tweetclf.features._pretrained import load_pretrained
+
+    options = {
+        "auto_class": "AutoModelForMaskedLM",
+        "seed": args.seed,
+        "caller": "tweetclf adapt",
+    }
+    try:
+        return load_pretrained(args.model, whole=True, **options)
+    except ModelFormatError:
+        loaded = load_pretrained(args.model, **options)
+    note(
+        f"warning: {args.model} has no head that foretells hidden tokens; it begins "
+        "with a random one, so that the loss of the model as given says nothing."
+    )
+    return loaded
+
+
 def _adapt(args: argparse.Namespace, checkpoint: Path) -> AdaptationResult:
     from tweetclf.utils.optional import import_optional
 
     import_optional("torch", extra="neural", caller="tweetclf adapt")
-    from tweetclf.features._pretrained import load_pretrained
     from tweetclf.pretraining import adapt_language_model
     from tweetclf.training.progress import show_progress
 
     training = args.training
-    loaded = load_pretrained(
-        args.model,
-        auto_class="AutoModelForMaskedLM",
-        seed=args.seed,
-        caller="tweetclf adapt",
-    )
-    texts = _texts(args)
+    loaded = _load(args)
+    texts = list(dict.fromkeys(single_texts(args)))
     inputs = (loaded.model, loaded.tokenizer, texts)
     options = {
         "new_tokenizer": _new_tokenizer(args, loaded.tokenizer, texts),

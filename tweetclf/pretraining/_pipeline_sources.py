@@ -13,19 +13,18 @@ from typing import Any
 from tweetclf.pretraining.corpus._reading import locate
 from tweetclf.pretraining.corpus.plan import CorpusPlan, CorpusSource
 from tweetclf.pretraining.pretraining_config import CorpusSettings
+from tweetclf.tasks.corpora import TASK_PREFIX
 from tweetclf.tasks.loading import load_task
 from tweetclf.utils.files import atomic_path, sha256_file
 
 __all__ = ["fingerprint", "materialise"]
-
-_TASK = "task:"
 
 DataDir = str | os.PathLike[str] | None
 
 
 def _task_rows(source: CorpusSource, data_dir: DataDir) -> Iterator[dict[str, str]]:
     """Yield the training texts of a task; never those of its test."""
-    task = load_task(source.path.removeprefix(_TASK), data_dir=data_dir)
+    task = load_task(source.path.removeprefix(TASK_PREFIX), data_dir=data_dir)
     for text in task.train.texts:
         texts = (text,) if isinstance(text, str) else tuple(text)
         row = dict(zip(("text", "text_b"), texts, strict=False))
@@ -44,7 +43,7 @@ def fingerprint(settings: CorpusSettings, data_dir: DataDir) -> dict[str, Any]:
         return {"ready": sha256_file(Path(str(settings.ready), "card.json"))}
     hashes = []
     for source in settings.plan.sources:
-        if source.path.startswith(_TASK):
+        if source.path.startswith(TASK_PREFIX):
             digest = hashlib.sha256()
             for row in _task_rows(source, data_dir):
                 digest.update(_line(row).encode())
@@ -72,8 +71,8 @@ def materialise(plan: CorpusPlan, folder: Path, data_dir: DataDir) -> CorpusPlan
     """
     sources = []
     for source in plan.sources:
-        if source.path.startswith(_TASK):
-            path = folder / f"{source.path.removeprefix(_TASK)}.jsonl"
+        if source.path.startswith(TASK_PREFIX):
+            path = folder / f"{source.path.removeprefix(TASK_PREFIX)}.jsonl"
             rows = list(_task_rows(source, data_dir))
             with atomic_path(path) as temporary:
                 text = "".join(map(_line, rows))

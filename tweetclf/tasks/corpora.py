@@ -1,4 +1,4 @@
-"""Texts of a corpus, one after another: a file of any size, or a registered corpus."""
+"""Texts of a corpus, one after another: a file of any size, or what is registered."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 from tweetclf.exceptions import DataError, UnknownNameError
 from tweetclf.tasks.columns import find_text
 from tweetclf.tasks.lines import read_lines
-from tweetclf.tasks.loading import load_corpus
+from tweetclf.tasks.loading import load_corpus, load_task
 from tweetclf.tasks.registry import corpus_info
 from tweetclf.tasks.rows import read_json_rows, read_table_rows
 
-__all__ = ["stream_corpus", "stream_texts"]
+__all__ = ["TASK_PREFIX", "stream_corpus", "stream_texts"]
+
+TASK_PREFIX = "task:"
+"""Before the name of a task whose training split is meant."""
 
 _TABLES = {".csv": None, ".tsv": "\t"}
 _JSON = {".jsonl", ".ndjson"}
@@ -22,12 +25,13 @@ _JSON = {".jsonl", ".ndjson"}
 def stream_corpus(
     name_or_path: str, *, data_dir: Any = None, **reading: Any
 ) -> Iterator[Any]:
-    """Yield the texts of a registered corpus, or of a file.
+    """Yield the texts of a registered corpus, of a task's training split, or of a file.
 
     Parameters
     ----------
     name_or_path : str
-        One of `list_corpora`, or a file.
+        One of `list_corpora`, a file, or "task:" and one of `list_tasks`, of which the
+        training split is read and no other.
     data_dir : path, optional
         Folder of the registered datasets, as in `load_task`.
     **reading
@@ -36,7 +40,7 @@ def stream_corpus(
     Yields
     ------
     str or (str, str)
-        A text or, of corpora of pairs, a pair.
+        A text or, of corpora and tasks of pairs, a pair.
 
     Raises
     ------
@@ -45,6 +49,10 @@ def stream_corpus(
     DataError
         If the data are missing or cannot be read.
     """
+    if name_or_path.startswith(TASK_PREFIX):
+        task = load_task(name_or_path.removeprefix(TASK_PREFIX), data_dir=data_dir)
+        yield from task.train.texts
+        return
     path = Path(name_or_path).expanduser()
     try:
         corpus_info(name_or_path)

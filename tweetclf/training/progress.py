@@ -1,4 +1,4 @@
-"""Progress of training: on a terminal a bar, in a pipe nothing."""
+"""Progress of training: on a terminal a bar, in a pipe a line a minute."""
 
 from __future__ import annotations
 
@@ -17,39 +17,70 @@ __all__ = ["show_progress", "watch_training", "watched"]
 _WATCHER: ContextVar[Report | None] = ContextVar("tweetclf_training", default=None)
 
 
+# Seconds between two lines where there is no terminal.
+_EVERY = 60.0
+
+
 def _silent(event: dict[str, Any]) -> None:
     """Show nothing."""
 
 
-class _Bar:
-    """One bar, for one training after another."""
-
-    def __init__(self, bar: Any) -> None:
-        self.bar = bar
-        self.task: Any = None
+class _Shown:
+    """One training after another, as events tell of it."""
 
     def start(self, description: str, n_steps: int | None) -> None:
-        if self.task is not None:
-            self.bar.remove_task(self.task)
-        self.task = self.bar.add_task(description, total=n_steps, state="")
+        self.description, self.n_steps = description, n_steps
         self.started, self.n_examples = time.perf_counter(), 0.0
 
     def __call__(self, event: dict[str, Any]) -> None:
         if event["kind"] == "start":
             self.start(event["description"], event["n_steps"])
         elif event["kind"] == "rollback":
-            self.bar.update(self.task, state="went back, half the rate")
+            self.show(None, "went back, half the rate")
         elif event["kind"] == "step":
             self.n_examples += event["n_examples"]
             speed = self.n_examples / max(time.perf_counter() - self.started, 1e-9)
-            self.bar.update(
-                self.task,
-                completed=event["step"] + 1,
-                state=(
-                    f"loss {event['loss']:.4f}  rate {event['learning_rate']:.2e}  "
-                    f"{speed:,.0f} tweets/s"
-                ),
+            state = (
+                f"loss {event['loss']:.4f}  rate {event['learning_rate']:.2e}  "
+                f"{speed:,.0f} tweets/s"
             )
+            self.show(event["step"] + 1, state)
+
+    def show(self, n_done: int | None, state: str) -> None:
+        raise NotImplementedError
+
+
+class _Bar(_Shown):
+    """A bar."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+        self.task: Any = None
+
+    def start(self, description: str, n_steps: int | None) -> None:
+        super().start(description, n_steps)
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+        self.task = self.bar.add_task(description, total=n_steps, state="")
+
+    def show(self, n_done: int | None, state: str) -> None:
+        self.bar.update(self.task, completed=n_done, state=state)
+
+
+class _Lines(_Shown):
+    """A line now and then, for logs: trainings of less than a minute write none."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+
+    def show(self, n_done: int | None, state: str) -> None:
+        now = time.perf_counter()
+        if n_done is None or now - self.last < _EVERY:
+            return
+        self.last = now
+        of = "" if self.n_steps is None else f" of {self.n_steps:,}"
+        sys.stderr.write(f"{self.description}: step {n_done:,}{of}  {state}\n")
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -58,7 +89,8 @@ def show_progress(
 ) -> Iterator[Report]:
     """Yield a `report` for `fit_loop` that draws a bar on standard error.
 
-    The bar shows steps, loss, learning rate, tweets per second and the time left.
+    The bar shows steps, loss, learning rate, tweets per second and the time left. Where
+    standard error is no terminal, a line a minute says the same.
 
     Parameters
     ----------
@@ -67,11 +99,15 @@ def show_progress(
     n_steps : int, optional
         Steps of the whole training; see `total_steps`.
     enabled : bool, optional
-        Show the bar; by default only if standard error is a terminal.
+        True for the bar, False for nothing; by default a bar if standard error is a
+        terminal, and else lines.
     """
-    if enabled is None:
-        enabled = sys.stderr.isatty()
-    if not enabled:
+    if enabled is None and not sys.stderr.isatty():
+        lines = _Lines()
+        lines.start(description, n_steps)
+        yield lines
+        return
+    if enabled is False:
         yield _silent
         return
     from rich.console import Console
@@ -108,7 +144,8 @@ def watch_training(report: Report | None = None) -> Iterator[None]:
         the estimator, and `n_steps`), "step" (`step`, `loss`, `learning_rate`,
         `n_examples`), "epoch" (an entry of the history), "rollback" or "halved".
         Returning True ends that training; the estimator is fitted as far as it came.
-        By default a bar on standard error, if that is a terminal.
+        By default a bar on standard error if that is a terminal, and else a line a
+        minute.
 
     Notes
     -----
