@@ -77,9 +77,7 @@ def test_the_tokenizer_may_be_kept_or_given(
     assert given.cls_token == "<s>"
 
 
-def test_a_random_head_is_named(
-    model: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_random_head_is_named(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     # The tiny model is an encoder alone.
     assert _adapt(model, "--out", "adapted", "--keep-tokenizer") == 0
     assert "general has no head that foretells" in capsys.readouterr().err

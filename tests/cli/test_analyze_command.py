@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ pytest.importorskip("transformers")
 
 import torch
 
+from tweetclf.analysis import analyse_models
 from tweetclf.cli import main
 from tweetclf.pretraining import BertTraining, train_bert
 from tweetclf.reports.to_json import read_json
@@ -115,6 +117,22 @@ def test_the_bundled_sample_is_the_default_and_runs_repeat(
     ) == 0  # fmt: skip
     printed = capsys.readouterr().out
     assert json.loads(printed)["title"] == "Analysis of plain"
+
+
+def test_the_metrics_beside_a_model_are_drawn(models: Path) -> None:
+    _data()
+    shutil.copytree(models / "plain", "small-rop/model")
+    Path("metrics.jsonl").rename("small-rop/model/metrics.jsonl")
+    options = ["--n-texts", "5", "--only", "likelihood", "--only", "runs"]
+    assert main(["analyze", "small-rop/model", "--report", "a.html", *options]) == 0
+    report = read_json(Path("a.json").read_text("utf-8"))
+    assert report.title == "Analysis of small-rop"
+    assert [section.key for section in report.sections] == ["likelihood", "runs"]
+
+
+def test_from_python_an_unknown_analysis_is_named(models: Path) -> None:
+    with pytest.raises(ValueError, match="Got 'curves' among them"):
+        analyse_models([models / "plain"], TWEETS, kinds=["curves"])
 
 
 @pytest.mark.parametrize(

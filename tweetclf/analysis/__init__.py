@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         read_sheets,
         write_sheets,
     )
+    from tweetclf.analysis.analysing import analyse_models
     from tweetclf.analysis.candidates import (
         CandidateScores,
         compare_candidates,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         head_redundancy,
     )
     from tweetclf.analysis.judging import Acceptability, Agreement, score_judgements
+    from tweetclf.analysis.naming import ANALYSES, model_name
     from tweetclf.analysis.pair_coherence import Coherence, measure_coherence
     from tweetclf.analysis.projection import (
         TokenProjection,
@@ -64,6 +66,7 @@ _MODULES = {
         "read_sheets",
         "write_sheets",
     ),
+    "analysing": ("analyse_models",),
     "candidates": ("CandidateScores", "compare_candidates", "compare_sweeps"),
     "coherence": ("CoherenceSet", "reply_order_set", "topic_coherence_set"),
     "curves": ("PretrainingRun", "read_metrics"),
@@ -75,6 +78,7 @@ _MODULES = {
     ),
     "heads": ("AttentionMap", "HeadRedundancy", "attention_maps", "head_redundancy"),
     "judging": ("Acceptability", "Agreement", "score_judgements"),
+    "naming": ("ANALYSES", "model_name"),
     "pair_coherence": ("Coherence", "measure_coherence"),
     "projection": ("TokenProjection", "project_tokens", "token_class"),
     "pseudo_likelihood": ("PseudoLikelihood", "pseudo_log_likelihood"),
@@ -93,6 +97,7 @@ __getattr__, __dir__, _names = attach(
 )
 
 __all__ = [
+    "ANALYSES",
     "Acceptability",
     "AcceptabilityItem",
     "Agreement",
@@ -109,6 +114,7 @@ __all__ = [
     "PseudoLikelihood",
     "TokenProjection",
     "TopKAccuracy",
+    "analyse_models",
     "attention_maps",
     "compare_candidates",
     "compare_sweeps",
@@ -119,6 +125,7 @@ __all__ = [
     "make_analysis_report",
     "make_items",
     "measure_coherence",
+    "model_name",
     "plan_sheets",
     "project_tokens",
     "pseudo_log_likelihood",

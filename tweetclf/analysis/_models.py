@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tweetclf.analysis.naming import model_name
 from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features._encoding import TokenEncoder, Tokenized
 from tweetclf.features._pretrained import load_pretrained
@@ -292,7 +292,7 @@ def load_model(
         found.model.to(place).requires_grad_(False),
         found.tokenizer,
         found.profile,
-        Path(os.fspath(model)).name or os.fspath(model),
+        model_name(model),
         head,
         place,
     )

@@ -246,6 +246,7 @@ def attention_section(found: Sequence[AttentionMap]) -> Section:
             for i, token in enumerate(one.tokens)
         ]
         where = f"layer {one.layer + 1}, head {one.head + 1} of {one.model}"
+        is_even = one.weights.max() * len(one.tokens) < 1.5  # no line is drawn
         blocks.append(
             draw_figure(
                 AttentionDisplay.from_map,
@@ -254,7 +255,8 @@ def attention_section(found: Sequence[AttentionMap]) -> Section:
                 key=key,
                 title=f"Attention of {where}",
                 said="; ".join(f"{a} to {b} {format_score(w)}" for a, b, w in rows),
-                caption=f"Attention of {where}.",
+                caption=f"Attention of {where}"
+                + (": nearly even, so that no line is drawn." if is_even else "."),
                 height=60 + 20 * len(one.tokens),
                 margins=(130, 34, 130, 16),
             )

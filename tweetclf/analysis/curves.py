@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tweetclf.analysis.naming import model_name
 from tweetclf.exceptions import DataError
 
 __all__ = ["PretrainingRun", "read_metrics"]
@@ -73,7 +74,7 @@ def read_metrics(
         within it, as ``"parts"`` of the loss, are read too. Or the folder of the run,
         in which it is called ``metrics.jsonl``.
     name : str, optional
-        Name of the run; by default that of its folder.
+        Name of the run; by default that of its folder, see `model_name`.
 
     Returns
     -------
@@ -129,7 +130,7 @@ def read_metrics(
         key: np.array([rows[s].get(key, math.nan) for s in steps.tolist()])
         for key in names
     }
-    return PretrainingRun(name or place.absolute().parent.name, steps, values)
+    return PretrainingRun(name or model_name(place.absolute().parent), steps, values)
 
 
 def _parse(line: str) -> dict[str, float] | None:

@@ -19,6 +19,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tweetclf.analysis.naming import ANALYSES
 from tweetclf.cli._data import add_reading_arguments, seed
 from tweetclf.cli._output import UsageError, note
 from tweetclf.cli._running import positive
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from tweetclf.analysis import ModelAnalysis
 
 __all__ = ["add_arguments", "run"]
-
-KINDS = ("likelihood", "coherence", "top-k", "heads", "attention", "tokens", "runs")
 
 # Of a larger corpus its first rows are read, and the sample is drawn from them.
 MOST_ROWS = 100_000
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--only",
         action="append",
-        choices=KINDS,
+        choices=ANALYSES,
         help="only this analysis; may be repeated",
     )
     how.add_argument(
@@ -87,7 +86,8 @@ def _add_data(data: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="metrics.jsonl of a pre-training; may be repeated",
+        help="metrics.jsonl of a pre-training; may be repeated (those beside the "
+        "models)",
     )
     data.add_argument("--text", metavar="COLUMN", help="column of the texts")
     data.add_argument("--text-b", metavar="COLUMN", help="column of the replies")
@@ -135,8 +135,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _analyse(args: argparse.Namespace) -> ModelAnalysis:
-    from tweetclf.analysis._analysing import analyse_models
-    from tweetclf.analysis.curves import read_metrics
+    from pathlib import Path
+
+    from tweetclf.analysis import analyse_models, read_metrics
 
     texts, said = _texts(args)
     facts = [("texts", said), ("seed", str(args.seed))]
@@ -144,13 +145,17 @@ def _analyse(args: argparse.Namespace) -> ModelAnalysis:
     if args.pairs:
         pairs, said = _pairs(args)
         facts.insert(1, ("pairs", said))
-    kinds = tuple(args.only or KINDS)
+    models = [args.model, *args.compare]
+    metrics = args.metrics
+    if not metrics:
+        written = [Path(model, "metrics.jsonl") for model in models]
+        metrics = [path for path in written if path.is_file()]
     return analyse_models(
-        [args.model, *args.compare],
+        models,
         texts,
         pairs=pairs,
-        runs=[read_metrics(path) for path in args.metrics],
-        kinds=kinds,
+        runs=[read_metrics(path) for path in metrics],
+        kinds=args.only or ANALYSES,
         divisor=args.divisor,
         max_length=args.max_length,
         random_state=args.seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tweetclf.analysis._models import LoadedModel, load_model
 from tweetclf.analysis.curves import PretrainingRun
@@ -14,6 +14,7 @@ from tweetclf.analysis.heads import (
     attention_maps,
     head_redundancy,
 )
+from tweetclf.analysis.naming import ANALYSES
 from tweetclf.analysis.pair_coherence import Coherence, measure_coherence
 from tweetclf.analysis.projection import TokenProjection, project_tokens
 from tweetclf.analysis.pseudo_likelihood import PseudoLikelihood, pseudo_log_likelihood
@@ -66,24 +67,71 @@ def analyse_models(
     models: Sequence[str | os.PathLike[str]],
     texts: Sequence[str],
     *,
-    pairs: Sequence[tuple[str, str]] | None,
-    runs: Sequence[PretrainingRun],
-    kinds: Collection[str],
-    divisor: Any,
-    max_length: int,
-    random_state: int,
-    device: str,
-    facts: Sequence[tuple[str, str]],
-    on_step: Callable[[str], None],
+    pairs: Sequence[tuple[str, str]] | None = None,
+    runs: Sequence[PretrainingRun] = (),
+    kinds: Collection[str] = ANALYSES,
+    divisor: Literal["tokens", "with_special"] = "tokens",
+    max_length: int = 128,
+    random_state: int = 0,
+    device: str = "auto",
+    facts: Sequence[tuple[str, str]] = (),
+    on_step: Callable[[str], None] | None = None,
 ) -> ModelAnalysis:
-    """Run all analyses that are asked for and that the models allow."""
+    """Run all analyses that are asked for and that the models allow.
+
+    Parameters
+    ----------
+    models : sequence of str or path
+        Directories of Hugging Face models with their tokenizers.
+    texts : sequence of str
+        What they are analysed on.
+    pairs : sequence of (str, str), optional
+        Posts with their replies, for coherence.
+    runs : sequence of PretrainingRun, default=()
+        Metrics of pre-trainings.
+    kinds : collection of str, default=ANALYSES
+        Which analyses.
+    divisor : {"tokens", "with_special"}, default="tokens"
+        See `pseudo_log_likelihood`.
+    max_length : int, default=128
+        Most tokens of a text or pair.
+    random_state : int, default=0
+        Seed of all that is drawn.
+    device : str, default="auto"
+        Where to compute.
+    facts : sequence of (str, str), default=()
+        What the report says of texts and settings.
+    on_step : callable, optional
+        Called with words before each step.
+
+    Returns
+    -------
+    ModelAnalysis
+        For `make_analysis_report`; what a model has no head for, and what the texts
+        are too few for, stands in its ``left_out`` with the reason.
+
+    Raises
+    ------
+    ValueError
+        If one of `kinds` is unknown.
+    MissingFileError
+        If there is no such model.
+    ModelFormatError
+        If a model cannot be read.
+    """
+    unknown = sorted(set(kinds) - set(ANALYSES))
+    if unknown:
+        raise ValueError(
+            f"analyse_models: the 'kinds' parameter must be of {ANALYSES}. Got "
+            f"{unknown[0]!r} among them."
+        )
     shared: dict[str, Any] = {
         "max_length": max_length,
         "random_state": random_state,
         "device": device,
         "verbose": True,
     }
-    steps = _Analysis(on_step, shared)
+    steps = _Analysis(on_step or (lambda words: None), shared)
     plain = [steps.open(model, "none", "tweetclf analyze") for model in models]
     names = _names([p.name for p in plain if p is not None], models)
     likelihoods, top_k = _foretold(steps, models, names, texts, kinds, divisor)
