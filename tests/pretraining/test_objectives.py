@@ -129,6 +129,16 @@ def test_texts_may_stand_behind_pairs():
     assert logs["rop_loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_texts_may_be_left_over_at_the_end_of_an_epoch():
+    module = PackedPreTraining(model("twilbert"))
+    batch = next(batches(pair_objective=None).epoch(0))
+    assert "pair_labels" not in batch
+    loss, logs = PretrainingObjective()(module, batch)
+    assert loss == logs["mlm_loss"]
+    assert logs["rop_loss"] == logs["rop_accuracy"] == 0
+    loss.backward()
+
+
 def test_pairs_need_a_head():
     module = PackedPreTraining(model("bert", None))
     with pytest.raises(ValueError, match="the model has no head for them"):
