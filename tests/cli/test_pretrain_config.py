@@ -240,6 +240,18 @@ def test_tiny_needs_nothing_and_leaves_tests_alone(capsys):
             assert first not in texts
     assert main(["pretrain", "tiny", "--dry-run"]) == 0
 
+    # A test set that was not at hand when the corpus was made is named.
+    capsys.readouterr()
+    assert main(["pretrain", "tiny", "--only", "corpus"]) == 0
+    assert "was not compared" not in capsys.readouterr().err
+    path = folder / "texts/card.json"
+    card = json.loads(path.read_text("utf-8"))
+    card["contamination"]["tasks"].remove("sample-humor")
+    path.write_text(json.dumps(card), "utf-8")
+    assert main(["pretrain", "tiny", "--only", "corpus"]) == 0
+    said = capsys.readouterr().err
+    assert "texts was not compared with the test sets of sample-humor, which" in said
+
 
 def test_files_of_ones_own_take_the_place_of_others(own_folder, capsys):
     lines = [f"hoy es el día {k} del año y hace sol" for k in range(40)]

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from tweetclf.exceptions import DataError
 from tweetclf.pretraining._pipeline_sources import fingerprint, materialise
 from tweetclf.pretraining.corpus import build_corpus, corpus_documents, write_tokens
+from tweetclf.pretraining.corpus._protected import protected_tasks
 from tweetclf.pretraining.encoder import train_encoder
 from tweetclf.pretraining.pretraining_config import PretrainingConfig, check_named
 from tweetclf.utils.files import sha256_file, write_text_atomic
@@ -176,6 +177,8 @@ class PretrainingPipeline:
         if stage.state == "done":
             if self.is_main:
                 self.say(f"{stage.name}: up to date, in {stage.folder}")
+                if stage.name == "corpus":
+                    self._say_unseen()
             return
         if not self.is_main and stage.name != "model":
             # Of several processes the first makes the data; torchrun ends all of them
@@ -193,6 +196,20 @@ class PretrainingPipeline:
             write_text_atomic(stage.work / _MARK, json.dumps(mark) + "\n")
             stage.work.replace(stage.folder)
             self.say(f"{stage.name}: made in {seconds:,.0f} s, in {stage.folder}")
+
+    def _say_unseen(self) -> None:
+        """Name tasks that are at hand by now, and were not when a corpus was made."""
+        at_hand = protected_tasks(None, self.data_dir)
+        for kind in self.config.corpora:
+            card = self._card(kind)
+            if card["plan"]["tasks"] is None:
+                known = card["contamination"].get("tasks", at_hand)
+                if unseen := sorted({*at_hand} - {*known}):
+                    self.say(
+                        f"warning: {self._corpus_folder(kind)} was not compared with "
+                        f"the test sets of {', '.join(unseen)}, which were not at hand "
+                        "when it was made. Make it anew before you score on them."
+                    )
 
     # The stages ------------------------------------------------------------------
 

@@ -115,14 +115,15 @@ def _steps(
 
 
 def _contamination(stages: Stages, reports: list[dict[str, Any]]) -> dict[str, Any]:
+    told = {"n": stages.plan.contamination_n, "tasks": stages.tasks}
     if not stages.tasks:
-        return {"n": stages.plan.contamination_n, "test_sets": {}}
+        return {**told, "test_sets": {}}
     found = np.zeros(sum(stages.protected.sizes.values()), dtype=bool)
     for report in reports:
         found[report["test_rows_found"]] = True
     by_split = stages.protected.by_split(found)
     return {
-        "n": stages.plan.contamination_n,
+        **told,
         "test_sets": {
             name: {"rows": size, "found": by_split[name]}
             for name, size in stages.protected.sizes.items()
