@@ -16,6 +16,7 @@ from tweetclf.exceptions import DataError, MissingDependencyError, UnknownNameEr
 from tweetclf.utils.files import (
     atomic_directory,
     atomic_path,
+    claim_folder,
     sha256_bytes,
     sha256_file,
     write_text_atomic,
@@ -221,3 +222,14 @@ def test_progress_is_quiet_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr() == ("", "")
     assert list(track(range(3), "counting", enabled=True)) == [0, 1, 2]
     assert capsys.readouterr().out == ""
+
+
+def test_a_folder_of_unfinished_work_is_of_one_work_alone(tmp_path):
+    folder = tmp_path / "a" / "work"
+    told = {"seed": 1, "name": "años"}
+    assert claim_folder(folder, told) == folder
+    (folder / "part").touch()
+    assert claim_folder(str(folder), dict(reversed(told.items()))) == folder
+    assert claim_folder(folder, {**told, "seed": 2}) is None
+    (folder / "settings.json").unlink()
+    assert claim_folder(folder, told) is None

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
 from tweetclf.training.checkpoints import Checkpoints
-from tweetclf.utils.files import write_text_atomic
+from tweetclf.utils.files import claim_folder
 
 __all__ = ["open_checkpoint"]
-
-_SETTINGS = "settings.json"
 
 
 def open_checkpoint(
@@ -38,14 +34,10 @@ def open_checkpoint(
     """
     if path is None:
         return None
-    folder = Path(path)
-    settings = folder / _SETTINGS
-    text = json.dumps(told, indent=1, sort_keys=True)
-    if not folder.exists() or not any(folder.iterdir()):
-        write_text_atomic(settings, text)
-    elif not settings.is_file() or settings.read_text("utf-8") != text:
+    folder = claim_folder(path, told)
+    if folder is None:
         raise DataError(
-            f"{caller}: {folder} holds the checkpoint of another training (other "
-            "texts, sizes, settings or seed). Remove it, or choose another path."
+            f"{caller}: {os.fspath(path)} holds the checkpoint of another training "
+            "(other texts, sizes, settings or seed). Remove it, or choose another path."
         )
     return Checkpoints(folder)

@@ -158,11 +158,7 @@ def adapt_language_model(
     )
     original = run.original_loss()
     module, overlap = run.start(init)
-    kept = (
-        None
-        if checkpoint is None
-        else open_checkpoint(Path(checkpoint), run.told(module), "adapt_language_model")
-    )
+    kept = open_checkpoint(checkpoint, run.told(module), "adapt_language_model")
     start = run.loss(module, run.held_new, run.new)
     history = run.fit(module, precision, kept, report)
     result = AdaptationResult(

@@ -158,11 +158,7 @@ def train_elmo(
         "random_state": random_state,
         "corpus": _digest(read),
     }
-    kept = (
-        None
-        if checkpoint is None
-        else open_checkpoint(Path(checkpoint), told, "train_elmo")
-    )
+    kept = open_checkpoint(checkpoint, told, "train_elmo")
     outcome = _fit(module, read, training, random_state, precision, kept, report)
     result = ElmoTrainingResult(
         Path(out),

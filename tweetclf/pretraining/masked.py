@@ -249,11 +249,7 @@ def train_bert(
         "random_state": random_state,
         "corpus": sha256_bytes(read.ids.tobytes() + read.lengths.tobytes()),
     }
-    kept = (
-        None
-        if checkpoint is None
-        else open_checkpoint(Path(checkpoint), told, "train_bert")
-    )
+    kept = open_checkpoint(checkpoint, told, "train_bert")
     outcome = _fit(module, read, training, random_state, precision, kept, report)
     _write(Path(out), module.unpacked(), tokenizer, training)
     if checkpoint is not None:

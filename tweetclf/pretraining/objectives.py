@@ -196,8 +196,8 @@ class PretrainingObjective:
                     "PretrainingObjective: pairs are to be judged, and the model has "
                     "no head for them. Take its ForPreTraining class, or pair=None."
                 )
-            # Single texts, which have no label, stand behind the pairs; the last batches
-            # of an epoch may hold nothing else.
+            # Single texts, which have no label, stand behind the pairs; the last
+            # batches of an epoch may hold nothing else.
             labels = batch.get("pair_labels", batch["targets"][:0])
             parts[self.pair] = (pair_logits[: len(labels)], labels, totals["pairs"])
         logs: dict[str, Any] = {

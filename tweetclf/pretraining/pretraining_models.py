@@ -125,21 +125,17 @@ def make_pretraining_model(
             "memory_variant": memory_variant,
         }
     else:
+        is_bert = architecture == "bert"
         _refuse_peculiar(
             architecture,
             head_size=head_size not in (None, hidden_size // n_heads),
             pair_hidden_layers=bool(pair_hidden_layers),
             memory_layers=bool(memory_layers),
-            embedding_size=architecture == "bert"
-            and embedding_size not in (None, hidden_size),
-            n_groups=architecture == "bert" and n_groups not in (None, n_layers),
-            gradient_checkpointing=architecture == "albert" and gradient_checkpointing,
+            embedding_size=is_bert and embedding_size not in (None, hidden_size),
+            n_groups=is_bert and n_groups not in (None, n_layers),
+            gradient_checkpointing=gradient_checkpointing and not is_bert,
         )
-        if hidden_size % n_heads:
-            raise ValueError(
-                "make_pretraining_model: 'hidden_size' must be a multiple of 'n_heads' "
-                f"for architecture={architecture!r}. Got {hidden_size} and {n_heads}."
-            )
+        _check_heads(architecture, hidden_size, n_heads)
     if architecture == "albert":
         sizes |= {
             "embedding_size": embedding_size or 128,
@@ -160,6 +156,14 @@ def _refuse_peculiar(architecture: str, **given: bool) -> None:
             f"make_pretraining_model: a model of architecture={architecture!r} does "
             f"not have {', '.join(map(repr, wrong))}. Leave it out, or take "
             "architecture='twilbert'."
+        )
+
+
+def _check_heads(architecture: str, hidden_size: int, n_heads: int) -> None:
+    if hidden_size % n_heads:
+        raise ValueError(
+            "make_pretraining_model: 'hidden_size' must be a multiple of 'n_heads' "
+            f"for architecture={architecture!r}. Got {hidden_size} and {n_heads}."
         )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "atomic_directory",
     "atomic_path",
     "check_free",
+    "claim_folder",
     "sha256_bytes",
     "sha256_file",
     "write_bytes_atomic",
@@ -123,6 +126,31 @@ def check_free(path: str | os.PathLike[str]) -> None:
             f"{target} exists and is not an empty folder; choose another path or "
             "remove it first."
         )
+
+
+def claim_folder(path: str | os.PathLike[str], told: Mapping[str, Any]) -> Path | None:
+    """Return a folder of unfinished work, if it is of this very work.
+
+    Parameters
+    ----------
+    path : path
+        The folder; new or empty, it is made and marked.
+    told : mapping
+        All that determines the work, of JSON's types.
+
+    Returns
+    -------
+    Path or None
+        None if the folder holds something else.
+    """
+    folder = Path(path)
+    settings = folder / "settings.json"
+    text = json.dumps(told, indent=1, sort_keys=True)
+    if not folder.exists() or not any(folder.iterdir()):
+        write_text_atomic(settings, text)
+        return folder
+    known = settings.is_file() and settings.read_text("utf-8") == text
+    return folder if known else None
 
 
 @contextmanager

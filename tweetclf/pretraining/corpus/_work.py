@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.utils.files import check_free, write_text_atomic
+from tweetclf.utils.files import check_free, claim_folder, write_text_atomic
 
 __all__ = ["open_work", "read_state", "write_state"]
-
-_SETTINGS = "settings.json"
 
 
 def open_work(
@@ -46,14 +44,11 @@ def open_work(
     """
     check_free(out)
     target = Path(out)
-    folder = target.with_name(f"{target.name}.work")
-    settings = folder / _SETTINGS
-    text = json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False)
-    if not folder.exists() or not any(folder.iterdir()):
-        write_text_atomic(settings, text)
-    elif not settings.is_file() or settings.read_text("utf-8") != text:
+    work = target.with_name(f"{target.name}.work")
+    folder = claim_folder(work, told)
+    if folder is None:
         raise DataError(
-            f"{caller}: {folder} holds unfinished work of other data or settings. "
+            f"{caller}: {work} holds unfinished work of other data or settings. "
             "Remove it, or choose another path."
         )
     return folder
