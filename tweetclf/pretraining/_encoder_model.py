@@ -133,5 +133,7 @@ def flops_per_token(config: Any, length: float, mask_rate: float) -> float:
     inner = getattr(config, "attention_size", width)
     a_layer = 4 * width * inner + 2 * width * config.intermediate_size
     scores = 2 * length * inner
-    head = mask_rate * width * config.vocab_size
+    # An ALBERT foretells tokens from states as narrow as its embeddings.
+    outer = config.embedding_size if config.model_type == "albert" else width
+    head = mask_rate * outer * config.vocab_size
     return 6.0 * (config.num_hidden_layers * (a_layer + scores) + head)
