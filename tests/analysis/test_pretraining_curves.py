@@ -38,6 +38,14 @@ def test_numbers_and_parts_are_read(tmp_path):
         run.known("accuracy")
 
 
+def test_the_mean_of_an_epoch_is_not_the_loss_of_its_last_steps(tmp_path):
+    epoch = {"kind": "epoch", "step": 19, "loss": 7.5, "valid_loss": 6.5}
+    steps = [{"kind": "step", "step": s, "loss": loss} for s, loss in ((9, 9), (19, 6))]
+    run = read_metrics(write(tmp_path / "metrics.jsonl", *steps, epoch))
+    assert run.known("loss")[1].tolist() == [9.0, 6.0]
+    assert run.last("valid_loss") == 6.5
+
+
 def test_a_resumed_run_replaces_what_it_does_again(tmp_path):
     rows = [{"step": s, "loss": float(s)} for s in (10, 20, 30)]
     again = [{"step": s, "loss": s + 0.5} for s in (15, 25, 35)]

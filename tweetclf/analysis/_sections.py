@@ -307,7 +307,7 @@ def runs_section(found: Sequence[PretrainingRun]) -> Section:
         Paragraph(
             spans(
                 "Thin: as measured. Thick: a moving average in which the past weighs "
-                "0.9."
+                "0.9. What was measured on held-out documents is drawn as it is."
             )
         )
     ]
@@ -327,7 +327,9 @@ def runs_section(found: Sequence[PretrainingRun]) -> Section:
         last = "; ".join(f"{r.name} {format_score(r.last(quantity))}" for r in own)
         blocks.append(
             draw_figure(
-                lambda runs, ax, q=quantity: CurvesDisplay.from_runs(runs, q, ax=ax),
+                lambda runs, ax, q=quantity: CurvesDisplay.from_runs(
+                    runs, q, smoothing=0.0 if q.startswith("valid_") else 0.9, ax=ax
+                ),
                 own,
                 numbers_table(f"{key}-data", ("Step", quantity), rows),
                 key=key,

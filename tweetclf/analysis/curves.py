@@ -79,8 +79,9 @@ def read_metrics(
     Returns
     -------
     PretrainingRun
-        Of a step that a resumed run did again, the last values count. A last line that
-        was cut off when the run was killed is left out.
+        Of a step that a resumed run did again, the last values count. Of an epoch
+        (``"kind": "epoch"``) only what its last step does not say itself is taken. A
+        last line that was cut off when the run was killed is left out.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def read_metrics(
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        row = _parse(line)
+        row, is_mean = _parse(line)
         if row is None and number == len(lines):
             break
         if row is None or "step" not in row or not math.isfinite(row["step"]):
@@ -121,7 +122,9 @@ def read_metrics(
         if step < latest:
             rows = {s: r for s, r in rows.items() if s <= step}
         latest = step
-        rows.setdefault(step, {}).update(row)
+        known = rows.get(step, {})
+        # Means over an epoch are not those of its last steps, which are known.
+        rows[step] = {**row, **known} if is_mean else {**known, **row}
     if not rows:
         raise DataError(f"{place} holds no metrics.")
     steps = np.array(sorted(rows), dtype=np.int64)
@@ -133,12 +136,15 @@ def read_metrics(
     return PretrainingRun(name or model_name(place.absolute().parent), steps, values)
 
 
-def _parse(line: str) -> dict[str, float] | None:
+def _parse(line: str) -> tuple[dict[str, float] | None, bool]:
+    """Return the numbers of a line, and whether they are those of an epoch."""
     try:
         document = json.loads(line)
     except (RecursionError, ValueError):
-        return None
-    return _numbers(document, "") if isinstance(document, dict) else None
+        return None, False
+    if not isinstance(document, dict):
+        return None, False
+    return _numbers(document, ""), document.get("kind") == "epoch"
 
 
 def _numbers(document: Mapping[str, Any], prefix: str) -> dict[str, float]:
