@@ -5,9 +5,10 @@
    withheld one of HAHA included, are left out.
 2. It is fine-tuned on the training texts of HAHA, without their labels.
 3. Over it, a classifier is trained on four folds of HAHA and predicts the fifth, five
-   times; the folds are those of benchmarks/leaderboards/haha.toml. So does NBSVM.
-4. F1 of class "humor" of all 24,000 predictions, with a paired bootstrap interval of
-   the difference.
+   times. So does NBSVM. The folds are drawn as those of benchmarks/leaderboards/haha.toml
+   but of 21,600 tweets: `load_task` cuts a tenth off as dev, and nothing here reads it.
+4. F1 of class "humor" of all predictions, with a paired bootstrap interval of the
+   difference.
 
 Whatever is finished is kept in the work folder, and the language model is saved every
 few minutes: the same command goes on from there.

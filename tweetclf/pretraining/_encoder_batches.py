@@ -178,7 +178,7 @@ def make_batches(
                 special=file.special,
                 vocab_size=file.vocab_size,
                 masking=masking,
-                pair_objective=asks,  # type: ignore[arg-type]
+                pair_objective=asks,
                 batch_size=size * replicas.size,
                 max_length=training.max_length,
                 seed=training.random_state,
@@ -239,7 +239,7 @@ class HeldOut:
             moved = to_device(batch, device)
             token_logits, pair_logits, _ = module(moved)
             loss, hits = loss_and_hits(token_logits, moved["targets"])
-            entries = [loss, hits, len(moved["targets"]), 0.0, 0.0, 0]
+            entries: list[Any] = [loss, hits, len(moved["targets"]), 0.0, 0.0, 0]
             if self.objectives.pair is not None and "pair_labels" in moved:
                 labels = moved["pair_labels"]
                 loss, hits = loss_and_hits(pair_logits[: len(labels)], labels)

@@ -56,7 +56,7 @@ def load_start(
     import tweetclf.modules.twilbert  # noqa: F401 - registers TWilBERTs
 
     pair = training.objectives.pair
-    kind = transformers.AutoModelForMaskedLM
+    kind: Any = transformers.AutoModelForMaskedLM
     if pair is not None:
         kind = transformers.AutoModelForPreTraining
     seed = int(stream(training.random_state, "fresh heads").integers(2**62))

@@ -136,11 +136,11 @@ def train_encoder(
     check_free(out)
     place = local_device(device)
     with join_replicas(place) as replicas:
-        files, validation = _open(tokens), _open(validation)
-        check_files({**files, **validation}, training.objectives.pair)
+        files, measured = _open(tokens), _open(validation)
+        check_files({**files, **measured}, training.objectives.pair)
         run = EncoderRun(
             files=files,
-            validation=validation,
+            validation=measured,
             training=training,
             tokenizer=_tokenizer(next(iter(files.values()))),
             replicas=replicas,
@@ -221,7 +221,8 @@ def _sources(run: EncoderRun) -> tuple[MixedBatches, MixedBatches | None]:
     files = list(run.files.values())
     if run.validation:
         others = list(run.validation.values())
-        kept, held = [None] * len(files), [None] * len(others)
+        kept: list[Any] = [None] * len(files)
+        held: list[Any] = [None] * len(others)
     else:
         others = files
         fraction, seed = training.validation_fraction, training.random_state
@@ -229,7 +230,7 @@ def _sources(run: EncoderRun) -> tuple[MixedBatches, MixedBatches | None]:
             hold_out(file.n_documents, fraction, seed, f"{number}")
             for number, file in enumerate(files)
         ]
-        kept, held = map(list, zip(*chosen, strict=True))  # type: ignore[assignment]
+        kept, held = map(list, zip(*chosen, strict=True))
     batches = make_batches(files, kept, training, masking, run.replicas)
     measured = make_batches(
         others, held, training, masking, run.replicas, shuffle=False
@@ -258,6 +259,9 @@ def _fit(
     resume = None if checkpoints is None else checkpoints.latest()
     done = 0 if resume is None else int(resume["progress"]["step"])
     model = module.model
+    evaluate = None
+    if measured is not None:
+        evaluate = HeldOut(measured, objectives, run.replicas)
     with watch(run, model, folder, done, tensorboard, report) as told:
         return fit_loop(
             module,
@@ -274,7 +278,7 @@ def _fit(
             accumulate=accumulate,
             clip_norm=training.clip_norm,
             precision=training.precision,
-            evaluate=measured and HeldOut(measured, objectives, run.replicas),
+            evaluate=evaluate,
             evaluate_every=training.evaluate_every,
             monitor=None,
             checkpoint=checkpoints,
