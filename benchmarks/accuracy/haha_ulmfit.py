@@ -5,8 +5,9 @@
    withheld one of HAHA included, are left out.
 2. It is fine-tuned on the training texts of HAHA, without their labels.
 3. Over it, a classifier is trained on four folds of HAHA and predicts the fifth, five
-   times. So does NBSVM. The folds are drawn as those of benchmarks/leaderboards/haha.toml
-   but of 21,600 tweets: `load_task` cuts a tenth off as dev, and nothing here reads it.
+   times. So does NBSVM. The folds are drawn as those of
+   benchmarks/leaderboards/haha.toml but of 21,600 tweets: `load_task` cuts a tenth off
+   as dev, and nothing here reads it.
 4. F1 of class "humor" of all predictions, with a paired bootstrap interval of the
    difference.
 
