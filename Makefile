@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Half of the suite waits for subprocesses; one worker a core is right.
 WORKERS ?= auto
 
-.PHONY: help install dev leaderboard test test-slow bench pretraining social lint format clean
+.PHONY: help install dev leaderboard test test-slow bench pretraining adaptation social lint format clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -47,12 +47,20 @@ test-slow: $(VENV)/.developed
 bench: $(VENV)/.developed
 	$(BIN)/python benchmarks/performance/run.py
 
-## make pretraining  two small TWilBERTs, with and without reply order, fine-tuned on three tasks
+## make pretraining  two small TWilBERTs, with and without reply order, fine-tuned and analysed
 pretraining: $(VENV)/.developed
 	$(BIN)/tweetclf pretrain benchmarks/pretraining/rop.toml
 	$(BIN)/tweetclf pretrain benchmarks/pretraining/plain.toml
 	$(BIN)/tweetclf leaderboard --config benchmarks/pretraining/leaderboard.toml \
 		--store build/pretraining/runs --output build/pretraining/report
+	$(BIN)/tweetclf analyze build/pretraining/rop/model --compare build/pretraining/plain/model \
+		--texts build/pretraining/rop/corpus/texts/validation.jsonl.gz \
+		--pairs build/pretraining/rop/corpus/pairs/validation.jsonl.gz \
+		--report build/pretraining/analysis.html
+
+## make adaptation   a small BERT from a general to a tweet vocabulary, with and without migration
+adaptation: $(VENV)/.developed
+	PATH="$(abspath $(BIN)):$$PATH" sh benchmarks/pretraining/adaptation.sh build/pretraining
 
 ## make social       Twitter15: graph, embedding, pairs, encoders, tasks; does the social objective help?
 social: $(VENV)/.developed
