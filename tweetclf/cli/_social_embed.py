@@ -2,7 +2,8 @@
 
 The defaults are those of the TwHIN-BERT paper where it states them: 256 dimensions, 10
 epochs, wrong edges that are drawn uniformly and by prevalence, row-wise Adagrad. With
---test, some edges are held out, and it is measured how well the vectors find them.
+--test, some edges are held out, and it is measured how well the vectors find them; the
+vectors that are written have not seen these edges either.
 
 A run that is interrupted goes on behind its last epoch when it is started again.
 
@@ -169,6 +170,16 @@ def run(args: argparse.Namespace) -> int:
     if args.test:
         split = graph.assign_splits(0.0, args.test, seed=args.seed)
         train, test = graph.edges(split == 0), graph.edges(split == 2)
+        if not len(test):
+            raise UsageError(
+                f"--test {args.test:g} holds out none of {len(graph):,} edges; give a "
+                "larger share"
+            )
+    if args.partitions > min(graph.n_users, graph.n_posts):
+        raise UsageError(
+            f"--partitions {args.partitions:,} is more than there are users or posts, "
+            f"{graph.n_users:,} and {graph.n_posts:,}"
+        )
     try:
         model = _fit(args, graph, train)
     except KeyboardInterrupt:
@@ -187,9 +198,7 @@ def run(args: argparse.Namespace) -> int:
     note(
         f"vectors of {graph.n_users:,} users and {graph.n_posts:,} posts in {args.out}"
     )
-    found = (
-        _compare(graph, model, train, test) if test is not None and len(test) else {}
-    )
+    found = {} if test is None else _compare(graph, model, train, test)
     if args.json:
         print_json({"loss_curve": model.loss_curve_, "link_prediction": found})
     elif found:
