@@ -116,7 +116,7 @@ class EngagementPredictor(BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from tweetclf.estimators.engagement import EngagementPredictor
+    >>> from tweetclf.estimators import EngagementPredictor
     >>> rng = np.random.default_rng(0)
     >>> taste = rng.normal(size=(40, 4))  # users
     >>> topics = rng.normal(size=(30, 4))  # features of posts, in place of texts
