@@ -23,13 +23,20 @@ from tweetclf.cli._running import positive
 if TYPE_CHECKING:
     from tweetclf.social import TweetFiles
 
-__all__ = ["add_arguments", "add_tweet_arguments", "detector_of", "run", "tweets_of"]
+__all__ = [
+    "add_arguments",
+    "add_file_arguments",
+    "add_tweet_arguments",
+    "detector_of",
+    "run",
+    "tweets_of",
+]
 
 _SIZES = {"train": 16_000, "dev": 2_000, "test": 2_000}
 
 
-def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which tweets are read, and how their languages are known."""
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which tweets are read, and the folder that is written."""
     parser.add_argument(
         "tweets", nargs="+", metavar="FILE", help="tweets (CSV, TSV, JSON Lines, .gz)"
     )
@@ -39,6 +46,12 @@ def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", metavar="COLUMN", help="column of the languages (lang, language)"
     )
+    add_reading_arguments(parser)
+
+
+def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which tweets are read, and how their languages are known."""
+    add_file_arguments(parser)
     parser.add_argument(
         "--detector",
         metavar="FILE",
@@ -50,7 +63,6 @@ def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CODE",
         help="a language to take; may be given several times (all)",
     )
-    add_reading_arguments(parser)
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
 
 
