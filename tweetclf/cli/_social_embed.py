@@ -84,7 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=0.0,
         metavar="SHARE",
-        help="hold out this share of the edges and try to predict them (0)",
+        help="hold out this share of the pairs of user and post, with all their "
+        "actions, and try to predict them (0)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -168,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
     graph = EngagementGraph.open(args.graph)
     train, test = graph.edges(), None
     if args.test:
-        split = graph.assign_splits(0.0, args.test, seed=args.seed)
+        split = graph.assign_splits(0.0, args.test, by="pair", seed=args.seed)
         train, test = graph.edges(split == 0), graph.edges(split == 2)
         if not len(test):
             raise UsageError(
