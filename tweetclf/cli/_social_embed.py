@@ -25,6 +25,7 @@ from tweetclf.cli._data import seed
 from tweetclf.cli._output import UsageError, check_output, note, print_json, print_table
 from tweetclf.cli._pretraining import checkpoint_of, rate, share
 from tweetclf.cli._running import integer, positive, progress_bar
+from tweetclf.utils.optional import import_optional
 
 if TYPE_CHECKING:
     from tweetclf.social import Edges, EngagementGraph, TwHINEmbedding
@@ -159,6 +160,18 @@ def _compare(
     return {name: result.to_dict() for name, result in found.items()}
 
 
+def _check_device(name: str) -> None:
+    """Refuse a device that is not there, before anything is made."""
+    if name in ("cpu", "auto"):
+        return
+    torch = import_optional("torch", extra="neural", caller="tweetclf social embed")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"--device {name} cannot be used: {reason}") from error
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, save, and say how well held-out edges are found."""
     from tweetclf.social import EngagementGraph
@@ -166,6 +179,7 @@ def run(args: argparse.Namespace) -> int:
     if not (args.batch_negatives or args.uniform_negatives):
         raise UsageError("give --batch-negatives or --uniform-negatives")
     check_output(args.out)
+    _check_device(args.device)
     graph = EngagementGraph.open(args.graph)
     train, test = graph.edges(), None
     if args.test:

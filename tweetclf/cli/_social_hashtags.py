@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import add_reading_arguments, seed
 from tweetclf.cli._output import check_output, note, print_table
-from tweetclf.cli._running import positive
+from tweetclf.cli._running import integer, positive
 
 if TYPE_CHECKING:
     from tweetclf.social import TweetFiles
@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 _SIZES = {"train": 16_000, "dev": 2_000, "test": 2_000}
+
+
+def _two(text: str) -> int:
+    return integer(text, 2)
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf social hashtags``."""
     add_tweet_arguments(parser)
     parser.add_argument(
-        "--hashtags", type=positive, default=500, metavar="N", help="a language (500)"
+        "--hashtags", type=_two, default=500, metavar="N", help="a language (500)"
     )
     for name, size in _SIZES.items():
         parser.add_argument(
