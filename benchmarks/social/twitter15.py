@@ -4,7 +4,8 @@ On Twitter15 (1,490 posts, 27,329 engagements) and public English tweets, by
 ``twitter15.toml``. Posts are split as Yuan et al. did; engagements with posts of dev
 and test are in no graph, no pair and no user vector. The joint encoder and the
 MLM-only control go on from the same stage 1, read the same batches and take the same
-steps. Everything is written to --out, and finished parts are not made again.
+steps. Everything is written to --out; graphs, pairs, encoders and hashtags that are
+there are not made again, the embedding and what the tasks measure are.
 
     python benchmarks/social/twitter15.py --data ../shared/data --out social-twitter15
     python benchmarks/social/twitter15.py --data ../shared/data --out toy --toy
@@ -18,17 +19,19 @@ import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from twitter15_report import compare_hits, render
 
-from tweetclf.estimators.engagement import EngagementPredictor
+from tweetclf.estimators import EngagementPredictor
+from tweetclf.exceptions import DataError
 from tweetclf.features import NgramTfidfVectorizer, TransformerVectorizer
-from tweetclf.leaderboard.statistics import hierarchical_bootstrap
+from tweetclf.leaderboard.statistics import hierarchical_bootstrap, holm
 from tweetclf.pretraining import BertTraining, SocialTraining, train_bert
 from tweetclf.pretraining.social import train_social_encoder
 from tweetclf.social import (
@@ -43,6 +46,7 @@ from tweetclf.social import (
 from tweetclf.tasks import get_metric
 from tweetclf.tasks.corpora import stream_texts
 from tweetclf.tasks.rows import read_jsonl
+from tweetclf.utils.files import write_text_atomic
 
 HERE = Path(__file__).parent
 ENGLISH = ("sentiment140_100k/train.jsonl.gz", "tweeteval/emoji/train.jsonl.gz")
@@ -80,9 +84,21 @@ def read_posts(data: Path) -> Posts:
     )
 
 
-def english_texts(data: Path, n: int) -> list[str]:
-    """Draw texts for stage 1."""
-    texts = [text for name in ENGLISH for text in stream_texts(data / name)]
+def english_tweets(data: Path) -> list[tuple[str, str, str]]:
+    """Return public English tweets: id, text and language."""
+    return [
+        (f"{name}:{i}", text, "en")
+        for name in ENGLISH
+        for i, text in enumerate(stream_texts(data / name))
+    ]
+
+
+def stage1_texts(
+    tweets: list[tuple[str, str, str]], held_out: set[str], n: int
+) -> list[str]:
+    """Draw texts for stage 1: none that the hashtag task is measured on."""
+    hidden = {text for id_, text, _ in tweets if id_ in held_out}
+    texts = [text for _, text, _ in tweets if text not in hidden]
     order = np.random.default_rng(0).permutation(len(texts))
     return [texts[i] for i in order[:n]]
 
@@ -166,8 +182,10 @@ def mine(
 
     rng = np.random.default_rng(0)
     found = share(at[:, 0], at[:, 1])
-    # The same degrees, and partners at random.
-    chance = np.array([share(at[:, 0], rng.permutation(at[:, 1])) for _ in range(1000)])
+    # The same graph of pairs over posts in random order: pairs that share a post hang
+    # together, and permuting partners alone would not show that.
+    orders = (rng.permutation(len(rows)) for _ in range(1000))
+    chance = np.array([share(order[at[:, 0]], order[at[:, 1]]) for order in orders])
     result["pairs"] = {"n": len(pairs)}
     for name, value, drawn in zip(
         ("same_verdict", "shared_subject"), found, chance.T, strict=True
@@ -254,20 +272,33 @@ def verdicts(posts: Posts) -> dict[str, Any]:
     }
 
 
-def hashtags(data: Path, sizes: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Build the hashtag task of the English tweets, and return it."""
+def hashtags(
+    tweets: list[tuple[str, str, str]], sizes: dict[str, Any], out: Path
+) -> tuple[dict[str, Any], set[str]]:
+    """Build the hashtag task of the tweets; return it, and ids of its dev and test."""
     if not (out / "hashtags").exists():
-        tweets = [
-            (f"{name}:{i}", text, "en")
-            for name in ENGLISH
-            for i, text in enumerate(stream_texts(data / name))
-        ]
         build_hashtag_set(tweets, out / "hashtags", **sizes)
-    task = {}
-    for name in ("train", "test"):
+    task, held_out = {}, set()
+    for name in ("train", "dev", "test"):
         rows = [r for _, r in read_jsonl(out / "hashtags" / "en" / f"{name}.jsonl")]
         task[name] = ([r["text"] for r in rows], np.array([r["label"] for r in rows]))
-    return task
+        if name != "train":
+            held_out |= {r["id"] for r in rows}
+    return task, held_out
+
+
+class Hits(NamedTuple):
+    """HITS@10 of one encoder: the mean of the runs for each engagement, their median.
+
+    `posts` are the posts of the engagements; a predictor that says the same of all has
+    `chance`, among `n_candidates` other posts.
+    """
+
+    mean: NDArray[np.float64]
+    posts: NDArray[np.int64]
+    median: float
+    n_candidates: int
+    chance: float
 
 
 def engagement_hits(
@@ -276,11 +307,11 @@ def engagement_hits(
     graph: EngagementGraph,
     users: dict[str, NDArray[np.float32]],
     sizes: dict[str, Any],
-) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
-    """Return the mean hit of each test engagement over the runs, its post, the median.
+) -> Hits:
+    """Rank the test engagements among the test posts, in several runs.
 
     Users who engaged with no training post have no vector; their engagements are left
-    out, alike for all encoders.
+    out, alike for all encoders. Test posts are fewer than the paper's 999 candidates.
     """
     place = {id_: i for i, id_ in enumerate(posts.ids)}
     names = sorted(users)
@@ -303,45 +334,18 @@ def engagement_hits(
         "user_vectors": np.stack([users[name] for name in names]),
         "texts": features(path, posts.texts),
     }
-    hits = []
+    ranked = []
     for run in range(sizes["n_runs"]):
         predictor = EngagementPredictor(max_iter=sizes["max_iter"], random_state=run)
         predictor.fit(parts["train"], X_val=parts["dev"], **given)
-        hits.append(predictor.rank(parts["test"], **given).hits)
-    return (
-        np.mean(hits, axis=0),
+        ranked.append(predictor.rank(parts["test"], **given))
+    return Hits(
+        np.mean([run.hits for run in ranked], axis=0),
         parts["test"][:, 1],
-        float(np.median([h.mean() for h in hits])),
+        float(np.median([run.mean for run in ranked])),
+        ranked[0].n_candidates,
+        ranked[0].chance,
     )
-
-
-def compare_hits(
-    runs: dict[str, list[NDArray[np.float64]]], posts: NDArray[np.int64], n: int
-) -> dict[str, Any]:
-    """Bootstrap the difference over seeds and over posts with their engagements."""
-    codes, inverse = np.unique(posts, return_inverse=True)
-    counts = np.bincount(inverse)
-    sums = np.array(
-        [
-            np.bincount(inverse, a - b, len(codes))
-            for a, b in zip(runs["joint"], runs["control"], strict=True)
-        ]
-    )  # (seeds, posts)
-    rng = np.random.default_rng(0)
-    n_seeds, n_posts = sums.shape
-    drawn = np.empty(n)
-    for k in range(n):
-        # One seed fewer than there are: so the whole variance between seeds shows.
-        seeds = rng.integers(n_seeds, size=max(1, n_seeds - 1))
-        rows = rng.integers(n_posts, size=n_posts)
-        drawn[k] = sums[seeds].mean(axis=0)[rows].sum() / counts[rows].sum()
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
-    return {
-        "difference": float(sums.mean(axis=0).sum() / counts.sum()),
-        "interval": [float(low), float(high)],
-        "p": float(min(1.0, 2 * tail + 1 / n)),
-    }
 
 
 def measure(
@@ -371,50 +375,39 @@ def measure(
             "interval": list(outcome.interval),
             "p": outcome.p_value,
         }
-    hits: dict[str, Any] = {kind: [] for kind in KINDS}
-    medians: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for kind in KINDS:
-        for seed in seeds:
-            own, of, median = engagements(encoders[kind, seed])
-            hits[kind].append(own)
-            medians[kind].append(median)
-    result["engagement"] = {**medians, **compare_hits(hits, of, n)}
+    hits: dict[str, list[Hits]] = {
+        kind: [engagements(encoders[kind, seed]) for seed in seeds] for kind in KINDS
+    }
+    one = hits["joint"][0]
+    result["engagement"] = {
+        **{kind: [run.median for run in runs] for kind, runs in hits.items()},
+        **compare_hits(
+            {kind: [run.mean for run in runs] for kind, runs in hits.items()},
+            one.posts,
+            n,
+        ),
+        "n_engagements": len(one.posts),
+        "n_candidates": one.n_candidates,
+        "chance": one.chance,
+    }
+    # Three questions are asked: one of them is "significant" soon enough.
+    adjusted = holm(np.array([entry["p"] for entry in result.values()]))
+    for entry, p in zip(result.values(), adjusted.tolist(), strict=True):
+        entry["p_holm"] = p
     return result
 
 
-def verdict(entry: dict[str, Any]) -> str:
-    """Say what the interval of a difference allows to say."""
-    low, high = entry["interval"]
-    if low > 0:
-        return "helps"
-    return "harms" if high < 0 else "undecided"
-
-
-def render(result: dict[str, Any]) -> str:
-    """Return the results as Markdown."""
-    lines = ["# Twitter15: the social objective against masks alone", ""]
-    lines += ["| held-out links | MRR | HITS@10 | AUC |", "| --- | --- | --- | --- |"]
-    for name, one in result["link_prediction"].items():
-        hits = one["hits"].get(10, one["hits"].get("10"))
-        lines.append(f"| {name} | {one['mrr']:.4f} | {hits:.4f} | {one['auc']:.4f} |")
-    lines += ["", "| pairs | share | by chance | ratio | p |",
-              "| --- | --- | --- | --- | --- |"]  # fmt: skip
-    for name in ("same_verdict", "shared_subject"):
-        one = result["pairs"][name]
-        lines.append(
-            f"| {name} | {one['share']:.3f} | {one['by_chance']:.3f} | "
-            f"{one['ratio']:.2f} | {one['p']:.4f} |"
+def keep_config(config: dict[str, Any], out: Path) -> None:
+    """Refuse a folder whose parts were made with other sizes."""
+    kept, text = out / "config.json", json.dumps(config, indent=1) + "\n"
+    if not kept.exists() and any(out.iterdir()):
+        raise DataError(f"{out} holds something else; choose another --out.")
+    if kept.exists() and kept.read_text("utf-8") != text:
+        raise DataError(
+            f"{out} holds parts of another configuration, see {kept}; choose another "
+            "--out, or remove it."
         )
-    lines += ["", "| task | control | joint | difference | 95 % | p | it |",
-              "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    for name, one in result["tasks"].items():
-        low, high = one["interval"]
-        lines.append(
-            f"| {name} | {np.mean(one['control']):.4f} | {np.mean(one['joint']):.4f} | "
-            f"{one['difference']:+.4f} | {low:+.4f} to {high:+.4f} | {one['p']:.4f} | "
-            f"{verdict(one)} |"
-        )
-    return "\n".join(lines) + "\n"
+    write_text_atomic(kept, text)
 
 
 def main() -> None:
@@ -429,6 +422,7 @@ def main() -> None:
     if args.toy:
         config = {k: {**v, **TOY.get(k, {})} for k, v in config.items()}
     args.out.mkdir(parents=True, exist_ok=True)
+    keep_config(config, args.out)
     began = time.perf_counter()
     result: dict[str, Any] = {"config": config}
     posts = read_posts(args.data)
@@ -439,12 +433,11 @@ def main() -> None:
     embedding = embed(train, config["embedding"], result)
     users = dict(zip(train.user_ids, embedding.user_vectors_, strict=True))
     pairs = mine(train, embedding, posts, config["pairs"], args.out, result)
-    texts = english_texts(args.data, config["encoder"]["n_texts"])
+    tweets = english_tweets(args.data)
+    tagged, held_out = hashtags(tweets, config["hashtags"], args.out)
+    texts = stage1_texts(tweets, held_out, config["encoder"]["n_texts"])
     encoders = train_encoders(posts, texts, pairs, config, args.out)
-    tasks = {
-        "verdict": verdicts(posts),
-        "hashtags": hashtags(args.data, config["hashtags"], args.out),
-    }
+    tasks = {"verdict": verdicts(posts), "hashtags": tagged}
     result["tasks"] = measure(
         encoders,
         posts,
@@ -452,9 +445,9 @@ def main() -> None:
         lambda path: engagement_hits(path, posts, whole, users, config["engagement"]),
         config,
     )
-    result["seconds"] = time.perf_counter() - began
-    (args.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    (args.out / "result.md").write_text(render(result))
+    result["seconds of this run"] = time.perf_counter() - began
+    write_text_atomic(args.out / "result.json", json.dumps(result, indent=1) + "\n")
+    write_text_atomic(args.out / "result.md", render(result))
     print(render(result))
 
 

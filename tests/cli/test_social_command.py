@@ -165,9 +165,46 @@ def test_wrong_options_are_explained(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--partitions", "41"], "--partitions 41 is more than"),
+        (["--test", "0.00001"], "holds out none of"),
+    ],
+)
+def test_what_a_graph_is_too_small_for_is_said(
+    graph: str, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["social", "embed", graph, *SMALL, *options, "--out", "v"])
+    assert message in capsys.readouterr().err
+    assert not Path("v").exists()
+
+
+def test_another_graph_is_refused_before_mining(
+    graph: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["social", "embed", graph, *SMALL, "--out", "vectors"]) == 0
+    Path("few.csv").write_text("user,post\nana,p1\nbea,p2\n")
+    assert main(["social", "graph", "few.csv", "--out", "few"]) == 0
+    with pytest.raises(SystemExit):
+        main(["social", "pairs", "vectors", "--graph", "few", "--out", "p"])
+    assert "is of 40 posts and few has 2" in capsys.readouterr().err
+    assert not Path("p").exists()
+    options = ["--k", "50", "--graph", graph, "--out", "p"]
+    assert main(["social", "pairs", "vectors", *options]) == 0
+    assert "only 39 others" in capsys.readouterr().err
+    assert len(SimilarPairs.open("p")) == 40 * 39
+
+
+def test_a_file_without_the_column_leaves_nothing(log: Path) -> None:
+    assert main(["social", "graph", str(log), "--user", "x", "--out", "g"]) == 1
+    assert [path.name for path in Path().iterdir()] == ["log.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
         (["graph", "none.tsv", "--out", "p"], "There is no file at none.tsv"),
         (["embed", "none", "--out", "p"], "no engagement graph"),
-        (["pairs", "none", "--out", "p"], "cannot be read"),
+        (["pairs", "none", "--out", "p"], "none holds no embedding"),
     ],
 )
 def test_missing_inputs_are_named(

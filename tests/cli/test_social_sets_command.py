@@ -10,7 +10,13 @@ import pytest
 
 from tweetclf.cli import main
 from tweetclf.cli.pretrain import spell_out
-from tweetclf.social import read_engagement_set, write_pair_corpus
+from tweetclf.exceptions import DataError
+from tweetclf.pretraining.social_config import read_pair_corpus
+from tweetclf.social import (
+    build_engagement_set,
+    read_engagement_set,
+    write_pair_corpus,
+)
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -96,3 +102,65 @@ def test_a_configuration_goes_to_the_command_of_its_kind() -> None:
         "x",
     ]
     assert spell_out(["social", "a.toml"]) == ["social", "a.toml"]
+
+
+def test_pairs_get_their_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    _write_tweets()
+    rows = [f"u{k % 9},t{k % 61}\n" for k in range(300)]  # t60 has no text
+    Path("likes.csv").write_text("user,tweet\n" + "".join(rows), "utf-8")
+    assert main(["social", "graph", "likes.csv", "--out", "graph"]) == 0
+    small = ["--dim", "4", "--epochs", "1"]
+    assert main(["social", "embed", "graph", *small, "--out", "vectors"]) == 0
+    assert main(["social", "pairs", "vectors", "--k", "60", "--out", "pairs"]) == 0
+    capsys.readouterr()
+    command = ["social", "corpus", "pairs", "tweets.jsonl"]
+    assert main([*command, "--graph", "graph", "--out", "corpus"]) == 0
+    n_all = 61 * 60 // 2
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == [
+        "60",
+        f"{n_all - 60:,}",
+        "60",
+    ]
+    texts, pairs, languages = read_pair_corpus("corpus")
+    assert set(texts) == {row["text"] for row in TWEETS}
+    assert len(pairs) == n_all - 60
+    assert languages == ["es"] * 60
+    Path("few.csv").write_text("user,tweet\na,t1\nb,t2\n")
+    assert main(["social", "graph", "few.csv", "--out", "few"]) == 0
+    with pytest.raises(SystemExit):
+        main([*command, "--graph", "few", "--out", "other"])
+    assert "is of 61 posts and few has 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (["hashtags", "tweets.jsonl", "--hashtags", "1"], "at least 2, got 1"),
+        (
+            ["engagements", "tweets.jsonl", "--graph", "g", "--salt-file", "salt"],
+            "salt holds 5 bytes",
+        ),
+        (
+            ["graph", "l.csv", "--min-user-degree", "9", "--max-user-degree", "3"],
+            "--max-user-degree 3 is below --min-user-degree 9",
+        ),
+        (["embed", "g", "--device", "gpux"], "--device gpux cannot be used"),
+    ],
+)
+def test_wrong_values_are_named(
+    step: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("salt").write_bytes(b"short")
+    with pytest.raises(SystemExit) as stop:
+        main(["social", *step, "--out", "out"])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_set_that_lost_engagements_is_refused() -> None:
+    tweets = [(f"t{k}", f"tuit {k}", "es") for k in range(20)]
+    likes = [(f"user{k % 7}", f"t{k % 20}") for k in range(60)]
+    build_engagement_set(tweets, likes, "set")
+    Path("set/test.tsv").write_text("")
+    with pytest.raises(DataError, match="not as many as its card says"):
+        read_engagement_set("set")

@@ -545,10 +545,15 @@ def test_the_papers_values_are_in_the_packaged_configurations():
     [
         ('kind = "social"', 'kind = "lm"', "'kind' must be"),
         ("hidden_size", "hiden_size", "Did you mean 'hidden_size'"),
-        ("batch_size = 16\nmax_length = 16\n[[", "batch = 1\n[[", "no setting 'batch'"),
+        (
+            "batch_size = 16\nmax_length = 16\n[[",
+            "batch = 1\n[[",
+            "unknown key 'batch'",
+        ),
         ("n_steps = 3", "temperature = -1", "'joint'.*must be positive"),
-        ("[[stages]]", "[[parts]]", "there is no setting 'parts'"),
-        ("[model]", "[model", "cannot be read"),
+        ("[[stages]]", "[[parts]]", "unknown key 'parts'"),
+        ("[model]", "[model", "is not TOML"),
+        ("vocab_size", "n_vocab", "unknown key 'n_vocab'"),
     ],
 )
 def test_a_wrong_configuration_says_where(tmp_path, before, after, message):

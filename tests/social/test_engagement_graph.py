@@ -351,6 +351,16 @@ def test_splits_follow_the_ids(tmp_path: Path) -> None:
     assert (split != graph.assign_splits(0.1, 0.2, seed=1)).mean() > 0.2
     by_post = graph.assign_splits(0.1, 0.2, by="post")
     assert all(len(set(by_post[graph.posts == p])) == 1 for p in range(graph.n_posts))
+    mixed = EngagementGraph.build(
+        write_tsv(tmp_path / "b.tsv", [*rows, *((u, p, "rt") for u, p, _ in rows)]),
+        tmp_path / "mixed",
+    )
+    pairs = mixed.users.astype(np.int64) * mixed.n_posts + mixed.posts
+    for by, n_torn in (("pair", 0), ("edge", 300)):
+        parts = mixed.assign_splits(0.1, 0.2, by=by)
+        torn = len(np.unique(np.stack([pairs, parts]), axis=1).T) - len(set(pairs))
+        assert torn >= n_torn if n_torn else torn == 0
+        assert 0.25 < (parts > 0).mean() < 0.35
     half = graph.subgraph(tmp_path / "half", graph.users % 2 == 0)
     kept = dict(zip(named(graph), split.tolist(), strict=True))
     again = dict(zip(named(half), half.assign_splits(0.1, 0.2).tolist(), strict=True))

@@ -213,7 +213,8 @@ def test_every_public_name_of_the_estimators_is_in_the_catalogue():
         "FastTextClassifier",
         "OneVsRestLogisticRegression",
         "PowerWeightedClassifier",
-        # Rows of choices, and questions: no kind of the battery.
+        # Engagements, rows of choices, and questions: no kind of the battery.
+        "EngagementPredictor",
         "TransformerMultipleChoice",
         "TransformerQuestionAnswering",
     }

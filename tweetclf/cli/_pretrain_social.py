@@ -3,10 +3,10 @@ r"""Learn an encoder with pairs of socially similar tweets, as TwHIN-BERT.
 CONFIG is a TOML file, or one of twhin-base, twhin-large, twhin-tiny. Its stages are
 written to folders in --out; a stage that is there is not trained again, and a run that
 is interrupted goes on where it was when it is started again. Pairs come from "tweetclf
-social pairs" with their texts: a folder that tweetclf.social.write_pair_corpus writes.
+social pairs", with their texts from "tweetclf social corpus".
 
 examples:
-  tweetclf pretrain social twhin-tiny --corpus pairs --out twhin
+  tweetclf pretrain social twhin-tiny --corpus corpus --out twhin
   tweetclf pretrain social my.toml --out twhin --precision bfloat16
 """
 

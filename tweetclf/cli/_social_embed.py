@@ -2,7 +2,8 @@
 
 The defaults are those of the TwHIN-BERT paper where it states them: 256 dimensions, 10
 epochs, wrong edges that are drawn uniformly and by prevalence, row-wise Adagrad. With
---test, some edges are held out, and it is measured how well the vectors find them.
+--test, some edges are held out, and it is measured how well the vectors find them; the
+vectors that are written have not seen these edges either.
 
 A run that is interrupted goes on behind its last epoch when it is started again.
 
@@ -24,6 +25,7 @@ from tweetclf.cli._data import seed
 from tweetclf.cli._output import UsageError, check_output, note, print_json, print_table
 from tweetclf.cli._pretraining import checkpoint_of, rate, share
 from tweetclf.cli._running import integer, positive, progress_bar
+from tweetclf.utils.optional import import_optional
 
 if TYPE_CHECKING:
     from tweetclf.social import Edges, EngagementGraph, TwHINEmbedding
@@ -83,7 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=0.0,
         metavar="SHARE",
-        help="hold out this share of the edges and try to predict them (0)",
+        help="hold out this share of the pairs of user and post, with all their "
+        "actions, and try to predict them (0)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -157,6 +160,18 @@ def _compare(
     return {name: result.to_dict() for name, result in found.items()}
 
 
+def _check_device(name: str) -> None:
+    """Refuse a device that is not there, before anything is made."""
+    if name in ("cpu", "auto"):
+        return
+    torch = import_optional("torch", extra="neural", caller="tweetclf social embed")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"--device {name} cannot be used: {reason}") from error
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, save, and say how well held-out edges are found."""
     from tweetclf.social import EngagementGraph
@@ -164,11 +179,22 @@ def run(args: argparse.Namespace) -> int:
     if not (args.batch_negatives or args.uniform_negatives):
         raise UsageError("give --batch-negatives or --uniform-negatives")
     check_output(args.out)
+    _check_device(args.device)
     graph = EngagementGraph.open(args.graph)
     train, test = graph.edges(), None
     if args.test:
-        split = graph.assign_splits(0.0, args.test, seed=args.seed)
+        split = graph.assign_splits(0.0, args.test, by="pair", seed=args.seed)
         train, test = graph.edges(split == 0), graph.edges(split == 2)
+        if not len(test):
+            raise UsageError(
+                f"--test {args.test:g} holds out none of {len(graph):,} edges; give a "
+                "larger share"
+            )
+    if args.partitions > min(graph.n_users, graph.n_posts):
+        raise UsageError(
+            f"--partitions {args.partitions:,} is more than there are users or posts, "
+            f"{graph.n_users:,} and {graph.n_posts:,}"
+        )
     try:
         model = _fit(args, graph, train)
     except KeyboardInterrupt:
@@ -187,9 +213,7 @@ def run(args: argparse.Namespace) -> int:
     note(
         f"vectors of {graph.n_users:,} users and {graph.n_posts:,} posts in {args.out}"
     )
-    found = (
-        _compare(graph, model, train, test) if test is not None and len(test) else {}
-    )
+    found = {} if test is None else _compare(graph, model, train, test)
     if args.json:
         print_json({"loss_curve": model.loss_curve_, "link_prediction": found})
     elif found:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tweetclf.cli._output import check_output, note, print_table
+from tweetclf.cli._output import UsageError, check_output, note, print_table
 from tweetclf.cli._running import positive
 from tweetclf.cli._social_hashtags import add_tweet_arguments, detector_of, tweets_of
 
@@ -55,6 +55,11 @@ def run(args: argparse.Namespace) -> int:
 
     check_output(args.out)
     salt = None if args.salt_file is None else Path(args.salt_file).read_bytes()
+    if salt is not None and len(salt) < 16:
+        raise UsageError(
+            f"--salt-file {args.salt_file} holds {len(salt)} bytes; a secret that "
+            "nobody can guess has 16 at least"
+        )
     report = build_engagement_set(
         tweets_of(args),
         _Engagements(EngagementGraph.open(args.graph)),

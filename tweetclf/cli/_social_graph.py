@@ -132,6 +132,12 @@ def _build(args: argparse.Namespace) -> EngagementGraph:
 def run(args: argparse.Namespace) -> int:
     """Build, and print what came out."""
     check_output(args.out)
+    for side in ("user", "post"):
+        least, most = (getattr(args, f"{end}_{side}_degree") for end in ("min", "max"))
+        if most is not None and most < least:
+            raise UsageError(
+                f"--max-{side}-degree {most} is below --min-{side}-degree {least}"
+            )
     graph = _build(args)
     bad = graph.manifest["bad_rows"]
     if bad["total"]:

@@ -18,18 +18,29 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import add_reading_arguments, seed
 from tweetclf.cli._output import check_output, note, print_table
-from tweetclf.cli._running import positive
+from tweetclf.cli._running import integer, positive
 
 if TYPE_CHECKING:
     from tweetclf.social import TweetFiles
 
-__all__ = ["add_arguments", "add_tweet_arguments", "detector_of", "run", "tweets_of"]
+__all__ = [
+    "add_arguments",
+    "add_file_arguments",
+    "add_tweet_arguments",
+    "detector_of",
+    "run",
+    "tweets_of",
+]
 
 _SIZES = {"train": 16_000, "dev": 2_000, "test": 2_000}
 
 
-def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which tweets are read, and how their languages are known."""
+def _two(text: str) -> int:
+    return integer(text, 2)
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which tweets are read, and the folder that is written."""
     parser.add_argument(
         "tweets", nargs="+", metavar="FILE", help="tweets (CSV, TSV, JSON Lines, .gz)"
     )
@@ -39,6 +50,12 @@ def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", metavar="COLUMN", help="column of the languages (lang, language)"
     )
+    add_reading_arguments(parser)
+
+
+def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which tweets are read, and how their languages are known."""
+    add_file_arguments(parser)
     parser.add_argument(
         "--detector",
         metavar="FILE",
@@ -50,7 +67,6 @@ def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CODE",
         help="a language to take; may be given several times (all)",
     )
-    add_reading_arguments(parser)
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
 
 
@@ -79,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf social hashtags``."""
     add_tweet_arguments(parser)
     parser.add_argument(
-        "--hashtags", type=positive, default=500, metavar="N", help="a language (500)"
+        "--hashtags", type=_two, default=500, metavar="N", help="a language (500)"
     )
     for name, size in _SIZES.items():
         parser.add_argument(

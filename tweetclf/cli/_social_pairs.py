@@ -118,6 +118,14 @@ def _mine(args: argparse.Namespace, graph: EngagementGraph | None) -> SimilarPai
     from tweetclf.social import TwHINEmbedding, mine_similar_pairs
 
     model = TwHINEmbedding.load(args.embedding)
+    n_posts = len(model.post_vectors_)
+    if graph is not None and graph.n_posts != n_posts:
+        raise UsageError(
+            f"{args.embedding} is of {n_posts:,} posts and {args.graph} has "
+            f"{graph.n_posts:,}; give the graph that was embedded"
+        )
+    if args.k >= n_posts:
+        note(f"there are only {n_posts - 1:,} others to be neighbours of a post")
     texts = _texts(args, graph) if args.texts and graph is not None else None
     done = 0
     with progress_bar() as show, warnings_as_notes():

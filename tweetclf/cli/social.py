@@ -4,6 +4,7 @@ examples:
   tweetclf social graph likes.tsv.gz --out graph
   tweetclf social embed graph --test 0.05 --out embedding
   tweetclf social pairs embedding --graph graph --out pairs
+  tweetclf social corpus pairs tweets.jsonl.gz --graph graph --out corpus
 
 Each step has its own options: "tweetclf social embed --help".
 """
@@ -20,6 +21,7 @@ STEPS = {
     "graph": "an engagement graph from logs of any size",
     "embed": "vectors of users and posts from a graph",
     "pairs": "pairs of posts whose vectors are near each other",
+    "corpus": "the texts of such pairs, for tweetclf pretrain social",
     "hashtags": "sets for hashtag prediction from raw tweets",
     "engagements": "a set for engagement prediction, users under pseudonyms",
 }

@@ -2,7 +2,8 @@
 
 Estimators follow scikit-learn's contract with texts in place of a matrix; the
 factories return plain :class:`sklearn.pipeline.Pipeline` objects, whose steps can
-be searched, replaced and recombined.
+be searched, replaced and recombined. One estimator is of another kind:
+`EngagementPredictor` reads who engaged with which text.
 """
 
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tweetclf.estimators.bi_lstm import BiLSTMClassifier, BiLSTMRegressor, bilstm
     from tweetclf.estimators.class_weights import PowerWeightedClassifier
     from tweetclf.estimators.dummy import TextDummyClassifier, TextDummyRegressor
+    from tweetclf.estimators.engagement import EngagementPredictor
     from tweetclf.estimators.ensemble import ngram_ensemble
     from tweetclf.estimators.fast_text import FastTextClassifier, fasttext
     from tweetclf.estimators.fine_tuning import (
@@ -54,6 +56,7 @@ __getattr__, __dir__, _names = attach(
     {
         "BiLSTMClassifier": "tweetclf.estimators.bi_lstm",
         "BiLSTMRegressor": "tweetclf.estimators.bi_lstm",
+        "EngagementPredictor": "tweetclf.estimators.engagement",
         "FastTextClassifier": "tweetclf.estimators.fast_text",
         "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
         "LabelPowerset": "tweetclf.estimators.powerset",
@@ -95,6 +98,7 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "BiLSTMClassifier",
     "BiLSTMRegressor",
+    "EngagementPredictor",
     "FastTextClassifier",
     "FoldEnsemble",
     "LabelPowerset",

@@ -7,12 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from tweetclf.estimators._engagement_inputs import (
+    are_features,
+    count_posts,
+    hold_out,
+    matrix,
+)
 from tweetclf.estimators._seeds import inner_seed
 from tweetclf.exceptions import DataError
 from tweetclf.features import TransformerVectorizer
@@ -20,7 +24,6 @@ from tweetclf.social.engagement import (
     RankedEngagements,
     check_engagements,
     rank_engagements,
-    split_by_post,
 )
 from tweetclf.utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from tweetclf.utils.optional import import_optional
@@ -116,7 +119,7 @@ class EngagementPredictor(BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from tweetclf.estimators.engagement import EngagementPredictor
+    >>> from tweetclf.estimators import EngagementPredictor
     >>> rng = np.random.default_rng(0)
     >>> taste = rng.normal(size=(40, 4))  # users
     >>> topics = rng.normal(size=(30, 4))  # features of posts, in place of texts
@@ -233,8 +236,8 @@ class EngagementPredictor(BaseEstimator):
         import_optional("torch", extra="neural", caller=caller)
         from tweetclf.estimators._engagement_compute import Job, train
 
-        users = _matrix(user_vectors, "user_vectors", caller)
-        n_posts = _n_posts(texts)
+        users = matrix(user_vectors, "user_vectors", caller)
+        n_posts = count_posts(texts)
         records = check_engagements(X, len(users), n_posts, caller=caller)
         seed = inner_seed(self.random_state)
         valid = None
@@ -243,7 +246,9 @@ class EngagementPredictor(BaseEstimator):
                 X_val, len(users), n_posts, caller=f"{caller} (X_val)"
             )
         elif self.early_stopping:
-            records, valid = self._hold_out(records, seed)
+            records, valid = hold_out(
+                records, self.validation_fraction, seed, caller=caller
+            )
         self.vectorizer_ = self._fit_vectorizer(texts, records)
         posts = self.features(texts)
         job = Job(users, posts, records, valid, seed)
@@ -253,23 +258,8 @@ class EngagementPredictor(BaseEstimator):
         self.classes_ = np.array([0, 1])
         return self
 
-    def _hold_out(
-        self, records: NDArray[np.int64], seed: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        share = self.validation_fraction
-        kept, held = split_by_post(
-            records[:, 1], fractions=(1 - share, share), seed=seed
-        )
-        if not len(kept) or len(np.unique(records[held, 1])) < 2:
-            raise DataError(
-                f"{type(self).__name__} cannot hold out validation_fraction={share} "
-                f"of {len(np.unique(records[:, 1]))} posts: two are needed on each "
-                "side. Give more, X_val, or set early_stopping=False."
-            )
-        return records[kept], records[held]
-
     def _fit_vectorizer(self, texts: Any, records: NDArray[np.int64]) -> Any:
-        if _are_features(texts):
+        if are_features(texts):
             return None
         vectorizer = self.vectorizer
         if vectorizer is None:
@@ -296,15 +286,15 @@ class EngagementPredictor(BaseEstimator):
         """
         check_is_fitted(self, "vectorizer_")
         caller = type(self).__name__
-        if _are_features(texts):
-            return _matrix(texts, "texts", caller)
+        if are_features(texts):
+            return matrix(texts, "texts", caller)
         if self.vectorizer_ is None:
             raise DataError(
                 f"{caller} was fitted on features of posts; give such in place of "
                 "texts."
             )
         found = self.vectorizer_.transform(check_texts(texts, caller=caller))
-        return _matrix(found, "vectorizer", caller)
+        return matrix(found, "vectorizer", caller)
 
     def states(
         self, *, user_vectors: ArrayLike, texts: Any
@@ -327,7 +317,7 @@ class EngagementPredictor(BaseEstimator):
         """
         check_is_fitted(self, "user_weights_")
         caller = type(self).__name__
-        users = _matrix(user_vectors, "user_vectors", caller)
+        users = matrix(user_vectors, "user_vectors", caller)
         posts = self.features(texts)
         for what, given, weights in (
             ("user_vectors", users, self.user_weights_),
@@ -459,16 +449,3 @@ class EngagementPredictor(BaseEstimator):
         tags.requires_fit = True
         tags.target_tags.required = False
         return tags
-
-
-def _are_features(texts: Any) -> bool:
-    return sparse.issparse(texts) or getattr(texts, "ndim", 1) == 2
-
-
-def _n_posts(texts: Any) -> int:
-    return int(texts.shape[0]) if hasattr(texts, "shape") else len(texts)
-
-
-def _matrix(values: Any, name: str, caller: str) -> NDArray[np.float32]:
-    dense = values.toarray() if sparse.issparse(values) else values
-    return check_array(dense, dtype=np.float32, input_name=name, estimator=caller)

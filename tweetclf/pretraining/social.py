@@ -315,20 +315,15 @@ def _hold_out(
     return np.sort(order[n_held:]), np.sort(order[:n_held])
 
 
-def _fit(
-    net: SocialNet,
+def _batches(
     read: TweetTokens,
     groups: NDArray[np.int64],
     codes: NDArray[np.int64] | None,
-    *,
     training: SocialTraining,
     seed: int,
-    precision: Precision,
-    checkpoints: Checkpoints | None,
-    checkpoint_every: int | None,
-    report: Callable[[dict[str, Any]], bool | None] | None,
     replicas: Replicas,
-) -> TrainingResult:
+) -> tuple[SocialBatches, HeldPairs | None]:
+    """Return what is learnt from, and what measures on the groups held out."""
     chosen, held = _hold_out(len(groups), training, seed)
     options: dict[str, Any] = {
         "mask_rate": training.mask_rate,
@@ -348,7 +343,6 @@ def _fit(
         world_size=replicas.size,
         **options,
     )
-    n_epochs = batches.n_epochs or training.max_iter
     evaluate = None
     if len(held):
         measured = SocialBatches(
@@ -359,6 +353,26 @@ def _fit(
             **options,
         )
         evaluate = HeldPairs(measured, training)
+    return batches, evaluate
+
+
+def _fit(
+    net: SocialNet,
+    read: TweetTokens,
+    groups: NDArray[np.int64],
+    codes: NDArray[np.int64] | None,
+    *,
+    training: SocialTraining,
+    seed: int,
+    precision: Precision,
+    checkpoints: Checkpoints | None,
+    checkpoint_every: int | None,
+    report: Callable[[dict[str, Any]], bool | None] | None,
+    replicas: Replicas,
+) -> TrainingResult:
+    batches, evaluate = _batches(read, groups, codes, training, seed, replicas)
+    n_epochs = batches.n_epochs or training.max_iter
+    accumulate = training.accumulate
     groups_of = parameter_groups(
         net, lr=training.learning_rate, weight_decay=training.weight_decay
     )

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from tweetclf.pretraining.social_settings import (
 )
 from tweetclf.tasks.corpora import stream_texts
 from tweetclf.tasks.rows import read_jsonl
-from tweetclf.utils.registry import suggest
+from tweetclf.utils.documents import check_keys, make_settings, read_toml
 
 __all__ = [
     "SocialConfig",
@@ -49,6 +48,7 @@ __all__ = [
 
 _FOLDER = Path(__file__).with_name("configs") / "social"
 _TOP = ("kind", "title", "random_state", "model", "data", "tokenizer", "stages")
+_DATA = ("corpus", "texts", "tokens", "tokenizer")
 
 
 @dataclass(frozen=True)
@@ -129,22 +129,6 @@ def packaged_social_config(name: str) -> Path:
     return path
 
 
-def _fields(kind: type, table: Any, where: str) -> Any:
-    """Make settings of a table, or say which of its keys is none of theirs."""
-    if not isinstance(table, dict):
-        raise DataError(f"{where} must be a table of settings.")
-    known = {one.name for one in fields(kind)}
-    for key in table:
-        if key not in known:
-            near = suggest(key, sorted(known))
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(f"{where}: there is no setting {key!r}.{hint}")
-    try:
-        return kind(**table)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: {error}") from error
-
-
 def read_social_config(path: str | os.PathLike[str]) -> SocialConfig:
     """Read and check a configuration.
 
@@ -172,33 +156,30 @@ def read_social_config(path: str | os.PathLike[str]) -> SocialConfig:
     [('stage1', 0.0002), ('stage2', 0.0001)]
     """
     file = Path(path)
-    try:
-        document = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read: {error}") from error
-    for key in document:
-        if key not in _TOP:
-            raise DataError(f"{file}: there is no setting {key!r}; there are {_TOP}.")
+    document = read_toml(file, "configuration")
+    check_keys(document, _TOP, str(file))
     if document.get("kind") != "social":
         raise DataError(f"{file}: 'kind' must be \"social\" for social pre-training.")
-    table = dict(document.get("model", {}))
-    model = table.pop("path", None) or _fields(SocialModel, table, f"{file} [model]")
-    data = dict(document.get("data", {}))
-    unknown = set(data) - {"corpus", "texts", "tokens", "tokenizer"}
-    if unknown:
-        raise DataError(f"{file} [data]: there is no setting {sorted(unknown)[0]!r}.")
+    table = dict(_table(document, "model", file))
+    model = table.pop("path", None) or make_settings(
+        SocialModel, table, f"{file} [model]"
+    )
+    data = _table(document, "data", file)
+    check_keys(data, _DATA, f"{file} [data]")
+    learnt = _table(document, "tokenizer", file)
+    check_keys(learnt, ("vocab_size",), f"{file} [tokenizer]")
     stages = document.get("stages")
     if not isinstance(stages, list) or not stages:
         raise DataError(f"{file}: there is no [[stages]].")
     home = file.parent
     return SocialConfig(
         _resolved(model, home) if isinstance(model, str) else model,
-        tuple(_stage(dict(one), number, file) for number, one in enumerate(stages, 1)),
+        tuple(_stage(one, number, file) for number, one in enumerate(stages, 1)),
         corpus=home / data["corpus"] if "corpus" in data else None,
         texts=tuple(home / name for name in data.get("texts", ())),
         tokens=home / data["tokens"] if "tokens" in data else None,
         tokenizer=_resolved(data["tokenizer"], home) if "tokenizer" in data else None,
-        vocab_size=document.get("tokenizer", {}).get("vocab_size"),
+        vocab_size=learnt.get("vocab_size"),
         random_state=int(document.get("random_state", 0)),
         title=str(document.get("title", "")),
         given=document,
@@ -210,11 +191,21 @@ def _resolved(name: str, home: Path) -> str:
     return str(home / name) if (home / name).exists() else name
 
 
-def _stage(table: dict[str, Any], number: int, file: Path) -> SocialStage:
+def _table(document: dict[str, Any], name: str, file: Path) -> dict[str, Any]:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise DataError(f"{file}: [{name}] must be a table. Got {table!r}.")
+    return table
+
+
+def _stage(given: Any, number: int, file: Path) -> SocialStage:
+    if not isinstance(given, dict):
+        raise DataError(f"{file}: stage {number} must be a table. Got {given!r}.")
+    table = dict(given)
     name = str(table.pop("name", f"stage{number}"))
     pairs = bool(table.pop("pairs", True))
     where = f"{file} [[stages]] {name!r}"
-    return SocialStage(name, _fields(SocialTraining, table, where), pairs)
+    return SocialStage(name, make_settings(SocialTraining, table, where), pairs)
 
 
 def read_pair_corpus(

@@ -51,8 +51,14 @@ def build_graph(
         "salt": salt,
     }
     spool = Spool(work / "rows", paths, options, max_bad_rows=max_bad_rows, block=block)
-    spool.fill(report)
+    try:
+        spool.fill(report)
+    except DataError:
+        if not spool.n_files_read:  # nothing to go on from
+            shutil.rmtree(work)
+        raise
     if not spool.n_rows:
+        shutil.rmtree(work)
         first = "; ".join(spool.bad.examples[:3]) or "there is none"
         raise DataError(f"{', '.join(map(str, paths))}: no row is usable: {first}.")
     whole = work / "whole"

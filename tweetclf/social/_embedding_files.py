@@ -111,6 +111,11 @@ def write_embedding(model: TwHINEmbedding, path: Path) -> None:
 
 def read_embedding(cls: type[TwHINEmbedding], path: Path) -> TwHINEmbedding:
     """Open an embedding; see `TwHINEmbedding.load`."""
+    if not (path / "embedding.json").is_file():
+        raise ModelFormatError(
+            f"{path} holds no embedding: there is no embedding.json. Make one with "
+            "TwHINEmbedding.save or tweetclf social embed."
+        )
     manifest = _read_json(path / "embedding.json")
     if manifest.get("format") != _FORMAT:
         raise ModelFormatError(

@@ -31,7 +31,8 @@ _PAPER_PROBES = 2_000
 _POINTS_A_CENTROID = 39
 _CODES = 256
 _BLOCK = 1 << 13
-_MOST_TRAINING = 1 << 20
+# What the paper's index asks for.
+_MOST_TRAINING = 65_536 * _POINTS_A_CENTROID
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -83,6 +83,11 @@ class Spool:
         """How many shards there are."""
         return 1 << self.bits
 
+    @property
+    def n_files_read(self) -> int:
+        """How many files were read to their ends."""
+        return self._done
+
     def path(self, kind: str, shard: int) -> Path:
         """Return the file of a shard."""
         return self.folder / f"{kind}-{shard:04d}"

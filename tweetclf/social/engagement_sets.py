@@ -330,7 +330,7 @@ def _write(
 def _rows(path: Path) -> Iterator[tuple[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file, delimiter="\t")
-        next(reader)
+        next(reader, None)
         yield from ((user, post) for user, post in reader)
 
 
@@ -361,6 +361,8 @@ def read_engagement_set(path: str | os.PathLike[str]) -> EngagementSet:
         posts = [json.loads(line) for line in lines if line]
         number = {post["id"]: i for i, post in enumerate(posts)}
         read = {name: list(_rows(folder / f"{name}.tsv")) for name in card["n_records"]}
+        if {name: len(rows) for name, rows in read.items()} != card["n_records"]:
+            raise ValueError("its engagements are not as many as its card says")
         users = sorted({user for rows in read.values() for user, _ in rows})
         place = {user: i for i, user in enumerate(users)}
         records = {

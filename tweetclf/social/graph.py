@@ -21,7 +21,7 @@ from tweetclf.utils.files import atomic_directory, check_free
 
 __all__ = ["EngagementGraph"]
 
-_SPLIT_BY = ("edge", "user", "post")
+_SPLIT_BY = ("edge", "pair", "user", "post")
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Report = Callable[[str, int, int], None]
@@ -282,8 +282,10 @@ class EngagementGraph:
         ----------
         valid, test : float, default=0.05
             Expected shares.
-        by : {"edge", "user", "post"}, default="edge"
-            What stays together: with "post", all edges of a post are in one split.
+        by : {"edge", "pair", "user", "post"}, default="edge"
+            What stays together: with "post", all edges of a post are in one split, with
+            "pair" all actions of a user on a post. With "edge" who likes and retweets a
+            post may be in training by the one, and in test by the other.
         seed : int, default=0
             Another seed, another split.
 

@@ -139,10 +139,16 @@ class SimilarPairs:
         with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as f:
             f.write("first\tsecond\tscore\n")
             for start in range(0, len(self), _BLOCK):
-                for first, second, score in self._pairs[
-                    start : start + _BLOCK
-                ].tolist():
-                    f.write(f"{ids[first]}\t{ids[second]}\t{score:.6f}\n")
+                block = self._pairs[start : start + _BLOCK]
+                ends = np.concatenate([block["first"], block["second"]])
+                # Ids may lie on disk: each is looked up once.
+                posts, places = np.unique(ends, return_inverse=True)
+                names = [ids[post] for post in posts.tolist()]
+                first, second = places.reshape(2, -1).tolist()
+                for a, b, score in zip(
+                    first, second, block["score"].tolist(), strict=True
+                ):
+                    f.write(f"{names[a]}\t{names[b]}\t{score:.6f}\n")
 
 
 def mine_similar_pairs(
@@ -171,14 +177,16 @@ def mine_similar_pairs(
     out : path
         Folder to write; it appears when it is whole.
     k : int, default=10
-        Neighbours a post. The paper does not state its number.
+        Neighbours a post; all others, where there are not so many. The paper does not
+        state its number.
     index : str, default="auto"
         A factory string of FAISS; "paper" for the paper's, OPQ64,IVF65536,PQ64 with
         2,000 probes, or what there are points enough for; "exact" to compare all with
         all; "auto" is "exact" up to `exact_below` posts and else "paper".
     n_probes : int, optional
-        Lists of an IVF index to look into; by default those of the paper's share,
-        and all up to 16 lists.
+        Lists of an IVF index to look into. By default 2,000 of 65,536 for "paper", and
+        the same share of fewer lists, but 16 at least; 16 for a factory string of
+        yours.
     exact_below : int, default=20000
         See `index`.
     exclude_self : bool, default=True
