@@ -17,10 +17,11 @@ Each kind has its own options: "tweetclf pretrain lm --help".
 from __future__ import annotations
 
 import argparse
-import importlib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+
+from tweetclf.cli._subcommands import add_subcommands
 
 __all__ = ["add_arguments", "run", "spell_out"]
 
@@ -74,27 +75,10 @@ def _is_social(path: Path) -> bool:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf pretrain``."""
-    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
-    for name, text in KINDS.items():
-        module = importlib.import_module(f"tweetclf.cli._pretrain_{name}")
-        kind = kinds.add_parser(
-            name,
-            help=text,
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(kind)
-        # Also accepted behind the kind; the command itself has it before.
-        kind.add_argument(
-            "--debug",
-            action="store_true",
-            default=argparse.SUPPRESS,
-            help="show the traceback of an error",
-        )
-        kind.set_defaults(pretrain=module.run)
+    add_subcommands(parser, "pretrain", KINDS, metavar="KIND")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train and save."""
-    code: int = args.pretrain(args)
+    code: int = args.run_kind(args)
     return code

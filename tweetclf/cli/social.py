@@ -12,7 +12,8 @@ Each step has its own options: "tweetclf social embed --help".
 from __future__ import annotations
 
 import argparse
-import importlib
+
+from tweetclf.cli._subcommands import add_subcommands
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,27 +30,10 @@ STEPS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf social``."""
-    steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
-    for name, text in STEPS.items():
-        module = importlib.import_module(f"tweetclf.cli._social_{name}")
-        step = steps.add_parser(
-            name,
-            help=text,
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(step)
-        # Also accepted behind the step; the command itself has it before.
-        step.add_argument(
-            "--debug",
-            action="store_true",
-            default=argparse.SUPPRESS,
-            help="show the traceback of an error",
-        )
-        step.set_defaults(make=module.run)
+    add_subcommands(parser, "social", STEPS, metavar="STEP")
 
 
 def run(args: argparse.Namespace) -> int:
     """Make one step."""
-    code: int = args.make(args)
+    code: int = args.run_kind(args)
     return code
