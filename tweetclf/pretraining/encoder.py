@@ -128,9 +128,21 @@ def train_encoder(
 
     Examples
     --------
-    >>> from tweetclf.pretraining import EncoderTraining, train_encoder
-    >>> training = EncoderTraining(max_steps=110_000)  # TWilBERT Base
-    >>> train_encoder("pairs-tokens", "twilbert", training=training)  # doctest: +SKIP
+    >>> import tempfile
+    >>> from tweetclf.pretraining import (
+    ...     EncoderModel, EncoderTraining, train_encoder, train_tweet_tokenizer)
+    >>> from tweetclf.pretraining.corpus import write_tokens
+    >>> pairs = [(f"hoy hay sol {k}", f"pues aquí llueve {k}") for k in range(20)]
+    >>> tokenizer = train_tweet_tokenizer([a for pair in pairs for a in pair])
+    >>> training = EncoderTraining(  # TWilBERT Base: the defaults, 110,000 steps
+    ...     model=EncoderModel(hidden_size=8, n_layers=1, n_heads=1, head_size=8),
+    ...     batch_size=8, effective_batch_size=8, max_length=32, max_steps=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = write_tokens(pairs, tokenizer, folder + "/tokens")
+    ...     result = train_encoder(
+    ...         folder + "/tokens", folder + "/model", training=training)
+    >>> result.n_steps
+    2
     """
     training = training or EncoderTraining()
     check_free(out)

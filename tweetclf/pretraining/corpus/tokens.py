@@ -64,11 +64,9 @@ class TokenFiles:
     manifest : mapping
         ``tokens.json``.
 
-    Examples
+    See Also
     --------
-    >>> from tweetclf.pretraining.corpus import TokenFiles
-    >>> files = TokenFiles.open("corpus-tokens")  # doctest: +SKIP
-    >>> tokens, offsets = files.shards[0]  # doctest: +SKIP
+    write_tokens : Makes them; with an example.
     """
 
     folder: Path
