@@ -316,6 +316,21 @@ def test_a_fitted_predictor_can_be_pickled_and_needs_no_torch_to_predict(world):
     assert clone(fitted).get_params() == fitted.get_params()
 
 
+def test_a_saved_predictor_answers_alike(world, tmp_path):
+    from tweetclf import load, save
+    from tweetclf.features import NgramTfidfVectorizer
+
+    users, texts, _, likes = world
+    given = {"user_vectors": users, "texts": texts}
+    fitted = _predictor(max_iter=1, vectorizer=NgramTfidfVectorizer(min_df=1))
+    fitted.fit(likes, **given)
+    save(fitted, tmp_path / "saved")
+    assert_array_equal(
+        load(tmp_path / "saved").decision_function(likes, **given),
+        fitted.decision_function(likes, **given),
+    )
+
+
 def test_what_does_not_fit_is_refused(world):
     users, texts, features, likes = world
     with pytest.raises(DataError, match="is of user 80, and there are 80"):
