@@ -172,6 +172,31 @@ def _check_device(name: str) -> None:
         raise UsageError(f"--device {name} cannot be used: {reason}") from error
 
 
+def _hold_out(
+    args: argparse.Namespace, graph: EngagementGraph
+) -> tuple[Edges, Edges | None]:
+    """Return the edges to train on, and those to find, if any."""
+    if not args.test:
+        return graph.edges(), None
+    split = graph.assign_splits(0.0, args.test, by="pair", seed=args.seed)
+    train, test = graph.edges(split == 0), graph.edges(split == 2)
+    if not len(test):
+        raise UsageError(
+            f"--test {args.test:g} holds out none of {len(graph):,} edges; give a "
+            "larger share"
+        )
+    return train, test
+
+
+def _print_scores(found: dict[str, Any]) -> None:
+    rows = []
+    for name, row in found.items():
+        values = (row["mrr"], row["hits"][1], row["hits"][10], row["auc"])
+        rows.append([name, *(f"{value:.4f}" for value in values)])
+    names = ["scores", "MRR", "HITS@1", "HITS@10", "AUC"]
+    print_table(names, rows, right=[1, 2, 3, 4])
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, save, and say how well held-out edges are found."""
     from tweetclf.social import EngagementGraph
@@ -181,15 +206,7 @@ def run(args: argparse.Namespace) -> int:
     check_output(args.out)
     _check_device(args.device)
     graph = EngagementGraph.open(args.graph)
-    train, test = graph.edges(), None
-    if args.test:
-        split = graph.assign_splits(0.0, args.test, by="pair", seed=args.seed)
-        train, test = graph.edges(split == 0), graph.edges(split == 2)
-        if not len(test):
-            raise UsageError(
-                f"--test {args.test:g} holds out none of {len(graph):,} edges; give a "
-                "larger share"
-            )
+    train, test = _hold_out(args, graph)
     if args.partitions > min(graph.n_users, graph.n_posts):
         raise UsageError(
             f"--partitions {args.partitions:,} is more than there are users or posts, "
@@ -217,23 +234,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"loss_curve": model.loss_curve_, "link_prediction": found})
     elif found:
-        print_table(
-            ["scores", "MRR", "HITS@1", "HITS@10", "AUC"],
-            [
-                [
-                    name,
-                    *(
-                        f"{value:.4f}"
-                        for value in (
-                            row["mrr"],
-                            row["hits"][1],
-                            row["hits"][10],
-                            row["auc"],
-                        )
-                    ),
-                ]
-                for name, row in found.items()
-            ],
-            right=[1, 2, 3, 4],
-        )
+        _print_scores(found)
     return 0

@@ -8,9 +8,10 @@ from typing import Any
 
 from tweetclf.exceptions import DataError
 from tweetclf.training.checkpoints import Checkpoints
+from tweetclf.training.distributed import Replicas
 from tweetclf.utils.files import claim_folder
 
-__all__ = ["open_checkpoint"]
+__all__ = ["open_checkpoint", "open_checkpoint_together"]
 
 
 def open_checkpoint(
@@ -41,3 +42,26 @@ def open_checkpoint(
             "(other texts, sizes, settings or seed). Remove it, or choose another path."
         )
     return Checkpoints(folder)
+
+
+def open_checkpoint_together(
+    path: str | os.PathLike[str] | None,
+    told: Mapping[str, Any],
+    caller: str,
+    replicas: Replicas,
+) -> Checkpoints | None:
+    """Open the checkpoints in all processes; the main one makes their folder.
+
+    Parameters
+    ----------
+    path, told, caller
+        As in `open_checkpoint`.
+    replicas : Replicas
+        The processes.
+    """
+    if not replicas.is_main:
+        replicas.wait()
+    found = open_checkpoint(path, told, caller)
+    if replicas.is_main:
+        replicas.wait()
+    return found

@@ -40,7 +40,7 @@ from tweetclf.pretraining._encoder_outcome import (
     watch,
     write_model,
 )
-from tweetclf.pretraining._keeping import open_checkpoint
+from tweetclf.pretraining._keeping import open_checkpoint_together
 from tweetclf.pretraining.corpus.tokens import TokenFiles
 from tweetclf.pretraining.encoder_settings import (
     EncoderTraining,
@@ -206,13 +206,10 @@ def _work_folder(
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder), None
         return
-    if not run.replicas.is_main:
-        # The main process makes the folder.
-        run.replicas.wait()
-    checkpoints = open_checkpoint(checkpoint, run.told(), "train_encoder")
-    if run.replicas.is_main:
-        run.replicas.wait()
-    yield Path(checkpoint), checkpoints
+    yield (
+        Path(checkpoint),
+        open_checkpoint_together(checkpoint, run.told(), "train_encoder", run.replicas),
+    )
 
 
 def _make_module(run: EncoderRun) -> PackedPreTraining:

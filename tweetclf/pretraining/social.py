@@ -26,7 +26,7 @@ from torch import nn
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.modules.contrastive import ProjectionHead
-from tweetclf.pretraining._keeping import open_checkpoint
+from tweetclf.pretraining._keeping import open_checkpoint_together
 from tweetclf.pretraining._social_batches import SocialBatches, TweetTokens
 from tweetclf.pretraining._social_inputs import (
     fingerprint,
@@ -190,7 +190,7 @@ def train_social_encoder(
             training=training,
             seed=random_state,
             precision=precision,
-            checkpoints=_checkpoints(checkpoint, told, replicas),
+            checkpoints=open_checkpoint_together(checkpoint, told, _CALLER, replicas),
             checkpoint_every=checkpoint_every,
             report=report,
             replicas=replicas,
@@ -204,18 +204,6 @@ def train_social_encoder(
         if checkpoint is not None and replicas.is_main:
             shutil.rmtree(checkpoint)
     return result
-
-
-def _checkpoints(
-    path: str | os.PathLike[str] | None, told: dict[str, Any], replicas: Replicas
-) -> Checkpoints | None:
-    """Open the checkpoints; the main process makes their folder."""
-    if not replicas.is_main:
-        replicas.wait()
-    found = open_checkpoint(path, told, _CALLER)
-    if replicas.is_main:
-        replicas.wait()
-    return found
 
 
 def _result(

@@ -71,6 +71,26 @@ def measure_recall(
     n_sample: int,
     seed: int,
 ) -> float | None:
+    """Return the share of the true neighbours of a sample that an index finds.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_posts, dim)
+        Of all posts.
+    index : ExactIndex or FaissIndex
+        What is measured.
+    k : int
+        Neighbours of a post, itself not counted.
+    n_sample : int
+        Posts that are looked for; 0 measures nothing.
+    seed : int
+        Of the sample.
+
+    Returns
+    -------
+    float or None
+        1 for an exact index; None if nothing was measured.
+    """
     if isinstance(index, ExactIndex):
         return 1.0
     if not n_sample:
