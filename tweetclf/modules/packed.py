@@ -94,7 +94,9 @@ def packed_attention(
         is_causal = bool(getattr(module, "is_causal", True))
     if packed_offsets is not None:
         states = variable_length_attention(
-            *(x[0].transpose(0, 1) for x in (query, key, value)),  # (t, h, d)
+            query[0].transpose(0, 1),  # (t, h, d)
+            key[0].transpose(0, 1),
+            value[0].transpose(0, 1),
             packed_offsets,
             packed_groups[-1][0],
             dropout=dropout,

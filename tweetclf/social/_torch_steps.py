@@ -66,7 +66,8 @@ class TorchEngine:
         want_loss: bool = True,
     ) -> Any:
         """Make one step in place; return the loss of its edges, summed."""
-        ids = [sent(batch[i], self.device) for i in range(3)]
+        columns = (batch.users, batch.posts, batch.types)
+        ids = [sent(column, self.device) for column in columns]
         weights = None
         if batch.weights is not None:
             # A column of records: torch takes no steps of odd numbers of bytes.
