@@ -23,7 +23,7 @@ LENGTHS = np.array([9, 2, 30, 9, 1, 9, 17])
 
 
 def relative(one: torch.Tensor, other: torch.Tensor) -> float:
-    one, other = one.double().cpu(), other.double().cpu()
+    one, other = (x.detach().double().cpu() for x in (one, other))
     return float((one - other).norm() / other.norm())
 
 
