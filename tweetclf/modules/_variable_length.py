@@ -40,7 +40,7 @@ def sent(values: Tensor | NDArray[Any], device: torch.device) -> Tensor:
     tensor = values if isinstance(values, Tensor) else torch.from_numpy(values)
     if device.type != "cuda":
         return tensor.to(device, non_blocking=True)
-    if tensor.device.type == "cpu":
+    if tensor.device.type == "cpu" and tensor.numel():
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
