@@ -30,10 +30,12 @@ __all__ = ["fits", "forget_mult", "run_layer", "works"]
 
 # Columns of a program: few, so that there are programs for all multiprocessors.
 _BLOCK = 64
-# With more columns than this their number alone keeps memory busy, and shorter
-# stretches need fewer registers; with fewer, each must read further ahead.
-_MANY_COLUMNS = 2**16
-# Offsets within a stretch of steps are of 32 bits.
+# Steps of all columns to read before computing: with few columns each must read
+# further ahead to keep memory busy, with many the registers for it would leave some of
+# them waiting for a place. (An H100 needs about 20 KB on the way a multiprocessor.)
+_MOST_STEPS = 8
+_READ_AHEAD = 2**18
+# Offsets within a stretch of steps, of three gates each, are of 32 bits.
 _MAX_COLUMNS = 2**26
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -287,14 +289,24 @@ def _layer_backward(
         tl.store(of_initial + column, carry, mask=inside)
 
 
-def _launch(kernel: Any, cells: Tensor, *arguments: Any, **constants: Any) -> None:
+def _choose_steps(n_columns: int, least: int) -> int:
+    """Return how many steps a program reads at a time."""
+    steps = _MOST_STEPS
+    while steps > least and steps * n_columns > _READ_AHEAD:
+        steps //= 2
+    return steps
+
+
+def _launch(
+    kernel: Any, cells: Tensor, *arguments: Any, least: int = 4, **constants: Any
+) -> None:
     """Run a kernel over the columns of `cells`, (T, ...)."""
     n_columns = cells[0].numel()
     # Triton launches on the current device, which need not be that of the tensors.
     with torch.cuda.device_of(cells):
         kernel[(triton.cdiv(n_columns, _BLOCK),)](
             *arguments,
-            STEPS=4 if n_columns > _MANY_COLUMNS else 8,
+            STEPS=_choose_steps(n_columns, least),
             BLOCK=_BLOCK,
             EXACT=tl.float64 if cells.dtype == torch.float64 else tl.float32,
             num_warps=_BLOCK // 32,
@@ -373,8 +385,9 @@ class _Layer(torch.autograd.Function):
             None if of_last is None else of_last.contiguous(),
         )
         sizes = n_steps, n_texts * width, width
-        found = of_gates, of_bias, of_cell
-        _launch(_layer_backward, cells, *given, *found, *sizes, N_GATES=ctx.n_gates)
+        arguments = *given, of_gates, of_bias, of_cell, *sizes
+        # Two steps fit into 32 registers, four need 124.
+        _launch(_layer_backward, cells, *arguments, least=2, N_GATES=ctx.n_gates)
         # Each is a third of the work: nothing is done for what is frozen.
         of_x, of_weight, *_ = ctx.needs_input_grad
         return (
@@ -426,24 +439,27 @@ def _gradient_of_weight(
     return torch.cat([of_now, of_before], dim=1)
 
 
-def fits(*tensors: Tensor | None) -> bool:
-    """Tell whether the kernels take these tensors, the first of (time, batch, width).
+def fits(n_columns: int, *tensors: Tensor | None) -> bool:
+    """Tell whether the kernels take these tensors.
 
     Parameters
     ----------
+    n_columns : int
+        Texts times hidden units: what the kernels go through the steps of.
     *tensors : Tensor or None
-        Floating-point tensors on one device; the first is never None.
+        Of one device. The first two, inputs and gates or inputs and matrix, are never
+        None and have one dtype.
 
     Returns
     -------
     bool
         False if there is nothing to compute, or too much for offsets of 32 bits
-        within a step, or if the tensors are of several devices or not of numbers the
-        kernels know.
+        within a stretch of steps, or if devices or dtypes are not as they should be.
     """
     given = [tensor for tensor in tensors if tensor is not None]
     return (
-        0 < given[0][0].numel() <= _MAX_COLUMNS
+        0 < n_columns <= _MAX_COLUMNS
+        and given[0].dtype == given[1].dtype
         and all(tensor.dtype in _DTYPES for tensor in given)
         and len({tensor.device for tensor in given}) == 1
     )
