@@ -58,8 +58,11 @@ def on_gpu(test):
 
 # One column and step; odd sizes; columns of several programs, stretches with a rest.
 SIZES = [(1, 1, 1), (7, 3, 5), (8, 2, 64), (21, 5, 67)]
+# So many that fewer steps are read at a time.
+MANY, MORE = (13, 64, 700), (11, 64, 2304)
 # Of the whole tensor, as a share of its norm. bfloat16 has 8 bits: inputs, weights
 # and gradients of products are each rounded to 0.4 %.
+# A single number in bfloat16 may be far off where terms cancel.
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
 
@@ -92,10 +95,11 @@ def run(function, inputs, gradients) -> list[Tensor]:
     outputs = function(*inputs)
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     leaves = [t for t in inputs if isinstance(t, Tensor) and t.requires_grad]
-    pairs = [
-        (o, g.to(o)) for o, g in zip(outputs, gradients, strict=True) if g is not None
-    ]
-    return outputs + list(torch.autograd.grad(*zip(*pairs, strict=True), leaves))
+    pairs = zip(outputs, gradients, strict=True)
+    used = [(output, g.to(output)) for output, g in pairs if g is not None]
+    of_outputs = [gradient for _, gradient in used]
+    found = torch.autograd.grad([output for output, _ in used], leaves, of_outputs)
+    return [*outputs, *found]
 
 
 def backwards_in_memory(*shape: int) -> Tensor:
@@ -132,6 +136,8 @@ def check_layer(function, size, dtype, device, window, n_gates, given) -> None:
     )
     of_hidden, of_last = backwards_in_memory(*size), torch.randn(texts, width)
     for gradients in ([of_hidden, of_last], [of_hidden, None], [None, of_last]):
+        if size == MORE and None in gradients:  # seconds each
+            continue
         found = run(lambda *t: function(*t, n_gates), inputs, gradients)
         assert found[0].dtype == found[1].dtype == exact
         expected = run(
@@ -159,7 +165,7 @@ def test_interpreted_recurrence(kernels, size, dtype, given) -> None:
 
 
 @interpreted
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES[1:])
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("window", [1, 2])
 @pytest.mark.parametrize("n_gates", [2, 3])
@@ -202,24 +208,32 @@ def test_the_loop_remains_where_kernels_cannot_be_used(
 # On a GPU
 
 
+# Every combination is compiled, a second each: all of them for two sizes alone.
 @on_gpu
-@pytest.mark.parametrize("size", [*SIZES, (70, 64, 2304)])
+@pytest.mark.parametrize("size", [SIZES[-1], MORE])
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("given", [False, True])
-def test_recurrence_on_a_gpu(kernels, size, dtype, given) -> None:
-    assert kernels.works(torch.device("cuda", torch.cuda.current_device()))
+def test_recurrence_on_a_gpu(size, dtype, given) -> None:
     check_recurrence(forget_mult, size, dtype, "cuda", given)
 
 
 @on_gpu
-@pytest.mark.parametrize("size", [*SIZES, (70, 64, 500), (70, 64, 2304)])
+@pytest.mark.parametrize("size", [SIZES[-1], MORE])
 @pytest.mark.parametrize("dtype", BOUNDS)
-@pytest.mark.parametrize("window", [1, 2])
 @pytest.mark.parametrize("n_gates", [2, 3])
-def test_layer_on_a_gpu(size, dtype, window, n_gates) -> None:
-    for given in (False, True):
+def test_layer_on_a_gpu(size, dtype, n_gates) -> None:
+    for window in (1, 2):
         run_layer = fo_pooling.run_layer
-        check_layer(run_layer, size, dtype, "cuda", window, n_gates, given)
+        check_layer(run_layer, size, dtype, "cuda", window, n_gates, given=True)
+
+
+@on_gpu
+@pytest.mark.parametrize("size", [*SIZES[:-1], MANY])
+def test_sizes_on_a_gpu(size) -> None:
+    check_recurrence(forget_mult, size, torch.float32, "cuda", given=True)
+    for window in (1, 2):
+        run_layer = fo_pooling.run_layer
+        check_layer(run_layer, size, torch.float32, "cuda", window, 3, given=False)
 
 
 @on_gpu
@@ -227,7 +241,7 @@ def test_kernels_are_what_runs_on_a_gpu(kernels, monkeypatch) -> None:
     layer = QRNNLayer(5, 4).cuda()
     x = torch.randn(7, 3, 5, device="cuda")
     hidden = layer(x)[0]
-    assert type(hidden.grad_fn).__module__ != torch.autograd.__name__
+    assert kernels.works(x.device)
     monkeypatch.setattr(fo_pooling._Layer, "apply", None)
     monkeypatch.setattr(fo_pooling._ForgetMult, "apply", None)
     assert torch.equal(layer(x)[0], hidden)

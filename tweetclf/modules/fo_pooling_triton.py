@@ -64,7 +64,7 @@ def _tanh(x, EXACT: tl.constexpr):
     series = square * series + 2.0 / 15.0
     series = square * series - 1.0 / 3.0
     near = x + x * (square * series)
-    limit: tl.constexpr = 0.0025 if EXACT == tl.float64 else 0.0625
+    limit: tl.constexpr = 0.0025 if tl.float64 == EXACT else 0.0625
     return tl.where(square < limit, near, far)
 
 
@@ -400,9 +400,7 @@ class _Layer(torch.autograd.Function):
         )
 
 
-def _multiply(
-    x: Tensor, weight: Tensor, bias: Tensor, before: Tensor | None
-) -> Tensor:
+def _multiply(x: Tensor, weight: Tensor, bias: Tensor, before: Tensor | None) -> Tensor:
     """Return all gates of all steps before their activation, (T * B, n_gates * H)."""
     _, n_texts, width = x.shape
     rows = x.view(-1, width)
