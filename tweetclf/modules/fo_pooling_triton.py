@@ -64,7 +64,7 @@ def _tanh(x, EXACT: tl.constexpr):
     series = square * series + 2.0 / 15.0
     series = square * series - 1.0 / 3.0
     near = x + x * (square * series)
-    limit: tl.constexpr = 0.0025 if tl.float64 == EXACT else 0.0625
+    limit: tl.constexpr = 0.0025 if EXACT == tl.float64 else 0.0625  # noqa: SIM300
     return tl.where(square < limit, near, far)
 
 
