@@ -12,6 +12,9 @@ Triton, which comes with PyTorch for CUDA; `fo_pooling` imports it for tensors o
 CUDA device alone.
 """
 
+# Kernels are in the language of Triton, where tuples grow in unrolled loops.
+# mypy: no-check-untyped-defs
+
 from __future__ import annotations
 
 import functools
