@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Half of the suite waits for subprocesses; one worker a core is right.
 WORKERS ?= auto
 
-.PHONY: help install dev leaderboard test test-slow bench pretraining adaptation social lint format clean
+.PHONY: help install dev leaderboard test test-slow bench pretraining pretraining-base adaptation social lint format clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -57,6 +57,19 @@ pretraining: $(VENV)/.developed
 		--texts build/pretraining/rop/corpus/texts/validation.jsonl.gz \
 		--pairs build/pretraining/rop/corpus/pairs/validation.jsonl.gz \
 		--report build/pretraining/analysis.html
+
+## make pretraining-base  the same at TWilBERT's Base size, for a GPU (after: make pretraining)
+pretraining-base: $(VENV)/.developed
+	$(BIN)/tweetclf pretrain benchmarks/pretraining/base-rop.toml
+	$(BIN)/tweetclf pretrain benchmarks/pretraining/base-plain.toml
+	$(BIN)/tweetclf leaderboard --config benchmarks/pretraining/base-leaderboard.toml \
+		--store build/pretraining/base-runs --output build/pretraining/base-report
+	$(BIN)/tweetclf leaderboard --config benchmarks/pretraining/base-haha.toml \
+		--store build/pretraining/base-runs --output build/pretraining/base-haha-report
+	$(BIN)/tweetclf analyze build/pretraining/base-rop/model --compare build/pretraining/base-plain/model \
+		--texts build/pretraining/rop/corpus/texts/validation.jsonl.gz \
+		--pairs build/pretraining/rop/corpus/pairs/validation.jsonl.gz \
+		--report build/pretraining/base-analysis.html
 
 ## make adaptation   a small BERT from a general to a tweet vocabulary, with and without migration
 adaptation: $(VENV)/.developed
