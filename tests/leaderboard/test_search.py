@@ -59,7 +59,7 @@ from tweetclf.leaderboard.selection import select
 from tweetclf.leaderboard.systems import SYSTEMS
 
 COSTS = [0.1, 1.0, 10.0]
-N = 100
+N = 160
 
 
 @pytest.fixture(scope="module")

@@ -605,8 +605,7 @@ def _check_that_no_row_is_lost(path, n_rows, kind):
     """Whatever the rows hold, they are a task, every one of them, or an error."""
     try:
         task = load_task(path, kind=kind)
-    except DataError as error:
-        assert str(error)
+    except DataError:
         return
     assert sum(len(split) for split in task.splits.values()) == n_rows
     for split in task.splits.values():
