@@ -1009,7 +1009,11 @@ def _start(*argv: str, slow: float, together: int = 1) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("storage", ["", "study.log"])
+# A search that is interrupted in this process, and half a line of its journal, are
+# tested above.
+@pytest.mark.parametrize(
+    "storage", [pytest.param("", marks=pytest.mark.slow), "study.log"]
+)
 def test_a_search_that_is_killed_goes_on_with_the_same_result(
     search: Callable[..., Sweep], tmp_path: Path, storage: str
 ) -> None:
