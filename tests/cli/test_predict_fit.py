@@ -95,11 +95,11 @@ def test_standard_input_is_read_like_a_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("t.data").write_bytes(content)
-    argv = ["predict", str(folder / "one"), "--format", format]
-    assert main([*argv, "t.data"]) == 0
+    argv, options = ["predict", str(folder / "one")], ["--format", format]
+    assert main([*argv, "t.data", *options]) == 0
     first = capsysbinary.readouterr().out
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    assert main(argv) == 0
+    assert main([*argv, *options]) == 0
     assert capsysbinary.readouterr().out == first
     assert re.findall(rb"\b[PN]\b", first) == [b"P", b"N"]
 
