@@ -173,6 +173,17 @@ PIPELINES: dict[str, tuple[Callable[[], Pipeline], dict[str, list[Any]]]] = {
 }
 
 
+# In threads: what is found, made of parts, fitted on labels, and another step.
+IN_THREADS = {"features and C", "union with a branch", "nbsvm", "other learners"}
+CELLS = [
+    *((name, 1) for name in PIPELINES),
+    *(
+        pytest.param(name, 3, marks=[] if name in IN_THREADS else pytest.mark.slow)
+        for name in PIPELINES
+    ),
+]
+
+
 def assert_same_cells(ours: Any, theirs: Any) -> None:
     assert ours.cv_results_.keys() == theirs.cv_results_.keys()
     for name, values in theirs.cv_results_.items():
@@ -205,8 +216,7 @@ def plain_search(texts: list[str], labels: np.ndarray) -> Callable[..., GridSear
 
 
 @pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
-@pytest.mark.parametrize("n_jobs", [1, 3])
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize(("name", "n_jobs"), CELLS)
 def test_cells_and_model_are_those_of_scikit_learn(
     name: str,
     n_jobs: int,
