@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import doctest
-import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tweetclf.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -66,42 +68,14 @@ def test_no_block_has_a_language_that_is_not_run() -> None:
         assert kinds <= {"python", "console", *shown}, page.name
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {
-        **os.environ,
-        "PATH": path,
-        "TWEETCLF_DATA": str(tmp_path / "none"),
-        "PYTHONWARNINGS": "error",
-    }
-
-
-# Most of a small block is the start of Python and the imports: a page pays them once.
-_RUN = """
-import json, sys
-for name, body in json.load(sys.stdin):
-    exec(compile(body, name, "exec"), {"__name__": "__main__"})
-"""
-
-
+# Most of a small block is the start of Python and the imports, which this process has
+# behind it; as in processes of their own, warnings are errors.
 @pytest.mark.parametrize(("page", "blocks"), PYTHON, ids=_ids(PYTHON))
-def test_python_blocks_run(
-    page: str,
-    blocks: list[tuple[str, str]],
-    tmp_path: Path,
-    environment: dict[str, str],
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN],
-        input=json.dumps(blocks),
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    # The traceback names the block.
-    assert done.returncode == 0, done.stderr
+@pytest.mark.usefixtures("own_folder")
+def test_python_blocks_run(page: str, blocks: list[tuple[str, str]]) -> None:
+    for name, body in blocks:
+        # The traceback names the block.
+        exec(compile(body, name, "exec"), {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=_ids(SESSIONS))
@@ -117,28 +91,35 @@ def test_interactive_blocks_print_what_they_show(
     assert not printed, "".join(printed)
 
 
-@pytest.mark.parametrize("block", CONSOLE, ids=_ids(CONSOLE))
-def test_console_blocks_run(
-    block: tuple[str, str], tmp_path: Path, environment: dict[str, str]
-) -> None:
-    assert shutil.which("tweetclf", path=environment["PATH"]), (
-        "tweetclf is not installed"
-    )
-    lines = [line.removeprefix("$ ") for line in block[1].splitlines()]
-    commands = [line.partition(" #")[0] for line in lines if not line.startswith(SETUP)]
-    # Downloads need the network, which tests do without.
-    commands = [line for line in commands if " fetch " not in line]
-    if not commands:
-        return
-    script = "set -euo pipefail\n" + "\n".join(commands)
+# Anything that the shell would read otherwise than `shlex` does.
+SHELL = set("|&;<>()$`*?[]{}~")
+
+
+def _run_in_the_shell(command: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    assert shutil.which("tweetclf", path=path), "tweetclf is not installed"
     done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env=environment,
+        ["bash", "-c", f"set -euo pipefail\n{command}"],
+        env={**os.environ, "PATH": path, "PYTHONWARNINGS": "error"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", CONSOLE, ids=_ids(CONSOLE))
+@pytest.mark.usefixtures("own_folder")
+def test_console_blocks_run(block: tuple[str, str]) -> None:
+    lines = [line.removeprefix("$ ") for line in block[1].splitlines()]
+    commands = [line.partition(" #")[0] for line in lines if not line.startswith(SETUP)]
+    for command in commands:
+        # Downloads need the network, which tests do without.
+        if " fetch " in command:
+            continue
+        if command.startswith("tweetclf ") and not SHELL & set(command):
+            assert main(shlex.split(command)[1:]) == 0, command
+        else:
+            _run_in_the_shell(command)
 
 
 def test_links_lead_somewhere() -> None:

@@ -17,7 +17,8 @@ from tweetclf.tasks import get_metric
 FOLDER = Path(__file__).resolve().parent.parent.parent / "benchmarks" / "grid_search"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 
-# Fewer folds than by default, so that the suite stays quick.
+# Fewer folds than by default and fewer tweets, so that the suite stays quick.
+N_TRAIN = {"grid_search_atalaya": 120, "halving_random_search": 300}
 OPTIONS = {
     "grid_search_atalaya": ["--folds", "2", "--figure", "grid.png"],
     "halving_random_search": ["--folds", "2"],
@@ -41,6 +42,11 @@ def test_script_runs(
 ) -> None:
     if path.stem == "optuna_search":
         pytest.importorskip("optuna")
+    if path.stem in N_TRAIN:
+        task = tweetclf.load_task("sample-humor")
+        train = task.train.take(range(N_TRAIN[path.stem]))
+        task = replace(task, splits={**task.splits, "train": train})
+        monkeypatch.setattr(tweetclf, "load_task", lambda *_, **__: task)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [str(path), *OPTIONS[path.stem]])
     runpy.run_path(str(path), run_name="__main__")

@@ -492,12 +492,17 @@ def test_help_is_quick() -> None:
     assert min(used) < 0.3
 
 
-def test_dask_backend_with_two_worker_processes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+# What costs is to start processes; how many there are makes no difference to ours.
+@pytest.mark.parametrize("n_workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_dask_backend_with_worker_processes(
+    n_workers: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
     ) as cluster:
         argv = ["leaderboard", "--task", "sample-humor", *QUICK, "--seeds", "2"]
         code = main(

@@ -49,6 +49,7 @@ def test_json_and_files(table: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(printed)["title"] == "Is BERT worth it? mine"
 
 
+@pytest.mark.slow  # docs/advise.md has it as well
 def test_a_registered_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["advise", "--task", "sample-humor", "--labels", "300"]) == 0
     out = capsys.readouterr().out

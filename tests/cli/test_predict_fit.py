@@ -88,34 +88,34 @@ def test_half_surrogates_pass(folder: Path, capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_standard_input_is_read_like_a_file(
-    folder: Path, format: str, content: bytes
+    folder: Path,
+    format: str,
+    content: bytes,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("t.data").write_bytes(content)
-    options = ["--format", format]
-    argv = command("predict", folder / "one")
-    first = subprocess.run(
-        [*argv, "t.data", *options], capture_output=True, check=True
-    ).stdout
-    again = subprocess.run(
-        [*argv, *options], input=content, capture_output=True, check=True
-    ).stdout
-    assert first == again
+    argv, options = ["predict", str(folder / "one")], ["--format", format]
+    assert main([*argv, "t.data", *options]) == 0
+    first = capsysbinary.readouterr().out
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert main([*argv, *options]) == 0
+    assert capsysbinary.readouterr().out == first
     assert re.findall(rb"\b[PN]\b", first) == [b"P", b"N"]
 
 
-def test_broken_utf8_names_input_and_line(folder: Path) -> None:
+def test_broken_utf8_names_input_and_line(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     content = b"lindo\n" * 9000 + b"ma\xf1ana\n"
     Path("t.txt").write_bytes(content)
-    argv = command("predict", folder / "one")
-    for name, done in (
-        ("t.txt", subprocess.run([*argv, "t.txt"], capture_output=True)),
-        ("standard input", subprocess.run(argv, input=content, capture_output=True)),
-    ):
-        assert done.returncode == 1
-        assert (
-            f"error: {name}, line 9001, character 3: byte 0xf1 is".encode()
-            in done.stderr
-        )
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    for files, name in ((["t.txt"], "t.txt"), ([], "standard input")):
+        assert main(["predict", str(folder / "one"), *files]) == 1
+        said = capsys.readouterr().err
+        assert f"error: {name}, line 9001, character 3: byte 0xf1 is" in said
 
 
 @pytest.mark.parametrize(

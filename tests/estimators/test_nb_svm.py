@@ -150,6 +150,7 @@ def test_binarize_false_keeps_the_values_of_tfidf():
     assert np.abs(binary.coef_ - clf.coef_).max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_intercepts_on_haha_score_as_the_guide_says(shared_data):
     task = load_task("haha-2019", data_dir=shared_data)

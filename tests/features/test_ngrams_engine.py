@@ -64,7 +64,7 @@ def test_equals_scikit_learn(mode, options):
     check(TEXTS, ["un día más", "zzz", "日本", ""], **options)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     texts=st.lists(st.text(st.characters(), max_size=25), min_size=1, max_size=8),
     others=st.lists(st.text(st.characters(), max_size=25), max_size=3),

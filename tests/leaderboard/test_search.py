@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import pickle
 import time
 import warnings
@@ -172,6 +173,17 @@ PIPELINES: dict[str, tuple[Callable[[], Pipeline], dict[str, list[Any]]]] = {
 }
 
 
+# In threads: what is found, made of parts, fitted on labels, and another step.
+IN_THREADS = {"features and C", "union with a branch", "nbsvm", "other learners"}
+CELLS = [
+    *((name, 1) for name in PIPELINES),
+    *(
+        pytest.param(name, 3, marks=[] if name in IN_THREADS else pytest.mark.slow)
+        for name in PIPELINES
+    ),
+]
+
+
 def assert_same_cells(ours: Any, theirs: Any) -> None:
     assert ours.cv_results_.keys() == theirs.cv_results_.keys()
     for name, values in theirs.cv_results_.items():
@@ -191,18 +203,32 @@ def assert_same_models(ours: Any, theirs: Any, texts: list[str]) -> None:
     np.testing.assert_array_equal(ours.predict(texts), theirs.predict(texts))
 
 
+@pytest.fixture(scope="module")
+def plain_search(texts: list[str], labels: np.ndarray) -> Callable[..., GridSearchCV]:
+    """Return what searches without a cache, once for the same arguments."""
+
+    @functools.cache
+    def search(name: str, **options: Any) -> GridSearchCV:
+        make, grid = PIPELINES[name]
+        return GridSearchCV(make(), grid, cv=3, **options).fit(texts, labels)
+
+    return search
+
+
 @pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
-@pytest.mark.parametrize("n_jobs", [1, 3])
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize(("name", "n_jobs"), CELLS)
 def test_cells_and_model_are_those_of_scikit_learn(
-    name: str, n_jobs: int, texts: list[str], labels: np.ndarray
+    name: str,
+    n_jobs: int,
+    texts: list[str],
+    labels: np.ndarray,
+    plain_search: Callable[..., GridSearchCV],
 ) -> None:
     make, grid = PIPELINES[name]
     if n_jobs > 1 and not runs_in_threads(make(), grid):
         pytest.skip("processes have a test of their own")
-    options: dict[str, Any] = {"cv": 3, "scoring": "f1_macro"}
-    theirs = GridSearchCV(make(), grid, **options).fit(texts, labels)
-    ours = CachedGridSearchCV(make(), grid, n_jobs=n_jobs, **options)
+    theirs = plain_search(name, scoring="f1_macro")
+    ours = CachedGridSearchCV(make(), grid, cv=3, scoring="f1_macro", n_jobs=n_jobs)
     ours.fit(texts, labels)
     assert_same_cells(ours, theirs)
     assert_same_models(ours.best_estimator_, theirs.best_estimator_, texts)
@@ -211,13 +237,16 @@ def test_cells_and_model_are_those_of_scikit_learn(
 
 @pytest.mark.parametrize("name", ["union", "ratios", "nbsvm", "texts changed first"])
 def test_the_cache_serves_scikit_learns_own_search(
-    name: str, texts: list[str], labels: np.ndarray
+    name: str,
+    texts: list[str],
+    labels: np.ndarray,
+    plain_search: Callable[..., GridSearchCV],
 ) -> None:
     make, grid = PIPELINES[name]
-    options: dict[str, Any] = {"cv": 3, "return_train_score": True}
-    theirs = GridSearchCV(make(), grid, **options).fit(texts, labels)
+    theirs = plain_search(name, return_train_score=True)
     cached = make().set_params(memory=FoldCache(texts))
-    ours = GridSearchCV(cached, grid, **options).fit(texts, labels)
+    ours = GridSearchCV(cached, grid, cv=3, return_train_score=True)
+    ours.fit(texts, labels)
     assert_same_cells(ours, theirs)
     best = ours.best_estimator_.set_params(memory=None)
     assert_same_models(best, theirs.best_estimator_, texts)
@@ -225,9 +254,11 @@ def test_the_cache_serves_scikit_learns_own_search(
     assert b"fold_cache" not in pickle.dumps(best)
 
 
-def test_processes_share_by_content(texts: list[str], labels: np.ndarray) -> None:
+def test_processes_share_by_content(
+    texts: list[str], labels: np.ndarray, plain_search: Callable[..., GridSearchCV]
+) -> None:
     make, grid = PIPELINES["ratios"]
-    theirs = GridSearchCV(make(), grid, cv=3).fit(texts, labels)
+    theirs = plain_search("ratios")
     cached = make().set_params(memory=FoldCache(texts))
     ours = GridSearchCV(cached, grid, cv=3, n_jobs=2).fit(texts, labels)
     assert_same_cells(ours, theirs)
@@ -341,9 +372,11 @@ def _ones(texts: list[str]) -> Any:
     return TfidfVectorizer(binary=True, use_idf=False, norm=None).fit_transform(texts)
 
 
-def test_memory_stays_below_the_bound(texts: list[str], labels: np.ndarray) -> None:
+def test_memory_stays_below_the_bound(
+    texts: list[str], labels: np.ndarray, plain_search: Callable[..., GridSearchCV]
+) -> None:
     make, grid = PIPELINES["union"]
-    theirs = GridSearchCV(make(), grid, cv=3).fit(texts, labels)
+    theirs = plain_search("union")
     for max_bytes in (0, 200_000, 2_000_000):
         cache = FoldCache(texts, max_bytes=max_bytes)
         ours = GridSearchCV(make().set_params(memory=cache), grid, cv=3)

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -197,11 +197,17 @@ class Board:
     def sign(self) -> int:
         return -1 if METRICS[self.name] is rmse else 1
 
-    def score(self, system: str, keep: Any = slice(None)) -> float:
+    def score(self, system: str, keep: Any = None) -> float:
+        if keep is None:
+            return self.whole[system]
         metric, gold = METRICS[self.name], self.gold[keep]
         return float(
             np.mean([metric(gold, pred[keep]) for pred in self.predictions(system)])
         )
+
+    @cached_property
+    def whole(self) -> dict[str, float]:
+        return {system: self.score(system, slice(None)) for system in self.systems}
 
     @cached_property
     def ranked(self) -> list[str]:
@@ -317,8 +323,9 @@ def _difference(board: Board, pair: tuple[str, str], draws: Any, size: int) -> A
     return found
 
 
-def _families(board: Board, draws: Any) -> tuple[list[Any], list[Any]]:
-    order = board.ranked
+@cache
+def _families(board: Board) -> tuple[list[Any], list[Any]]:
+    order, draws = board.ranked, board.draws
     found = []
     for pairs in (
         [(order[0], other) for other in order[1:]],
@@ -427,7 +434,7 @@ def _ranking(board: Board, draws: Any) -> list[dict[str, float]]:
     order = board.ranked
     scores = np.array([board.sign * board.score(s) for s in order])
     ranks = rankdata(-scores, method="min").astype(int)
-    against = _families(board, draws)[0]
+    against = _families(board)[0]
     rows = []
     for place, system in enumerate(order):
         records = board.records[system]
@@ -506,13 +513,13 @@ def _expected(
         ranking = _ranking(board, draws)
         expected[f"{key}--ranking"] = ranking
         expected[f"{key}--differences"] = [
-            row for family in _families(board, draws) for row in family
+            row for family in _families(board) for row in family
         ]
         # The others from the best, not the best from the others.
         expected[f"{key}--forest-data"] = [
             {"difference": -r["difference"], "low": -r["high"], "high": -r["low"]}
             | {"apart": bool(r["p_adjusted"] < 0.05)}
-            for r in _families(board, draws)[0]
+            for r in _families(board)[0]
         ]
         expected[f"{key}--runs"] = _runs(board)
         expected[f"{key}--intervals-data"] = [
@@ -693,8 +700,7 @@ def test_verdicts_say_what_the_tables_say(labelled, others):
             for item in block["items"]
         ]
         for name, board in boards.items():
-            draws = board.draws
-            rows = [row for family in _families(board, draws) for row in family]
+            rows = [row for family in _families(board) for row in family]
             table = _tables(document)[f"task-{name}--differences"]
             columns = [column["key"] for column in table["columns"]]
             scale = 100 if board.sign > 0 else 1

@@ -302,7 +302,7 @@ class FoldCache(Holder):
         """Fit what is not remembered, and name its result by content."""
         try:
             whole = self._input_key(X)[1]
-        except Exception:
+        except Exception:  # it is fitted below all the same, and nothing is remembered
             whole = False
         self._forget(X)
         result, fitted = fit()
@@ -327,7 +327,7 @@ class FoldCache(Holder):
             try:
                 counts = self._counts(transformer)
                 return transformer.fit_transform_counts(counts, rows), transformer
-            except DataError:  # counts do not serve it, or its own error follows
+            except DataError:  # counts do not serve it; errors of its own come again
                 pass
         return fit_plainly(transformer, X, y)
 

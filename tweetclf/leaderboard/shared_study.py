@@ -286,7 +286,9 @@ class SharedStudy:
             self._storage.set_trial_user_attr(held, TRIAL, trial.to_document())
             self._storage.set_trial_state_values(held, frozen.state, frozen.values)
         except optuna.exceptions.UpdateFinishedTrialError:
-            pass  # another process ran the same trial, to the same record
+            # Another process ran the same trial, or a tool of Optuna's ended it. That
+            # stands: sweeps are read from the storage and the records, not from here.
+            pass
 
     def wait(self, strategy: Strategy) -> list[Proposal]:
         """Wait for other processes a moment; return trials that none will finish.
