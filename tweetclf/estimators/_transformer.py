@@ -107,6 +107,9 @@ class TransformerEstimator(NeuralEstimator):
         """Return what the tokenizer reads, and how many of them make a row."""
         return rows, 1
 
+    def _check_own_options(self, options: Any) -> None:
+        """All options are for transformers."""
+
     # Fit
 
     def _require_torch(self) -> None:

@@ -27,6 +27,8 @@ from tweetclf.utils.validation import check_text_pairs
 if TYPE_CHECKING:
     from numpy.random import RandomState
 
+    from tweetclf.training import TrainingOptions
+
 __all__ = ["TransformerQuestionAnswering"]
 
 _Right = tuple[tuple[int, str], ...]
@@ -68,7 +70,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         As in :class:`TransformerClassifier`.
     scoring : {"f1", "exact_match"}, default="f1"
         By which the best epoch is chosen, and what `score` gives.
-    precision, random_state
+    precision, random_state, training
         As in :class:`TransformerClassifier`.
 
     Attributes
@@ -129,6 +131,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         scoring: str = "f1",
         precision: str = "float32",
         random_state: int | RandomState | None = None,
+        training: TrainingOptions | None = None,
     ) -> None:
         self.model = model
         self.max_length = max_length
@@ -149,6 +152,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         self.scoring = scoring
         self.precision = precision
         self.random_state = random_state
+        self.training = training
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
         """Train on questions, contexts and answers.

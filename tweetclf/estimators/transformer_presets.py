@@ -150,7 +150,7 @@ for _preset in _PRESETS:
     TRANSFORMER_PRESETS.register(_preset.name, _preset)
 
 # What is of classes has no meaning for numbers, nor class weights for several labels.
-_OF_CLASSES = ("class_weight", "label_smoothing", "threshold")
+_OF_CLASSES = ("class_weight", "threshold")
 
 
 def transformer(

@@ -97,6 +97,7 @@ ALLOWED = frozenset(
         "tweetclf.preprocessing.TwilbertNormalizer",
         "tweetclf.preprocessing.ULMFiTNormalizer",
         "tweetclf.pretraining.SentencePieceTokenizer",
+        "tweetclf.training.TrainingOptions",
     ]
 )
 
