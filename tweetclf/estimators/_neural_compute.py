@@ -56,14 +56,16 @@ class Inputs(Protocol):
 class Job:
     """One training: the module, encoded targets and validation rows.
 
+    For questions: windows, the right answers of their rows, and what measures a module.
+
     With a `sweep`, parameters of `find_learning_rate`, the last thing to be trained is
     trained with a growing rate, and what came of it is put into `found`.
     """
 
     module: nn.Module
     rows: list[Any]
-    targets: NDArray[Any]
-    validation: tuple[list[Any], NDArray[Any]] | None
+    targets: Any
+    validation: Any
     seed: int
     sweep: Mapping[str, Any] | None = None
     found: LRFinderResult | None = None

@@ -39,9 +39,7 @@ def _loss_of_numbers(
     options: TrainingOptions, logits: Tensor, targets: Tensor
 ) -> Tensor:
     kind: Any = options.loss or "mse"
-    return regression_loss(
-        logits[:, 0], targets, kind=kind, delta=options.huber_delta
-    )
+    return regression_loss(logits[:, 0], targets, kind=kind, delta=options.huber_delta)
 
 
 def _loss_of_classes(

@@ -31,8 +31,6 @@ _MIN_COUNT = 2
 _FIRST_WORD = 2
 # Figure 1 of Perez & Luque (2019).
 _BAG_SIZE = 512
-# Keras's defaults for Adam.
-_KERAS = {"betas": (0.9, 0.999), "eps": 1e-7}
 
 
 class OverWords:
@@ -215,7 +213,7 @@ class OverWords:
             options_of(self),
             job.module.parameters(),
             lr=rate,
-            own=partial(KerasAdam, **_KERAS),
+            own=partial(KerasAdam, betas=(0.9, 0.999), eps=1e-7),
         )
         return train(
             self,

@@ -193,6 +193,7 @@ def check_options(estimator: Any) -> None:
         Naming the option and what may stand in its place.
     """
     options, caller = options_of(estimator), type(estimator).__name__
+    estimator._check_own_options(options)
     kind = _kind_of_targets(estimator)
     losses = _LOSSES[kind]
     if options.loss is not None and options.loss not in losses:
@@ -203,4 +204,3 @@ def check_options(estimator: Any) -> None:
     for is_wrong, what, remedy in _conflicts(estimator, options.loss or losses[0]):
         if is_wrong:
             raise DataError(f"{caller}, training options: {what}. {remedy}.")
-    estimator._check_own_options(options)

@@ -72,9 +72,7 @@ def make_optimizer(
     return make(parameters, lr=lr, **given)
 
 
-def make_schedule(
-    name: str, n_steps: int, *, warmup: float | None = None
-) -> Schedule:
+def make_schedule(name: str, n_steps: int, *, warmup: float | None = None) -> Schedule:
     """Return a schedule by name; its factors are at most 1.
 
     Parameters

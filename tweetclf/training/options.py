@@ -187,11 +187,11 @@ class TrainingOptions:
 
 
 def _is_share(value: Any) -> bool:
-    return isinstance(value, Real) and 0 <= value < 1
+    return isinstance(value, Real) and 0 <= float(value) < 1
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, Real) and 0 < value < math.inf
+    return isinstance(value, Real) and 0 < float(value) < math.inf
 
 
 def _are_betas(value: Any) -> bool:
@@ -204,7 +204,7 @@ def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _at_least(least: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, Integral) and value >= least
+    return lambda value: isinstance(value, Integral) and int(value) >= least
 
 
 _SHARE = (_or_none(_is_share), "at least 0 and less than 1, or None")
@@ -217,7 +217,7 @@ _NUMBERS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "warmup": _SHARE,
     "label_smoothing": _SHARE,
     "confidence_penalty": (
-        lambda value: isinstance(value, Real) and 0 <= value < math.inf,
+        lambda value: isinstance(value, Real) and 0 <= float(value) < math.inf,
         "a number of at least 0",
     ),
     "huber_delta": (_is_positive, "a positive number"),

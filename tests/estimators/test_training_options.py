@@ -1,0 +1,706 @@
+"""The training options of neural estimators: nested names, losses, steps, finders."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from tweetclf.estimators import (  # noqa: E402
+    BiLSTMClassifier,
+    BiLSTMRegressor,
+    TransformerClassifier,
+    TransformerMultipleChoice,
+    TransformerQuestionAnswering,
+    TransformerRegressor,
+    ULMFiTClassifier,
+    ULMFiTRegressor,
+    _objectives,
+    transformer,
+)
+from tweetclf.estimators._neural_compute import state_of  # noqa: E402
+from tweetclf.exceptions import (  # noqa: E402
+    DataError,
+    DivergenceError,
+    TweetclfWarning,
+)
+from tweetclf.leaderboard.identity import identity  # noqa: E402
+from tweetclf.persistence import load, save  # noqa: E402
+from tweetclf.testing import make_tiny_transformer, yield_checks  # noqa: E402
+from tweetclf.testing._data import make_corpus  # noqa: E402
+from tweetclf.training import TrainingOptions, watch_training  # noqa: E402
+from tweetclf.training.optimizers import KerasAdam, Lamb  # noqa: E402
+
+TEXTS, LABELS = make_corpus(2)
+TEXTS, LABELS = TEXTS[:32], np.asarray(LABELS)[:32]
+NUMBERS = np.array([float(len(text)) for text in TEXTS])
+INDICATOR = np.stack([NUMBERS > np.median(NUMBERS), np.arange(32) % 2], 1).astype(int)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("options") / "bert"
+    return str(make_tiny_transformer(folder, TEXTS, n_layers=2, dropout=0.1))
+
+
+@pytest.fixture(scope="session")
+def sober(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a model without dropout, in which all micro-batches are alike."""
+    folder = tmp_path_factory.mktemp("options") / "sober"
+    return str(make_tiny_transformer(folder, TEXTS, dropout=0.0))
+
+
+def fine_tuned(model: str, y: Any = LABELS, **params: Any) -> Any:
+    settings = {
+        "max_iter": 1,
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "max_length": 32,
+        "random_state": 0,
+    }
+    kind = TransformerRegressor if y is NUMBERS else TransformerClassifier
+    return kind(model=model, **settings).set_params(**params).fit(TEXTS, y)
+
+
+def bilstm(**params: Any) -> BiLSTMClassifier:
+    return BiLSTMClassifier(
+        hidden_size=4, dense_size=4, max_iter=1, batch_size=8, random_state=0,
+        device="cpu",
+    ).set_params(**params)  # fmt: skip
+
+
+def ulmfit(kind: Any = ULMFiTClassifier, **params: Any) -> Any:
+    sizes = {"vocab_size": 80, "emb_size": 8, "hidden_size": 8, "n_layers": 1}
+    return kind(
+        lm_params={**sizes, "stages": ((1, 0.02),)}, max_iter=1, head_iter=1,
+        batch_size=8, random_state=0, device="cpu",
+    ).set_params(**params)  # fmt: skip
+
+
+def weights(estimator: Any) -> np.ndarray:
+    state = state_of(estimator.module_)
+    return np.concatenate([state[name].ravel() for name in sorted(state)])
+
+
+def steps_of(estimator: Any, y: Any = LABELS) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    with watch_training(events.append):
+        estimator.fit(TEXTS, y)
+    return [event for event in events if event["kind"] == "step"]
+
+
+# -- the object -------------------------------------------------------------------
+
+
+def test_options_have_a_short_repr_and_never_change() -> None:
+    options = TrainingOptions(optimizer="lamb", accumulate=2)
+    assert repr(options) == "TrainingOptions(optimizer='lamb', accumulate=2)"
+    assert options.replaced(optimizer=None) == TrainingOptions(accumulate=2)
+    assert clone(bilstm(training=options)).training is options
+    with pytest.raises(AttributeError):
+        options.accumulate = 3  # type: ignore[misc]
+    with pytest.raises(ValueError, match="no option 'acumulate'. Did you mean 'acc"):
+        options.replaced(acumulate=3)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"optimizer": "sgd"},
+        {"betas": (0.9, 1.0)},
+        {"betas": 0.9},
+        {"eps": 0.0},
+        {"schedule": "triangular"},
+        {"warmup": 1.0},
+        {"loss": "hinge"},
+        {"label_smoothing": -0.1},
+        {"confidence_penalty": -1},
+        {"huber_delta": float("inf")},
+        {"accumulate": 0},
+        {"accumulate": 1.5},
+        {"clip_norm": 0},
+        {"on_divergence": "ignore"},
+        {"max_rollbacks": -1},
+        {"compile": "yes"},
+    ],
+)
+def test_options_that_make_no_sense_are_refused_by_name(bad: dict[str, Any]) -> None:
+    (name,) = bad
+    with pytest.raises(ValueError, match=f"'{name}' parameter must be"):
+        TrainingOptions(**bad)
+
+
+# -- nested names -----------------------------------------------------------------
+
+
+def test_options_are_parameters_even_where_none_are_given() -> None:
+    clf = bilstm()
+    assert clf.training is None
+    assert clf.get_params()["training__accumulate"] == 1
+    assert "training__accumulate" not in clf.get_params(deep=False)
+    clf.set_params(training__accumulate=2, training__schedule="cosine")
+    assert clf.training == TrainingOptions(accumulate=2, schedule="cosine")
+    given = clf.training
+    clf.set_params(training__accumulate=3)
+    assert given.accumulate == 2  # another estimator may hold it
+    pipeline = Pipeline([("clf", clf)]).set_params(clf__training__loss="cross_entropy")
+    assert pipeline.get_params()["clf__training__loss"] == "cross_entropy"
+    assert "accumulate=3" in repr(clf)
+    with pytest.raises(ValueError, match="no option 'depth'"):
+        clf.set_params(training__depth=3)
+
+
+def test_a_grid_searches_a_nested_option() -> None:
+    grid = GridSearchCV(bilstm(), {"training__accumulate": [1, 4]}, cv=2)
+    grid.fit(TEXTS, LABELS)
+    best = grid.best_params_["training__accumulate"]
+    assert grid.best_estimator_.training == TrainingOptions(accumulate=best)
+    assert set(grid.cv_results_["param_training__accumulate"]) == {1, 4}
+
+
+def test_options_travel_with_saved_and_pickled_models(tmp_path: Any, tiny: str) -> None:
+    options = TrainingOptions(optimizer="keras_adam", betas=(0.8, 0.9), eps=1e-5)
+    for number, fitted in enumerate(
+        (
+            bilstm(training=options).fit(TEXTS, LABELS),
+            fine_tuned(tiny, training=options),
+        )
+    ):
+        save(fitted, tmp_path / str(number))
+        again = load(tmp_path / str(number))
+        assert again.training == options
+        assert np.array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+        assert pickle.loads(pickle.dumps(fitted)).training == options
+
+
+def test_models_of_the_time_before_options_are_as_without() -> None:
+    fitted = bilstm().fit(TEXTS, LABELS)
+    state = fitted.__getstate__()
+    del state["training"]
+    old = BiLSTMClassifier.__new__(BiLSTMClassifier)
+    old.__setstate__(state)
+    assert old.get_params()["training"] is None
+    assert np.array_equal(old.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+
+def test_equal_options_make_equal_keys() -> None:
+    one = bilstm(training=TrainingOptions(accumulate=2))
+    two = bilstm(training__accumulate=2)
+    other = bilstm(training__accumulate=3)
+    assert identity(one) == identity(two) != identity(other)
+    assert repr(one) == repr(two)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        TransformerMultipleChoice(),
+        TransformerQuestionAnswering(),
+        TransformerRegressor(),
+        BiLSTMRegressor(),
+        ULMFiTRegressor(),
+        transformer("twilbert"),
+    ],
+)
+def test_every_neural_estimator_takes_options(estimator: Any) -> None:
+    assert len(estimator.get_params(deep=False)) <= 20
+    estimator.set_params(training__clip_norm=None)
+    assert clone(estimator).training == TrainingOptions(clip_norm=None)
+
+
+def test_an_estimator_with_options_keeps_the_contract() -> None:
+    options = TrainingOptions(accumulate=2, schedule="one_cycle")
+    clf = bilstm(hidden_size=8, dense_size=8, max_iter=15, learning_rate=0.02)
+    clf.set_params(training=options)
+    ran = 0
+    for check in yield_checks(clf):
+        if check.name.startswith(("check_clone", "check_pa", "check_pe", "sklearn:")):
+            check()
+            ran += 1
+    assert ran >= 15
+
+
+# -- steps ------------------------------------------------------------------------
+
+
+def close(one: Any, two: Any) -> None:
+    np.testing.assert_allclose(weights(one), weights(two), rtol=0, atol=2e-6)
+
+
+# A large epsilon, so that rounding of small gradients does not turn steps around.
+SMOOTH = TrainingOptions(optimizer="keras_adam", eps=0.1)
+
+
+@pytest.mark.parametrize("y", [LABELS, INDICATOR, NUMBERS], ids=["c", "l", "n"])
+def test_small_batches_of_a_step_equal_one_big_batch(sober: str, y: Any) -> None:
+    fits = [
+        fine_tuned(
+            sober, y, max_iter=3, batch_size=size, learning_rate=0.1, warmup=None,
+            training=SMOOTH.replaced(accumulate=k),
+        )
+        for size, k in ((32, 1), (8, 4), (5, 7))
+    ]  # fmt: skip
+    close(fits[0], fits[1])
+    close(fits[0], fits[2])  # unequal micro-batches: 6 of 5 and one of 2
+    assert np.abs(weights(fits[0]) - weights(fine_tuned(sober, y))).max() > 1e-4
+
+
+def test_small_batches_of_weighted_classes_equal_one_in_both_reductions() -> None:
+    for reduction in ("sample", "weight"):
+        options = SMOOTH.replaced(reduction=reduction, label_smoothing=0.1)
+        clf = bilstm(
+            dropout=0.0, class_weight={c: k + 1 for k, c in enumerate(set(LABELS))},
+            max_iter=3, learning_rate=0.1, training=options,
+        )  # fmt: skip
+        one = clone(clf).set_params(batch_size=32).fit(TEXTS, LABELS)
+        four = clone(clf).set_params(training__accumulate=4).fit(TEXTS, LABELS)
+        close(one, four)
+
+
+def test_accumulation_makes_fewer_steps_and_a_shorter_schedule(tiny: str) -> None:
+    clf = fine_tuned(tiny, max_iter=2, warmup=0.5)
+    clf.set_params(training__accumulate=2)
+    rates = [step["learning_rate"] for step in steps_of(clf)]
+    # 4 steps in place of 8; up to the peak in 2 of them
+    np.testing.assert_allclose(rates, [0, 5e-4, 1e-3, 5e-4])
+    assert len(steps_of(ulmfit(training__accumulate=3))) == 2 + 2
+
+
+@pytest.fixture
+def looped(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Return what the training loop is called with, call by call."""
+    from tweetclf.estimators import _neural_compute
+
+    calls: list[dict[str, Any]] = []
+    real = _neural_compute.fit_loop
+
+    def spy(*args: Any, **kwargs: Any) -> Any:
+        calls.append(kwargs)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(_neural_compute, "fit_loop", spy)
+    return calls
+
+
+def test_by_default_everything_is_the_estimators_own(looped: Any, tiny: str) -> None:
+    fine_tuned(tiny)
+    bilstm().fit(TEXTS, LABELS)
+    ulmfit().fit(TEXTS, LABELS)
+    assert [type(call["optimizer"]) for call in looped] == [
+        torch.optim.AdamW,
+        KerasAdam,
+        torch.optim.AdamW,
+        torch.optim.AdamW,
+    ]
+    assert [call["clip_norm"] for call in looped] == [1.0, None, None, None]
+    betas = [call["optimizer"].defaults["betas"] for call in looped]
+    assert betas == [(0.9, 0.999), (0.9, 0.999), (0.95, 0.99), (0.7, 0.99)]
+    assert looped[1]["optimizer"].defaults["eps"] == 1e-7
+
+
+def test_optimizers_by_name(looped: Any, tiny: str) -> None:
+    before = weights(fine_tuned(tiny))
+    lamb = fine_tuned(tiny, training__optimizer="lamb", layer_decay=0.5)
+    ulmfit(training__optimizer="keras_adam").fit(TEXTS, LABELS)
+    bilstm(training__betas=[0.5, 0.9]).fit(TEXTS, LABELS)
+    bilstm(training__optimizer="adamw", training__eps=1e-3).fit(TEXTS, LABELS)
+    made = [call["optimizer"] for call in looped]
+    assert [type(o) for o in made[1:]] == [
+        Lamb, KerasAdam, KerasAdam, KerasAdam, torch.optim.AdamW,
+    ]  # fmt: skip
+    assert made[1].defaults["eps"] == 1e-6
+    rates = {group["lr"] for group in made[1].param_groups}
+    assert len(rates) == 4  # embeddings, two layers, head
+    assert made[2].defaults["betas"] == (0.9, 0.98)
+    assert made[4].defaults["betas"] == (0.5, 0.9)
+    assert made[4].defaults["eps"] == 1e-7  # Keras's, as without options
+    assert made[5].defaults["eps"] == 1e-3
+    assert np.isfinite(weights(lamb)).all()
+    assert not np.array_equal(weights(lamb), before)
+
+
+def test_keras_adam_takes_the_step_of_its_formula() -> None:
+    # The bias of the output layer has no decay, dropout or padding in its way.
+    options = TrainingOptions(optimizer="keras_adam", betas=(0.8, 0.9), eps=1e-3)
+    clf = bilstm(batch_size=32, dropout=0.0, training=options, learning_rate=0.01)
+    fitted = clf.fit(TEXTS, LABELS)
+    # The first step: m = .2 g, v = .1 g**2, and the bias correction is in the size.
+    start = clf.set_params(learning_rate=1e-12).fit(TEXTS, LABELS)
+    moved = weights(fitted) - weights(start)
+    most = 0.01 * np.sqrt(0.1) / 0.2 * 0.2 / np.sqrt(0.1)
+    assert np.abs(moved).max() < most
+    assert np.abs(moved).max() > 0.8 * most
+
+
+SHAPES = {
+    "constant": [0.0, 0.5, 1, 1, 1, 1, 1, 1],
+    "linear": [0.0, 0.5, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6],
+    "cosine": [0.0, 0.5, *((1 + np.cos(np.pi * np.arange(6) / 6)) / 2)],
+    "noam": [0.5, 1, *np.sqrt(2 / np.arange(3, 9))],
+    "slanted_triangular": [(1 + 31 * p) / 32 for p in (0, 0.5, 1)]
+    + [(1 + 31 * (6 - k) / 6) / 32 for k in range(1, 6)],
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_schedules_by_name_have_their_shape_and_peak(name: str) -> None:
+    clf = bilstm(max_iter=2, learning_rate=0.004)
+    clf.set_params(training__schedule=name, training__warmup=0.25)
+    rates = [step["learning_rate"] for step in steps_of(clf)]
+    np.testing.assert_allclose(np.array(rates) / 0.004, SHAPES[name], atol=1e-12)
+
+
+def test_one_cycle_moves_the_momentum(looped: Any, tiny: str) -> None:
+    fine_tuned(tiny, max_iter=2, training__schedule="one_cycle")
+    schedule = looped[0]["schedule"]
+    assert schedule.pct_start == 0.1  # the estimator's own warmup
+    fine_tuned(tiny, max_iter=2, training__schedule="one_cycle", warmup=None)
+    assert looped[1]["schedule"].pct_start == 0.3
+    assert schedule(0)["momentum"] == 0.95
+    # An untouched optimizer afterwards: momenta are put back.
+    assert looped[0]["optimizer"].param_groups[0]["betas"] == (0.9, 0.999)
+
+
+def test_a_named_schedule_has_the_peak_of_each_stage_of_ulmfit() -> None:
+    steps = steps_of(ulmfit(learning_rate=0.01, training__schedule="linear"))
+    # The first group of the optimizer is the lowest layer that is trained: of the
+    # head alone the head, then the embeddings at a 228th.
+    assert len(steps) == 8
+    head, everything = steps[0]["learning_rate"], steps[4]["learning_rate"]
+    assert head == pytest.approx(0.02)
+    assert everything == pytest.approx(0.01 / 5 / 2.6**4)
+
+
+def test_the_gradient_is_clipped_where_it_is_asked_for(looped: Any, tiny: str) -> None:
+    free = fine_tuned(tiny, training__clip_norm=None, training__eps=1.0)
+    short = fine_tuned(tiny, training__clip_norm=1e-3, training__eps=1.0)
+    assert [call["clip_norm"] for call in looped] == [None, 1e-3]
+    zero = fine_tuned(tiny, learning_rate=1e-12)
+    moved = [np.linalg.norm(weights(fit) - weights(zero)) for fit in (free, short)]
+    assert moved[1] < moved[0] / 10
+
+
+# -- losses -----------------------------------------------------------------------
+
+
+def loss_of(estimator: Any, logits: Any, targets: Any) -> tuple[float, float]:
+    objective = _objectives.make_objective(estimator)
+    batch = {"targets": torch.as_tensor(targets)}
+    loss, logs = objective(lambda: torch.as_tensor(logits), batch)
+    return loss.item(), float(logs["weight"])
+
+
+def softmax(logits: Any) -> Any:
+    rows = np.exp(logits)
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+LOGITS = np.random.default_rng(0).normal(size=(6, 3))
+CODES = np.array([0, 2, 1, 1, 2, 0])
+FLAGS = np.random.default_rng(1).integers(2, size=(6, 3)).astype(float)
+
+
+def soft_f1(p: Any, y: Any) -> float:
+    columns = range(p.shape[1])
+    scores = [2 * (p * y)[:, k].sum() / (p[:, k] + y[:, k]).sum() for k in columns]
+    return 1 - float(np.mean(scores))
+
+
+def test_losses_by_hand() -> None:
+    p, sigmoid = softmax(LOGITS), 1 / (1 + np.exp(-LOGITS))
+    nll = -np.log(p[np.arange(6), CODES])
+    entropy = -(p * np.log(p)).sum(axis=1)
+
+    def loss(logits: Any = LOGITS, targets: Any = CODES, **options: Any) -> float:
+        return loss_of(bilstm(training=TrainingOptions(**options)), logits, targets)[0]
+
+    assert loss() == pytest.approx(nll.mean())
+    assert loss(loss="soft_macro_f1") == pytest.approx(soft_f1(p, np.eye(3)[CODES]))
+    assert loss(confidence_penalty=0.3) == pytest.approx((nll - 0.3 * entropy).mean())
+    smooth = loss(label_smoothing=0.3)
+    assert smooth == pytest.approx(0.7 * nll.mean() - 0.3 * np.log(p).mean())
+    assert loss(targets=FLAGS, loss="soft_macro_f1") == pytest.approx(
+        soft_f1(sigmoid, FLAGS)
+    )
+    both, either = (sigmoid * FLAGS).sum(1), (sigmoid + FLAGS).sum(1)
+    assert loss(targets=FLAGS, loss="soft_jaccard") == pytest.approx(
+        1 - (both / (either - both)).mean()
+    )
+    target = FLAGS * 0.8 + 0.1
+    expected = -(target * np.log(sigmoid) + (1 - target) * np.log(1 - sigmoid)).mean()
+    assert loss(targets=FLAGS, label_smoothing=0.2) == pytest.approx(expected)
+    error = LOGITS[:, 0] - CODES
+    numbers = {"targets": CODES.astype(float)}
+    assert loss(**numbers, loss="mae") == pytest.approx(np.abs(error).mean())
+    huber = np.where(np.abs(error) < 0.5, error**2 / 2, 0.5 * (np.abs(error) - 0.25))
+    assert loss(**numbers, loss="huber", huber_delta=0.5) == pytest.approx(huber.mean())
+
+
+def test_ulmfit_smooths_classes_by_itself_and_only_them() -> None:
+    p = softmax(LOGITS)
+    nll = -np.log(p[np.arange(6), CODES]).mean()
+    smooth = 0.9 * nll - 0.1 * np.log(p).mean()
+    assert loss_of(ulmfit(), LOGITS, CODES)[0] == pytest.approx(smooth)
+    plain = ulmfit(training__label_smoothing=0.0)
+    assert loss_of(plain, LOGITS, CODES)[0] == pytest.approx(nll)
+    assert loss_of(ulmfit(), LOGITS, FLAGS)[0] == loss_of(bilstm(), LOGITS, FLAGS)[0]
+
+
+def test_the_reduction_by_weight_divides_by_the_weights() -> None:
+    clf = bilstm(training__reduction="weight")
+    clf.class_weight_ = np.array([1.0, 2.0, 5.0])
+    nll = -np.log(softmax(LOGITS)[np.arange(6), CODES])
+    w = clf.class_weight_[CODES]
+    loss, weight = loss_of(clf, LOGITS, CODES)
+    assert loss == pytest.approx((w * nll).sum() / w.sum())
+    assert weight == w.sum()
+
+
+@pytest.mark.parametrize(
+    ("y", "loss"),
+    [
+        (LABELS, "soft_macro_f1"),
+        (INDICATOR, "soft_macro_f1"),
+        (INDICATOR, "soft_jaccard"),
+        (NUMBERS, "mae"),
+        (NUMBERS, "huber"),
+    ],
+)
+def test_losses_teach(sober: str, y: Any, loss: str) -> None:
+    options = {"training__loss": loss, "early_stopping": True, "warmup": None}
+    fitted = fine_tuned(sober, y, max_iter=12, learning_rate=2e-3, **options)
+    losses = [epoch["loss"] for epoch in fitted.history_]
+    assert losses[-1] < 0.8 * losses[0]
+    # What is watched on the validation texts is the loss itself.
+    watched = [epoch["valid_loss"] for epoch in fitted.history_]
+    assert 0 < watched[0] < 1.5
+    other = fine_tuned(sober, y, max_iter=12, learning_rate=2e-3, warmup=None)
+    assert not np.array_equal(weights(fitted), weights(other))
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        (NUMBERS, {"loss": "soft_macro_f1"}, "not for y of numbers. Choose one of 'ms"),
+        (LABELS, {"loss": "mae"}, "loss 'mae' is not for y of classes"),
+        (LABELS, {"loss": "soft_jaccard"}, "not for y of classes. Choose one of 'cro"),
+        (INDICATOR, {"loss": "cross_entropy"}, "not for y of an indicator matrix"),
+        (NUMBERS, {"label_smoothing": 0.1}, "label_smoothing=0.1 is for a cross-ent"),
+        (INDICATOR, {"confidence_penalty": 0.1}, "the loss is 'binary_cross_entropy'"),
+        (LABELS, {"warmup": 0.1}, "schedule is None. Name one"),
+        (
+            LABELS,
+            {"confidence_penalty": 0.1, "reduction": "weight"},
+            "Set reduction='sample'",
+        ),
+    ],
+)
+def test_options_that_do_not_go_with_y_are_refused_before_training(
+    y: Any, options: dict[str, Any], message: str
+) -> None:
+    kind = ULMFiTRegressor if y is NUMBERS else ULMFiTClassifier
+    # A language model that would take years: the error comes first.
+    huge = {"lm_params": {"hidden_size": 10**6, "vocab_size": 10**6}}
+    with pytest.raises(DataError, match=message):
+        ulmfit(kind, **huge, training=TrainingOptions(**options)).fit(TEXTS, y)
+
+
+def test_what_an_estimator_cannot_follow_is_refused(tiny: str) -> None:
+    with pytest.raises(DataError, match="class_weight='balanced' is for the cross-e"):
+        fine_tuned(tiny, class_weight="balanced", training__loss="soft_macro_f1")
+    with pytest.raises(DataError, match="gradient_checkpointing=True is for transfor"):
+        bilstm(training__gradient_checkpointing=True).fit(TEXTS, LABELS)
+    with pytest.raises(DataError, match="has a decay, and schedule='cosine'"):
+        bilstm(learning_rate=(1e-3, 0.1), training__schedule="cosine").fit(
+            TEXTS, LABELS
+        )
+    answering = TransformerQuestionAnswering(model=tiny)
+    answering.set_params(training__loss="mse")
+    with pytest.raises(DataError, match="loss='mse' is for classes, labels and num"):
+        answering.fit([("¿qué?", "esto")], [(0, "esto")])
+    with pytest.raises(ValueError, match="'training' parameter of BiLSTMClassifier"):
+        bilstm(training={"accumulate": 2}).fit(TEXTS, LABELS)
+
+
+# -- divergence -------------------------------------------------------------------
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let the cross-entropy be NaN at some of its calls."""
+
+    def plant(*numbers: int) -> None:
+        real, calls = _objectives.cross_entropy, iter(range(10**6))
+
+        def sometimes(*args: Any, **kwargs: Any) -> Any:
+            loss = real(*args, **kwargs)
+            return loss * float("nan") if next(calls) in numbers else loss
+
+        monkeypatch.setattr(_objectives, "cross_entropy", sometimes)
+
+    return plant
+
+
+@pytest.mark.parametrize("make", [bilstm, ulmfit])
+def test_training_goes_back_and_halves_the_rate(make: Any, planted: Any) -> None:
+    planted(6)
+    with pytest.raises(DivergenceError, match="loss is nan"):
+        make(max_iter=2).fit(TEXTS, LABELS)
+    planted(6)
+    clf = make(max_iter=2, training__on_divergence="rollback")
+    with pytest.warns(TweetclfWarning, match="went back to the last good state"):
+        steps = steps_of(clf)
+    assert np.isfinite(weights(clf)).all()
+    assert len(clf.history_) == (2 if make is bilstm else 3)
+    if make is bilstm:  # a constant rate otherwise; epoch 2 is begun again
+        rates = [step["learning_rate"] for step in steps]
+        assert rates == [1e-3] * 6 + [5e-4] * 4
+
+
+def test_a_transformer_goes_back_too(planted: Any, tiny: str) -> None:
+    planted(5)
+    with pytest.warns(TweetclfWarning, match="half the learning rate"):
+        fitted = fine_tuned(tiny, max_iter=2, training__on_divergence="rollback")
+    assert np.isfinite(weights(fitted)).all()
+
+
+def test_going_back_has_an_end(planted: Any) -> None:
+    planted(*range(5, 100))
+    clf = bilstm(
+        max_iter=3,
+        training=TrainingOptions(on_divergence="rollback", max_rollbacks=1),
+    )
+    with (
+        pytest.warns(TweetclfWarning, match="went back"),
+        pytest.raises(DivergenceError, match="after 1 rollbacks"),
+    ):
+        clf.fit(TEXTS, LABELS)
+
+
+# -- compiled, and computed again -------------------------------------------------
+
+
+def test_layers_are_computed_again_to_the_same_bits(tiny: str) -> None:
+    plain = fine_tuned(tiny, max_iter=2)
+    counts: list[int] = []
+    real = transformers.models.bert.modeling_bert.BertLayer.forward
+
+    def counting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.training:
+            counts.append(1)
+        return real(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            transformers.models.bert.modeling_bert.BertLayer, "forward", counting
+        )
+        again = fine_tuned(tiny, max_iter=2, training__gradient_checkpointing=True)
+    assert np.array_equal(weights(plain), weights(again))
+    assert len(counts) == 2 * 2 * 4 * 2  # epochs, layers, batches, there and back
+    assert not again.module_.model.is_gradient_checkpointing
+
+
+def test_training_is_compiled_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tiny: str
+) -> None:
+    seen = []
+    monkeypatch.setattr(torch, "compile", lambda m, **kw: seen.append(kw) or m)
+    for estimator in (ulmfit(), bilstm()):
+        estimator.set_params(training__compile=True).fit(TEXTS, LABELS)
+    fine_tuned(tiny, training__compile=True)
+    assert seen == [{"dynamic": True}] * 4  # ULMFiT has two stages
+    bilstm().fit(TEXTS, LABELS)
+    assert len(seen) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["transformer", "bilstm", "ulmfit"])
+def test_compiled_training_computes_what_plain_training_does(
+    kind: str, sober: str
+) -> None:
+    def fit(**params: Any) -> Any:
+        if kind == "transformer":
+            return fine_tuned(sober, training=SMOOTH.replaced(**params))
+        made = ulmfit(dropout_multiplier=0.0) if kind == "ulmfit" else bilstm(dropout=0)
+        return made.set_params(training=SMOOTH.replaced(**params)).fit(TEXTS, LABELS)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of its compiler
+        compiled = fit(compile=True)
+    np.testing.assert_allclose(weights(compiled), weights(fit()), atol=1e-4)
+
+
+# -- the finder -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("y", [LABELS, INDICATOR, NUMBERS], ids=["c", "l", "n"])
+def test_a_learning_rate_is_found_without_a_fit(sober: str, y: Any) -> None:
+    kind = TransformerRegressor if y is NUMBERS else TransformerClassifier
+    estimator = kind(model=sober, batch_size=8, random_state=0, early_stopping=True)
+    before = set(vars(estimator))
+    found = estimator.find_learning_rate(TEXTS, y, lowest=1e-6, highest=1.0, n_steps=40)
+    assert set(vars(estimator)) == before
+    assert found.rates[0] == 1e-6
+    assert len(found.rates) == len(found.losses) <= 40
+    assert np.isfinite(found.smoothed).all()
+    assert 1e-6 < found.suggestion < 1.0
+    again = estimator.find_learning_rate(TEXTS, y, lowest=1e-6, highest=1.0, n_steps=40)
+    assert np.array_equal(found.losses, again.losses)
+    axes = found.plot()
+    assert axes.get_xscale() == "log"
+    assert np.array_equal(axes.lines[0].get_ydata(), found.smoothed)
+
+
+def test_the_finder_follows_the_options() -> None:
+    plain = bilstm().find_learning_rate(TEXTS, LABELS, n_steps=10)
+    soft = bilstm(training__loss="soft_macro_f1")
+    soft = soft.find_learning_rate(TEXTS, LABELS, n_steps=10)
+    assert soft.losses[0] < 1 and not np.allclose(plain.losses, soft.losses)
+    whole = bilstm(batch_size=32, dropout=0.0, learning_rate=(0.1, 0.01))
+    parts = clone(whole).set_params(batch_size=8, training__accumulate=4)
+    one, four = (
+        clf.find_learning_rate(TEXTS, LABELS, n_steps=5, highest=1e-5)
+        for clf in (whole, parts)
+    )
+    np.testing.assert_allclose(one.losses, four.losses, rtol=1e-5)
+
+
+def test_the_finder_trains_all_layers_of_ulmfit_after_the_head() -> None:
+    found = ulmfit(learning_rate=0.01).find_learning_rate(TEXTS, LABELS, n_steps=30)
+    assert found.rates[0] == 1e-7
+    head_alone = ulmfit(head_iter=0).find_learning_rate(TEXTS, LABELS, n_steps=30)
+    assert found.losses[0] != head_alone.losses[0]
+    fitted = ulmfit(learning_rate=0.01).fit(TEXTS, LABELS)
+    before = weights(fitted)
+    fitted.find_learning_rate(TEXTS, LABELS, n_steps=5)
+    assert np.array_equal(weights(fitted), before)
+
+
+def test_thresholds_need_no_validation_texts_to_find_a_rate(sober: str) -> None:
+    clf = TransformerClassifier(model=sober, threshold="tuned", random_state=0)
+    found = clf.find_learning_rate(TEXTS, INDICATOR, n_steps=5)
+    assert len(found.losses) == 5
+
+
+def test_questions_and_choices_have_a_finder(sober: str) -> None:
+    questions = [("¿qué?", text) for text in TEXTS[:8]]
+    answers = [(0, text.split()[0]) for text in TEXTS[:8]]
+    answering = TransformerQuestionAnswering(
+        model=sober, max_length=32, overlap=4, batch_size=4, random_state=0
+    )
+    assert len(answering.find_learning_rate(questions, answers, n_steps=6).losses) == 6
+    choosing = TransformerMultipleChoice(model=sober, max_length=32, random_state=0)
+    rows = [(text, "uno", "dos") for text in TEXTS[:8]]
+    found = choosing.find_learning_rate(rows, [0, 1] * 4, n_steps=6)
+    assert len(found.losses) == 6
+    fitted = answering.set_params(training__accumulate=2, max_iter=1)
+    assert fitted.fit(questions, answers).n_iter_ == 1
