@@ -152,11 +152,18 @@ def recomputed_layers(estimator: Any, module: Any) -> Iterator[None]:
             f"{type(estimator).__name__}: a {type(model).__name__} cannot compute its "
             "layers again. Set gradient_checkpointing=False."
         )
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    # Encoders have no use for a cache of states, and BERT tells of having to drop it.
+    had_cache = getattr(model.config, "use_cache", None)
+    model.config.use_cache = False
+    # transformers has renamed it within version 5.
+    renamed = hasattr(model, "activation_checkpointing_enable")
+    name = "activation_checkpointing" if renamed else "gradient_checkpointing"
+    getattr(model, f"{name}_enable")({"use_reentrant": False})
     try:
         yield
     finally:
-        model.gradient_checkpointing_disable()
+        getattr(model, f"{name}_disable")()
+        model.config.use_cache = had_cache
 
 
 def fine_tune(estimator: Any, job: Job) -> list[dict[str, Any]]:
