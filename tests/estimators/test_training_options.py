@@ -31,6 +31,7 @@ from tweetclf.estimators._neural_compute import state_of  # noqa: E402
 from tweetclf.exceptions import (  # noqa: E402
     DataError,
     DivergenceError,
+    ModelFormatError,
     TweetclfWarning,
 )
 from tweetclf.leaderboard.identity import identity  # noqa: E402
@@ -180,6 +181,17 @@ def test_options_travel_with_saved_and_pickled_models(tmp_path: Any, tiny: str) 
         assert again.training == options
         assert np.array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
         assert pickle.loads(pickle.dumps(fitted)).training == options
+
+
+def test_options_that_were_tampered_with_are_not_loaded(tmp_path: Any) -> None:
+    options = TrainingOptions(accumulate=2)
+    fitted = bilstm(training=options).fit(TEXTS, LABELS)
+    vars(options)["accumulate"] = -1
+    with pytest.raises(ModelFormatError, match="'accumulate' parameter must be"):
+        save(fitted, tmp_path / "model")
+    vars(options).update(accumulate=1, momentum=0.9)
+    with pytest.raises(ModelFormatError, match="momentum"):
+        save(fitted, tmp_path / "model")
 
 
 def test_models_of_the_time_before_options_are_as_without() -> None:
