@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from tweetclf import load_task  # noqa: E402
 from tweetclf.estimators import (  # noqa: E402
     BiLSTMClassifier,
     BiLSTMRegressor,
@@ -34,6 +35,8 @@ from tweetclf.exceptions import (  # noqa: E402
     ModelFormatError,
     TweetclfWarning,
 )
+from tweetclf.leaderboard import choose_systems  # noqa: E402
+from tweetclf.leaderboard.given import parse_parameters  # noqa: E402
 from tweetclf.leaderboard.identity import identity  # noqa: E402
 from tweetclf.persistence import load, save  # noqa: E402
 from tweetclf.testing import make_tiny_transformer, yield_checks  # noqa: E402
@@ -202,6 +205,21 @@ def test_models_of_the_time_before_options_are_as_without() -> None:
     old.__setstate__(state)
     assert old.get_params()["training"] is None
     assert np.array_equal(old.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+
+def test_leaderboards_set_options_by_name(tiny: str) -> None:
+    given = parse_parameters(
+        [
+            "mine.training__optimizer=lamb",
+            "mine.training__betas=[0.8, 0.9]",
+            f"mine.model={tiny}",
+        ]
+    )
+    (system,) = choose_systems(["mine=transformer"], given)
+    made = system.build(load_task("sample-humor"))
+    assert made.training == TrainingOptions(optimizer="lamb", betas=(0.8, 0.9))
+    with pytest.raises(DataError, match="Did you mean 'training__accumulate'"):
+        choose_systems(["transformer"], {"transformer": {"training__acumulate": 2}})
 
 
 def test_equal_options_make_equal_keys() -> None:
