@@ -228,6 +228,7 @@ def test_equal_options_make_equal_keys() -> None:
     other = bilstm(training__accumulate=3)
     assert identity(one) == identity(two) != identity(other)
     assert repr(one) == repr(two)
+    assert "accumulate=2" in one._repr_html_()
 
 
 @pytest.mark.parametrize(
@@ -674,10 +675,12 @@ def test_compiled_training_computes_what_plain_training_does(
     kind: str, sober: str
 ) -> None:
     def fit(**params: Any) -> Any:
+        options = SMOOTH.replaced(**params)
         if kind == "transformer":
-            return fine_tuned(sober, training=SMOOTH.replaced(**params))
+            return fine_tuned(sober, training=options, batch_size=16)
         made = ulmfit(dropout_multiplier=0.0) if kind == "ulmfit" else bilstm(dropout=0)
-        return made.set_params(training=SMOOTH.replaced(**params)).fit(TEXTS, LABELS)
+        made.set_params(training=options, batch_size=16)
+        return made.fit(TEXTS, LABELS)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, of its compiler

@@ -56,7 +56,7 @@ class TakesTrainingOptions(BaseEstimator):
         """
         params: dict[str, Any] = super().get_params(deep=deep)
         if deep and "training" in params:
-            for name, value in options_of(self).items():
+            for name, value in options_of(self).as_dict().items():
                 params[_PREFIX + name] = value
         return params
 

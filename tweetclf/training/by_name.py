@@ -65,7 +65,7 @@ def make_optimizer(
     """
     given: dict[str, Any] = {}
     if options.betas is not None:
-        given["betas"] = tuple(options.betas)
+        given["betas"] = options.betas
     if options.eps is not None:
         given["eps"] = options.eps
     make = own if options.optimizer is None else _OPTIMIZERS[options.optimizer]

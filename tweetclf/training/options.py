@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -123,6 +123,9 @@ class TrainingOptions:
     gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.betas, list):
+            # JSON and TOML have no tuples; equal options should be equal.
+            object.__setattr__(self, "betas", tuple(self.betas))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:
@@ -138,10 +141,9 @@ class TrainingOptions:
             f"{getattr(self, name)!r} instead."
         )
 
-    def items(self) -> Iterator[tuple[str, Any]]:
-        """Yield the names of all options and their values."""
-        for entry in fields(self):
-            yield entry.name, getattr(self, entry.name)
+    def as_dict(self) -> dict[str, Any]:
+        """Return the names of all options and their values."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     def replaced(self, **changes: Any) -> TrainingOptions:
         """Return the options with some of them changed.
@@ -174,7 +176,11 @@ class TrainingOptions:
 
     def __repr__(self) -> str:
         defaults = {entry.name: entry.default for entry in fields(self)}
-        changed = (f"{k}={v!r}" for k, v in self.items() if v != defaults[k])
+        changed = (
+            f"{name}={value!r}"
+            for name, value in self.as_dict().items()
+            if value != defaults[name]
+        )
         return f"TrainingOptions({', '.join(changed)})"
 
     # Nothing in it changes, so that clones of an estimator may share it.
@@ -183,7 +189,7 @@ class TrainingOptions:
         return self
 
     def __tweetclf_key__(self) -> tuple[tuple[str, str], ...]:
-        return tuple((name, repr(value)) for name, value in self.items())
+        return tuple((name, repr(value)) for name, value in self.as_dict().items())
 
 
 def _is_share(value: Any) -> bool:
@@ -195,7 +201,7 @@ def _is_positive(value: Any) -> bool:
 
 
 def _are_betas(value: Any) -> bool:
-    is_pair = isinstance(value, tuple | list) and len(value) == 2
+    is_pair = isinstance(value, tuple) and len(value) == 2
     return is_pair and all(map(_is_share, value))
 
 
