@@ -1,4 +1,4 @@
-"""The training options of neural estimators: nested names, losses, steps, finders."""
+"""The training options of neural estimators: nested names, steps, divergence."""
 
 from __future__ import annotations
 
@@ -15,20 +15,29 @@ from sklearn.pipeline import Pipeline
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from neural_options import (  # noqa: E402
+    INDICATOR,
+    LABELS,
+    NUMBERS,
+    TEXTS,
+    bilstm,
+    fine_tuned,
+    steps_of,
+    ulmfit,
+    weights,
+)
+
 from tweetclf import load_task  # noqa: E402
 from tweetclf.estimators import (  # noqa: E402
     BiLSTMClassifier,
     BiLSTMRegressor,
-    TransformerClassifier,
     TransformerMultipleChoice,
     TransformerQuestionAnswering,
     TransformerRegressor,
-    ULMFiTClassifier,
     ULMFiTRegressor,
     _objectives,
     transformer,
 )
-from tweetclf.estimators._neural_compute import state_of  # noqa: E402
 from tweetclf.exceptions import (  # noqa: E402
     DataError,
     DivergenceError,
@@ -40,107 +49,21 @@ from tweetclf.leaderboard.given import parse_parameters  # noqa: E402
 from tweetclf.leaderboard.identity import identity  # noqa: E402
 from tweetclf.persistence import load, save  # noqa: E402
 from tweetclf.testing import make_tiny_transformer, yield_checks  # noqa: E402
-from tweetclf.testing._data import make_corpus  # noqa: E402
-from tweetclf.training import TrainingOptions, watch_training  # noqa: E402
+from tweetclf.training import TrainingOptions  # noqa: E402
 from tweetclf.training.optimizers import KerasAdam, Lamb  # noqa: E402
 
-TEXTS, LABELS = make_corpus(2)
-TEXTS, LABELS = TEXTS[:32], np.asarray(LABELS)[:32]
-NUMBERS = np.array([float(len(text)) for text in TEXTS])
-INDICATOR = np.stack([np.median(NUMBERS) < NUMBERS, np.arange(32) % 2], 1).astype(int)
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("options") / "bert"
     return str(make_tiny_transformer(folder, TEXTS, n_layers=2, dropout=0.1))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sober(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return a model without dropout, in which all micro-batches are alike."""
     folder = tmp_path_factory.mktemp("options") / "sober"
     return str(make_tiny_transformer(folder, TEXTS, dropout=0.0))
-
-
-def fine_tuned(model: str, y: Any = LABELS, **params: Any) -> Any:
-    settings = {
-        "max_iter": 1,
-        "batch_size": 8,
-        "learning_rate": 1e-3,
-        "max_length": 32,
-        "random_state": 0,
-    }
-    kind = TransformerRegressor if y is NUMBERS else TransformerClassifier
-    return kind(model=model, **settings).set_params(**params).fit(TEXTS, y)
-
-
-def bilstm(**params: Any) -> BiLSTMClassifier:
-    return BiLSTMClassifier(
-        hidden_size=4, dense_size=4, max_iter=1, batch_size=8, random_state=0,
-        device="cpu",
-    ).set_params(**params)  # fmt: skip
-
-
-def ulmfit(kind: Any = ULMFiTClassifier, **params: Any) -> Any:
-    sizes = {"vocab_size": 80, "emb_size": 8, "hidden_size": 8, "n_layers": 1}
-    return kind(
-        lm_params={**sizes, "stages": ((1, 0.02),)}, max_iter=1, head_iter=1,
-        batch_size=8, random_state=0, device="cpu",
-    ).set_params(**params)  # fmt: skip
-
-
-def weights(estimator: Any) -> np.ndarray:
-    state = state_of(estimator.module_)
-    return np.concatenate([state[name].ravel() for name in sorted(state)])
-
-
-def steps_of(estimator: Any, y: Any = LABELS) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    with watch_training(events.append):
-        estimator.fit(TEXTS, y)
-    return [event for event in events if event["kind"] == "step"]
-
-
-# -- the object -------------------------------------------------------------------
-
-
-def test_options_have_a_short_repr_and_never_change() -> None:
-    options = TrainingOptions(optimizer="lamb", accumulate=2)
-    assert repr(options) == "TrainingOptions(optimizer='lamb', accumulate=2)"
-    assert options.replaced(optimizer=None) == TrainingOptions(accumulate=2)
-    assert clone(bilstm(training=options)).training is options
-    with pytest.raises(AttributeError):
-        options.accumulate = 3  # type: ignore[misc]
-    with pytest.raises(ValueError, match="no option 'acumulate'. Did you mean 'acc"):
-        options.replaced(acumulate=3)
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"optimizer": "sgd"},
-        {"betas": (0.9, 1.0)},
-        {"betas": 0.9},
-        {"eps": 0.0},
-        {"schedule": "triangular"},
-        {"warmup": 1.0},
-        {"loss": "hinge"},
-        {"label_smoothing": -0.1},
-        {"confidence_penalty": -1},
-        {"huber_delta": float("inf")},
-        {"accumulate": 0},
-        {"accumulate": 1.5},
-        {"clip_norm": 0},
-        {"on_divergence": "ignore"},
-        {"max_rollbacks": -1},
-        {"compile": "yes"},
-    ],
-)
-def test_options_that_make_no_sense_are_refused_by_name(bad: dict[str, Any]) -> None:
-    (name,) = bad
-    with pytest.raises(ValueError, match=f"'{name}' parameter must be"):
-        TrainingOptions(**bad)
 
 
 # -- nested names -----------------------------------------------------------------
@@ -418,160 +341,6 @@ def test_the_gradient_is_clipped_where_it_is_asked_for(looped: Any, tiny: str) -
     assert moved[1] < moved[0] / 5
 
 
-# -- losses -----------------------------------------------------------------------
-
-
-def loss_of(estimator: Any, logits: Any, targets: Any) -> tuple[float, float]:
-    objective = _objectives.make_objective(estimator)
-    batch = {"targets": torch.as_tensor(targets)}
-    loss, logs = objective(lambda: torch.as_tensor(logits), batch)
-    return loss.item(), float(logs["weight"])
-
-
-def softmax(logits: Any) -> Any:
-    rows = np.exp(logits)
-    return rows / rows.sum(axis=1, keepdims=True)
-
-
-LOGITS = np.random.default_rng(0).normal(size=(6, 3))
-CODES = np.array([0, 2, 1, 1, 2, 0])
-FLAGS = np.random.default_rng(1).integers(2, size=(6, 3)).astype(float)
-
-
-def soft_f1(p: Any, y: Any) -> float:
-    columns = range(p.shape[1])
-    scores = [2 * (p * y)[:, k].sum() / (p[:, k] + y[:, k]).sum() for k in columns]
-    return 1 - float(np.mean(scores))
-
-
-def test_losses_by_hand() -> None:
-    p, sigmoid = softmax(LOGITS), 1 / (1 + np.exp(-LOGITS))
-    nll = -np.log(p[np.arange(6), CODES])
-    entropy = -(p * np.log(p)).sum(axis=1)
-
-    def loss(logits: Any = LOGITS, targets: Any = CODES, **options: Any) -> float:
-        return loss_of(bilstm(training=TrainingOptions(**options)), logits, targets)[0]
-
-    assert loss() == pytest.approx(nll.mean())
-    assert loss(loss="soft_macro_f1") == pytest.approx(soft_f1(p, np.eye(3)[CODES]))
-    assert loss(confidence_penalty=0.3) == pytest.approx((nll - 0.3 * entropy).mean())
-    smooth = loss(label_smoothing=0.3)
-    assert smooth == pytest.approx(0.7 * nll.mean() - 0.3 * np.log(p).mean())
-    assert loss(targets=FLAGS, loss="soft_macro_f1") == pytest.approx(
-        soft_f1(sigmoid, FLAGS)
-    )
-    both, either = (sigmoid * FLAGS).sum(1), (sigmoid + FLAGS).sum(1)
-    assert loss(targets=FLAGS, loss="soft_jaccard") == pytest.approx(
-        1 - (both / (either - both)).mean()
-    )
-    target = FLAGS * 0.8 + 0.1
-    expected = -(target * np.log(sigmoid) + (1 - target) * np.log(1 - sigmoid)).mean()
-    assert loss(targets=FLAGS, label_smoothing=0.2) == pytest.approx(expected)
-    error = LOGITS[:, 0] - CODES
-    numbers = {"targets": CODES.astype(float)}
-    assert loss(**numbers, loss="mae") == pytest.approx(np.abs(error).mean())
-    huber = np.where(np.abs(error) < 0.5, error**2 / 2, 0.5 * (np.abs(error) - 0.25))
-    assert loss(**numbers, loss="huber", huber_delta=0.5) == pytest.approx(huber.mean())
-
-
-def test_ulmfit_smooths_classes_by_itself_and_only_them() -> None:
-    p = softmax(LOGITS)
-    nll = -np.log(p[np.arange(6), CODES]).mean()
-    smooth = 0.9 * nll - 0.1 * np.log(p).mean()
-    assert loss_of(ulmfit(), LOGITS, CODES)[0] == pytest.approx(smooth)
-    plain = ulmfit(training__label_smoothing=0.0)
-    assert loss_of(plain, LOGITS, CODES)[0] == pytest.approx(nll)
-    assert loss_of(ulmfit(), LOGITS, FLAGS)[0] == loss_of(bilstm(), LOGITS, FLAGS)[0]
-
-
-def test_the_reduction_by_weight_divides_by_the_weights() -> None:
-    clf = bilstm(training__reduction="weight")
-    clf.class_weight_ = np.array([1.0, 2.0, 5.0])
-    nll = -np.log(softmax(LOGITS)[np.arange(6), CODES])
-    w = clf.class_weight_[CODES]
-    loss, weight = loss_of(clf, LOGITS, CODES)
-    assert loss == pytest.approx((w * nll).sum() / w.sum())
-    assert weight == w.sum()
-
-
-@pytest.mark.parametrize(
-    ("y", "loss"),
-    [
-        (LABELS, "soft_macro_f1"),
-        (INDICATOR, "soft_macro_f1"),
-        (INDICATOR, "soft_jaccard"),
-        (NUMBERS, "mae"),
-        (NUMBERS, "huber"),
-    ],
-)
-def test_losses_teach(sober: str, y: Any, loss: str) -> None:
-    fitted = fine_tuned(
-        sober, y, max_iter=5, learning_rate=5e-3, warmup=None, batch_size=16,
-        training__loss=loss, early_stopping=True,
-    )  # fmt: skip
-    losses = [epoch["loss"] for epoch in fitted.history_]
-    assert losses[-1] < 0.8 * losses[0]
-
-
-def test_what_is_watched_is_the_loss_itself(sober: str) -> None:
-    texts, y = TEXTS[:8], NUMBERS[:8]
-    huber = TransformerRegressor(
-        model=sober, max_iter=1, random_state=0,
-        training=TrainingOptions(loss="huber", huber_delta=0.5),
-    ).fit(TEXTS, NUMBERS, texts, y)  # fmt: skip
-    error = np.abs(huber.predict(texts) - y) / huber.target_scale_
-    expected = np.where(error < 0.5, error**2 / 2, 0.5 * (error - 0.25)).mean()
-    assert huber.history_[0]["valid_loss"] == pytest.approx(expected, rel=1e-5)
-    soft = bilstm(training__loss="soft_macro_f1").fit(TEXTS, LABELS, TEXTS, LABELS)
-    y_true = (np.asarray(LABELS)[:, None] == soft.classes_).astype(float)
-    expected = soft_f1(soft.predict_proba(TEXTS), y_true)
-    assert soft.history_[0]["valid_loss"] == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("y", "options", "message"),
-    [
-        (NUMBERS, {"loss": "soft_macro_f1"}, "not for y of numbers. Choose one of 'ms"),
-        (LABELS, {"loss": "mae"}, "loss 'mae' is not for y of classes"),
-        (LABELS, {"loss": "soft_jaccard"}, "not for y of classes. Choose one of 'cro"),
-        (INDICATOR, {"loss": "cross_entropy"}, "not for y of an indicator matrix"),
-        (NUMBERS, {"label_smoothing": 0.1}, "label_smoothing=0.1 is for a cross-ent"),
-        (INDICATOR, {"confidence_penalty": 0.1}, "the loss is 'binary_cross_entropy'"),
-        (LABELS, {"warmup": 0.1}, "schedule is None. Name one"),
-        (
-            LABELS,
-            {"confidence_penalty": 0.1, "reduction": "weight"},
-            "Set reduction='sample'",
-        ),
-    ],
-)
-def test_options_that_do_not_go_with_y_are_refused_before_training(
-    y: Any, options: dict[str, Any], message: str
-) -> None:
-    kind = ULMFiTRegressor if y is NUMBERS else ULMFiTClassifier
-    # A language model that would take years: the error comes first.
-    huge = {"lm_params": {"hidden_size": 10**6, "vocab_size": 10**6}}
-    with pytest.raises(DataError, match=message):
-        ulmfit(kind, **huge, training=TrainingOptions(**options)).fit(TEXTS, y)
-
-
-def test_what_an_estimator_cannot_follow_is_refused(tiny: str) -> None:
-    with pytest.raises(DataError, match="class_weight='balanced' is for the cross-e"):
-        fine_tuned(tiny, class_weight="balanced", training__loss="soft_macro_f1")
-    with pytest.raises(DataError, match="gradient_checkpointing=True is for transfor"):
-        bilstm(training__gradient_checkpointing=True).fit(TEXTS, LABELS)
-    with pytest.raises(DataError, match="has a decay, and schedule='cosine'"):
-        bilstm(learning_rate=(1e-3, 0.1), training__schedule="cosine").fit(
-            TEXTS, LABELS
-        )
-    answering = TransformerQuestionAnswering(model=tiny)
-    answering.set_params(training__loss="mse")
-    with pytest.raises(DataError, match="loss='mse' is for classes, labels and num"):
-        answering.fit([("¿qué?", "esto")], [(0, "esto")])
-    with pytest.raises(ValueError, match="'training' parameter of BiLSTMClassifier"):
-        bilstm(training={"accumulate": 2}).fit(TEXTS, LABELS)
-
-
 # -- divergence -------------------------------------------------------------------
 
 
@@ -686,69 +455,3 @@ def test_compiled_training_computes_what_plain_training_does(
         warnings.simplefilter("ignore")  # torch's own, of its compiler
         compiled = fit(compile=True)
     np.testing.assert_allclose(weights(compiled), weights(fit()), atol=1e-4)
-
-
-# -- the finder -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("y", [LABELS, INDICATOR, NUMBERS], ids=["c", "l", "n"])
-def test_a_learning_rate_is_found_without_a_fit(sober: str, y: Any) -> None:
-    kind = TransformerRegressor if y is NUMBERS else TransformerClassifier
-    estimator = kind(model=sober, batch_size=32, random_state=0, early_stopping=True)
-    before = set(vars(estimator))
-    found = estimator.find_learning_rate(TEXTS, y, lowest=1e-5, highest=0.1, n_steps=20)
-    assert set(vars(estimator)) == before
-    assert found.rates[0] == pytest.approx(1e-5)
-    assert len(found.rates) == len(found.losses) == 20
-    assert np.isfinite(found.smoothed).all()
-    assert 1e-5 < found.suggestion < 0.1
-    axes = found.plot()
-    assert axes.get_xscale() == "log"
-    assert np.array_equal(axes.lines[0].get_ydata(), found.smoothed)
-
-
-def test_the_finder_follows_the_options() -> None:
-    plain = bilstm().find_learning_rate(TEXTS, LABELS, n_steps=10)
-    soft = bilstm(training__loss="soft_macro_f1")
-    soft = soft.find_learning_rate(TEXTS, LABELS, n_steps=10)
-    assert soft.losses[0] < 1
-    assert not np.allclose(plain.losses, soft.losses)
-    whole = bilstm(batch_size=32, dropout=0.0, learning_rate=(0.1, 0.01))
-    parts = clone(whole).set_params(batch_size=8, training__accumulate=4)
-    one, four = (
-        clf.find_learning_rate(TEXTS, LABELS, n_steps=5, highest=1e-5)
-        for clf in (whole, parts)
-    )
-    np.testing.assert_allclose(one.losses, four.losses, rtol=1e-5)
-
-
-def test_the_finder_trains_all_layers_of_ulmfit_after_the_head() -> None:
-    fitted = ulmfit().fit(TEXTS, LABELS)
-    before = weights(fitted)
-    found = fitted.find_learning_rate(TEXTS, LABELS, n_steps=4)
-    again = fitted.find_learning_rate(TEXTS, LABELS, n_steps=4)
-    assert np.array_equal(found.losses, again.losses)
-    no_head = ulmfit(head_iter=0).find_learning_rate(TEXTS, LABELS, n_steps=4)
-    assert found.losses[0] != no_head.losses[0]
-    assert np.array_equal(weights(fitted), before)
-
-
-def test_thresholds_need_no_validation_texts_to_find_a_rate(sober: str) -> None:
-    clf = TransformerClassifier(model=sober, threshold="tuned", random_state=0)
-    found = clf.find_learning_rate(TEXTS, INDICATOR, n_steps=5)
-    assert len(found.losses) == 5
-
-
-def test_questions_and_choices_have_a_finder(sober: str) -> None:
-    questions = [("¿qué?", text) for text in TEXTS[:8]]
-    answers = [(0, text.split()[0]) for text in TEXTS[:8]]
-    answering = TransformerQuestionAnswering(
-        model=sober, max_length=32, overlap=4, batch_size=4, random_state=0
-    )
-    assert len(answering.find_learning_rate(questions, answers, n_steps=6).losses) == 6
-    choosing = TransformerMultipleChoice(model=sober, max_length=32, random_state=0)
-    rows = [(text, "uno", "dos") for text in TEXTS[:8]]
-    found = choosing.find_learning_rate(rows, [0, 1] * 4, n_steps=6)
-    assert len(found.losses) == 6
-    fitted = answering.set_params(training__accumulate=2, max_iter=1)
-    assert fitted.fit(questions, answers).n_iter_ == 1
