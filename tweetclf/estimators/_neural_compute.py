@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer
-from torch import Tensor, nn
+from torch import nn
 
 from tweetclf.estimators._objectives import make_objective, plain_loss
 from tweetclf.estimators._training_options import options_of
@@ -48,7 +48,7 @@ class Inputs(Protocol):
 
     lengths: NDArray[np.int64]
 
-    def collate(self, indices: NDArray[np.int64]) -> dict[str, Tensor]:
+    def collate(self, indices: NDArray[np.int64]) -> dict[str, Any]:
         """Return the rows as one batch, padded to the longest of them."""
 
 
@@ -123,11 +123,23 @@ def _forward(
     was_training = module.training
     module.eval()
     with torch.inference_mode(), autocast(estimator.precision, device):
-        for indices in sorted_batches(inputs.lengths, max(64, estimator.batch_size)):
+        for indices in _prediction_batches(estimator, inputs.lengths, device):
             batch = to_device(inputs.collate(indices), device)
             outputs[indices] = module(**batch).double().cpu().numpy()
     module.train(was_training)
     return outputs
+
+
+# A GPU is not filled by 64 tweets; so many tokens, with padding, fit into a small one.
+_GPU_TOKENS = 1 << 15
+
+
+def _prediction_batches(
+    estimator: Any, lengths: NDArray[np.int64], device: torch.device
+) -> list[NDArray[np.int64]]:
+    if device.type == "cuda":
+        return sorted_batches(lengths, max(len(lengths), 1), _GPU_TOKENS)
+    return sorted_batches(lengths, max(64, estimator.batch_size))
 
 
 class _Given(BaseEstimator):
@@ -202,11 +214,11 @@ def validation_of(estimator: Any, job: Job) -> dict[str, Any]:
 
 def with_targets(
     inputs: Inputs, targets: NDArray[Any]
-) -> Callable[[NDArray[np.int64]], dict[str, Tensor]]:
+) -> Callable[[NDArray[np.int64]], dict[str, Any]]:
     """Return what makes a batch of rows and their encoded targets."""
     answers = torch.from_numpy(targets)
 
-    def collate(indices: NDArray[np.int64]) -> dict[str, Tensor]:
+    def collate(indices: NDArray[np.int64]) -> dict[str, Any]:
         batch = inputs.collate(indices)
         batch["targets"] = answers[torch.from_numpy(indices)]
         return batch

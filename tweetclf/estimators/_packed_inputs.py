@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tweetclf.features._encoding import Tokenized
 
@@ -33,21 +34,22 @@ class PackedInputs:
         self._per_row = per_row
         self.lengths = tokens.lengths.reshape(-1, per_row).sum(axis=1)
 
-    def collate(self, indices: NDArray[np.int64]) -> dict[str, Tensor]:
+    def collate(self, indices: NDArray[np.int64]) -> dict[str, Any]:
         """Return rows as one batch: ``input_ids``, ``lengths``, ``token_type_ids``."""
         within = np.arange(self._per_row)
         chosen = (np.asarray(indices)[:, None] * self._per_row + within).ravel()
         tokens = self._tokens.take(chosen)
-        batch = {
+        batch: dict[str, Any] = {
             "input_ids": torch.from_numpy(tokens.ids).long(),
-            "lengths": torch.from_numpy(tokens.lengths),
+            # An array stays on the CPU, where the packed encoder looks at it.
+            "lengths": tokens.lengths,
         }
         if tokens.types is not None:
             batch["token_type_ids"] = torch.from_numpy(tokens.types).long()
         return batch
 
 
-def split_packed(batch: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+def split_packed(batch: dict[str, Any]) -> list[dict[str, Any]]:
     """Halve a packed batch with its ``targets``, for the day memory runs out.
 
     Examples
@@ -66,7 +68,7 @@ def split_packed(batch: dict[str, Tensor]) -> list[dict[str, Tensor]]:
     n_first = (n_rows + 1) // 2
     n_tokens = int(batch["lengths"][: n_first * per_row].sum())
     cuts = {"targets": n_first, "lengths": n_first * per_row}
-    halves: list[dict[str, Tensor]] = [{}, {}]
+    halves: list[dict[str, Any]] = [{}, {}]
     for name, values in batch.items():
         cut = cuts.get(name, n_tokens)
         halves[0][name], halves[1][name] = values[:cut], values[cut:]

@@ -5,12 +5,19 @@ under autograd costs a gradient of the size of the whole sequence a step, and sc
 more work than they save on a CPU. Everything else runs over blocks of steps. Tensors
 are time-major, (time, batch, width); gradients are of first order only.
 
+On a CUDA device the loop would be one launch a step: there `fo_pooling_triton` runs
+all of it in one kernel, if Triton is installed and works.
+
 `torch.compile` gives the same numbers but unrolls the loop for every length, minutes
 each: leave these layers out of it.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -72,6 +79,25 @@ def _subtract_previous(
         torch.sub(steps[0], initial, out=out[0])
     else:
         out[0] = steps[0]
+
+
+@functools.cache
+def _load_kernels() -> ModuleType | None:
+    """Import the kernels, if Triton is installed: never for tensors on a CPU."""
+    if find_spec("triton") is None:
+        return None
+    return importlib.import_module("tweetclf.modules.fo_pooling_triton")
+
+
+def _choose_kernels(n_columns: int, *tensors: Tensor | None) -> ModuleType | None:
+    """Return the kernels for these tensors, or None for the loop."""
+    first = tensors[0]
+    if first is None or not first.is_cuda:
+        return None
+    kernels = _load_kernels()
+    if kernels is None or not kernels.fits(n_columns, *tensors):
+        return None
+    return kernels if kernels.works(first.device) else None
 
 
 class _ForgetMult(torch.autograd.Function):
@@ -137,6 +163,9 @@ def forget_mult(z: Tensor, f: Tensor, initial: Tensor | None = None) -> Tensor:
             f"forget_mult: 'initial' must have shape {tuple(z.shape[1:])}, that of a "
             f"step. Got {tuple(initial.shape)} instead."
         )
+    kernels = _choose_kernels(z[0].numel(), z, f, initial)
+    if kernels is not None:
+        return kernels.forget_mult(z, f, initial)
     return _ForgetMult.apply(z, f, initial)
 
 
@@ -310,4 +339,8 @@ def run_layer(
     last : Tensor of shape (batch, hidden_size)
         c of the last one.
     """
+    n_columns = x.size(1) * (len(bias) // n_gates)
+    kernels = _choose_kernels(n_columns, x, weight, bias, cell, before)
+    if kernels is not None:
+        return kernels.run_layer(x, weight, bias, cell, before, n_gates)
     return _Layer.apply(x, weight, bias, cell, before, n_gates)

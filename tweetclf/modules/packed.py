@@ -13,13 +13,17 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from tweetclf.modules._variable_length import (
+    Groups,
+    attend_by_groups,
+    sent,
+    variable_length_attention,
+)
+
 __all__ = ["ATTENTION", "PackedEncoder", "length_buckets", "packed_attention"]
 
 ATTENTION = "tweetclf_packed"
 """Name of `packed_attention` among the attention functions of transformers."""
-
-# Runs of equally long sequences, one after the other in a row: (length, sequences).
-Groups = tuple[tuple[int, int], ...]
 
 
 def packed_attention(
@@ -33,6 +37,7 @@ def packed_attention(
     is_causal: bool | None = None,
     sliding_window: int | None = None,
     packed_groups: Groups | None = None,
+    packed_offsets: Tensor | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
     """Attend within each sequence of a packed row; elsewhere do what "sdpa" does.
@@ -57,7 +62,11 @@ def packed_attention(
     sliding_window : int, optional
         Tokens see those less than so many places away.
     packed_groups : tuple of (int, int), optional
-        Length and number of the sequences of each group, in the order of the row.
+        Length and number of the sequences of each group, in the order of the row,
+        the longest last.
+    packed_offsets : int32 tensor of shape (n + 1,), optional
+        Where each sequence starts, and the number of tokens: on a GPU, so that one
+        kernel can read all groups.
     **others
         Handed on to "sdpa".
 
@@ -83,42 +92,30 @@ def packed_attention(
             raise NotImplementedError(f"packed attention knows no {unknown}")
     if is_causal is None:
         is_causal = bool(getattr(module, "is_causal", True))
-    grouped = key.shape[1] != query.shape[1]
-    # Split, not sliced: the gradient of a slice is as long as the row, for each group.
-    tokens = [length * n_sequences for length, n_sequences in packed_groups]
-    parts = zip(
-        *(x[0].transpose(0, 1).split(tokens) for x in (query, key, value)),  # (t, h, d)
-        strict=True,
-    )
-    states = []
-    for (length, n_sequences), part in zip(packed_groups, parts, strict=True):
-        q, k, v = (
-            x.unflatten(0, (n_sequences, length)).transpose(1, 2) for x in part
-        )  # (sequences, heads, length, d)
-        mask = None
-        if sliding_window is not None and length > sliding_window:
-            mask = _window_mask(length, sliding_window, is_causal, query.device)
-        state = nn.functional.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            dropout_p=dropout,
+    if packed_offsets is not None:
+        states = variable_length_attention(
+            query[0].transpose(0, 1),  # (t, h, d)
+            key[0].transpose(0, 1),
+            value[0].transpose(0, 1),
+            packed_offsets,
+            packed_groups[-1][0],
+            dropout=dropout,
             scale=scaling,
-            is_causal=is_causal and mask is None and length > 1,
-            enable_gqa=grouped,
+            is_causal=is_causal,
+            window=sliding_window,
         )
-        states.append(state.transpose(1, 2).flatten(0, 1))  # (tokens, heads, d)
-    return torch.cat(states)[None], None
-
-
-def _window_mask(
-    length: int, window: int, is_causal: bool, device: torch.device
-) -> Tensor:
-    places = torch.arange(length, device=device)
-    distance = places[:, None] - places[None, :]  # (length, length)
-    seen = distance.abs() < window
-    return seen & (distance >= 0) if is_causal else seen
+        if states is not None:
+            return states[None], None
+    return attend_by_groups(
+        query,
+        key,
+        value,
+        packed_groups,
+        dropout=dropout,
+        scale=scaling,
+        is_causal=is_causal,
+        window=sliding_window,
+    ), None
 
 
 AttentionInterface.register(ATTENTION, packed_attention)
@@ -131,8 +128,9 @@ class PackedEncoder(nn.Module):
     """Run a Hugging Face encoder on the tokens of many sequences in one row.
 
     Linear layers read real tokens only, attention runs for sequences of one length at
-    a time, positions restart with every sequence. A model that cannot do so reads
-    padded batches of similar lengths: what comes out is the same, to rounding.
+    a time, on a GPU for all of them at once, and positions restart with every sequence.
+    A model that cannot do so reads padded batches of similar lengths: what comes out is
+    the same, to rounding.
 
     Parameters
     ----------
@@ -233,7 +231,7 @@ class PackedEncoder(nn.Module):
         if (order[1:] > order[:-1]).all():
             return run(input_ids, sizes, token_type_ids, layer)
         # By length, each group is a slice of the row.
-        tokens = torch.from_numpy(_rows_of(order, sizes)).to(input_ids.device)
+        tokens = sent(_rows_of(order, sizes), input_ids.device)
         if token_type_ids is not None:
             token_type_ids = token_type_ids[tokens]
         states = run(input_ids[tokens], sizes[order], token_type_ids, layer)
@@ -255,6 +253,9 @@ class PackedEncoder(nn.Module):
             "attention_mask": torch.zeros((1, 1, 1, 1), device=input_ids.device),
             "packed_groups": _groups_of(sizes),
         }
+        if input_ids.device.type == "cuda":
+            bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+            inputs["packed_offsets"] = sent(bounds, input_ids.device)
         if token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids[None]
         return self._states(inputs, layer)[0]
@@ -264,13 +265,11 @@ class PackedEncoder(nn.Module):
         starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
         padding = self._padding_position
         if padding is None:
-            return torch.from_numpy(np.arange(len(starts)) - starts).to(
-                input_ids.device
-            )
+            return sent(np.arange(len(starts)) - starts, input_ids.device)
         # RoBERTa's family: padding tokens, which a text may spell out, do not count.
         counted = input_ids.ne(padding).long()
         before = counted.cumsum(0) - counted
-        first = before[torch.from_numpy(starts).to(input_ids.device)]
+        first = before[sent(starts, input_ids.device)]
         return (before - first + 1) * counted + padding
 
     def _padded(
@@ -283,7 +282,7 @@ class PackedEncoder(nn.Module):
         states = []
         filler = self.model.config.pad_token_id or 0
         for first, last, start, stop in length_buckets(sizes):
-            lengths = torch.from_numpy(sizes[first:last]).to(input_ids.device)
+            lengths = sent(sizes[first:last], input_ids.device)
             places = torch.arange(int(sizes[last - 1]), device=input_ids.device)
             mask = places < lengths[:, None]  # (sequences, longest)
             ids = input_ids.new_full(mask.shape, filler)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tweetclf.modules._variable_length import sent
+
 __all__ = ["POOLINGS", "pool"]
 
 POOLINGS: dict[str, tuple[str, ...]] = {
@@ -59,7 +61,7 @@ def pool(
             f"pool: the 'how' parameter must be one of {sorted(POOLINGS)}. Got {how!r} "
             "instead."
         )
-    lengths = lengths.to(hidden.device)
+    lengths = sent(lengths, hidden.device)
     starts = lengths.cumsum(0) - lengths  # (n,)
     first = hidden[starts]  # (n, hidden_size)
     parts = []

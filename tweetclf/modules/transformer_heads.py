@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +18,8 @@ __all__ = ["ChoiceModel", "HeadedModel", "Plan", "PooledModel", "output_layer"]
 
 Plan: TypeAlias = Literal["packed", "padded", "native"]
 """How sequences are read: in one row, as padded batches, or by the model itself."""
+
+Lengths: TypeAlias = Tensor | NDArray[np.int64]
 
 Head: TypeAlias = Callable[[Any, Tensor], Tensor]
 
@@ -183,7 +187,7 @@ class HeadedModel(nn.Module):
     def forward(
         self,
         input_ids: Tensor,
-        lengths: Tensor,
+        lengths: Lengths,
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Return the outputs.
@@ -192,8 +196,9 @@ class HeadedModel(nn.Module):
         ----------
         input_ids : int tensor of shape (total,)
             Tokens of all sequences, one sequence after the other.
-        lengths : int64 tensor of shape (n,)
-            Tokens of each sequence; on the CPU, best.
+        lengths : int64 tensor or array of shape (n,)
+            Tokens of each sequence; an array, or a tensor on the CPU, saves waiting
+            for a GPU.
         token_type_ids : int tensor of shape (total,), optional
             Segments of the tokens.
 
@@ -202,6 +207,7 @@ class HeadedModel(nn.Module):
         tensor of shape (n, n_outputs), or (total, 2) for answers
             Logits.
         """
+        lengths = torch.as_tensor(lengths)
         if self.plan == "native":
             return self._native(input_ids, lengths, token_type_ids)
         return self._headed(input_ids, lengths, token_type_ids)
@@ -254,7 +260,7 @@ class ChoiceModel(HeadedModel):
     def forward(
         self,
         input_ids: Tensor,
-        lengths: Tensor,
+        lengths: Lengths,
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Return the outputs, of shape (n / n_choices, n_choices)."""
@@ -317,10 +323,11 @@ class PooledModel(nn.Module):
     def forward(
         self,
         input_ids: Tensor,
-        lengths: Tensor,
+        lengths: Lengths,
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Return the outputs, of shape (n, n_outputs); see `HeadedModel.forward`."""
+        lengths = torch.as_tensor(lengths)
         states = self._encoder[0](input_ids, lengths, token_type_ids)  # (total, H)
         pooled = pool(states, lengths, how=self.pooling)  # (n, k * H)
         return self.classifier(self.dropout(pooled))

@@ -94,12 +94,19 @@ class EdgeBuckets:
         records["post"] = edges.posts - bounds["posts"][other]
         records["type"] = edges.types
         records["weight"] = 1 if edges.weights is None else edges.weights
-        np.add.at(self.counts, (lane, edges.types.astype(np.int64)), 1)
+        n_relations = self.counts.shape[1]
+        kinds = lane * n_relations + edges.types.astype(np.int64)
+        self.counts += np.bincount(kinds, minlength=self.counts.size).reshape(n, -1)
         keys = (lane * n + other) * self.n_pieces
         keys += rng.integers(self.n_pieces, size=len(keys))
-        order = np.argsort(keys, kind="stable")
-        found, starts = np.unique(keys[order], return_index=True)
-        for key, chosen in zip(found, np.split(order, starts[1:]), strict=True):
+        n_keys = n * n * self.n_pieces
+        # NumPy sorts 16 bits in linear time, ten times as fast.
+        small = keys.astype(np.uint16) if n_keys <= 1 << 16 else keys
+        order = np.argsort(small, kind="stable")
+        sizes = np.bincount(keys, minlength=n_keys)
+        found = np.flatnonzero(sizes)
+        parts = np.split(order, np.cumsum(sizes[found])[:-1])
+        for key, chosen in zip(found, parts, strict=True):
             if self._folder is None:
                 self._held.setdefault(int(key), []).append(records[chosen])
                 continue

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +90,21 @@ class Tables:
         self.__dict__.update(state)
         self._open()
 
-    def initialise(self, seed: int, scale: float) -> None:
-        """Draw the vectors of users and posts; relations and sums start at nought."""
-        for side, n in self.sizes.items():
-            for start in range(0, n, _DRAWN):
-                rng = stream(seed, "twhin", "start", side, start)
-                rows = self.arrays[side][start : start + _DRAWN]
-                rows[:] = scale * rng.standard_normal(rows.shape, dtype=np.float32)
+    def initialise(self, seed: int, scale: float, n_jobs: int = 1) -> None:
+        """Draw the vectors of users and posts; relations and sums start at nought.
+
+        What is drawn does not depend on `n_jobs`, the threads that draw.
+        """
+
+        def draw(place: tuple[str, int]) -> None:
+            side, start = place
+            rng = stream(seed, "twhin", "start", side, start)
+            rows = self.arrays[side][start : start + _DRAWN]
+            rows[:] = scale * rng.standard_normal(rows.shape, dtype=np.float32)
+
+        places = [(s, k) for s, n in self.sizes.items() for k in range(0, n, _DRAWN)]
+        with ThreadPoolExecutor(n_jobs) as pool:
+            deque(pool.map(draw, places), maxlen=0)
 
     def part(self, side: str, index: int) -> Table:
         """Return a partition, not copied."""

@@ -80,8 +80,11 @@ class Engine(Protocol):
         batch: Batch,
         rate: float,
         want_loss: bool,
-    ) -> float:
-        """Make one step; return the loss of its edges, if it is wanted."""
+    ) -> Any:
+        """Make one step; return the loss of its edges, if it is wanted.
+
+        It is a number, or will be one when `float` asks for it.
+        """
 
 
 class NumpyEngine:
@@ -202,10 +205,10 @@ def _train_bucket(
     lane = held.get("lanes", i)
     sizes = (len(tables.part("users", i).sums), len(tables.part("posts", j).sums))
     rng = stream(options.seed, "twhin", "epoch", epoch, i, j)
-    losses: list[tuple[float, int]] = []
+    losses: list[tuple[Any, int]] = []
     n_edges = 0
 
-    def make(numbered: tuple[int, Batch]) -> tuple[float, int]:
+    def make(numbered: tuple[int, Batch]) -> tuple[Any, int]:
         number, batch = numbered
         wanted = number % _LOSS_EVERY == 0
         loss = engine.step(users, posts, lane, batch, options.rate, wanted)
@@ -226,7 +229,7 @@ def _train_bucket(
     if not n_edges:
         return 0.0, 0
     measured = sum(n for _, n in losses)
-    return sum(loss for loss, _ in losses) / measured * n_edges, n_edges
+    return sum(float(loss) for loss, _ in losses) / measured * n_edges, n_edges
 
 
 def _train_alone(

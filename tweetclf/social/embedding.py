@@ -67,7 +67,8 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
         each process, when the tables are on disk; wrong ends are then drawn from the
         same two.
     n_jobs : int, default=1
-        Processes, at most one a partition. They change no bit of the result.
+        Processes, at most one a partition, and threads that draw the first vectors.
+        They change no bit of the result.
     deterministic : bool, default=True
         False: `n_jobs` threads work on the same tables without locks (Hogwild), and no
         two runs are the same.
@@ -337,7 +338,7 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
             files = EpochFiles(Path(checkpoint), self._identity(edges, sizes, seed))
         losses = files.resume(tables) if files else []
         if not losses:
-            tables.initialise(seed, self.init_scale)
+            tables.initialise(seed, self.init_scale, self.n_jobs)
         make_engine = self._make_engine(folder is not None)
         for epoch in range(len(losses), self.max_iter):
             loss = train_epoch(

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from tweetclf.modules._variable_length import sent
+
 __all__ = [
     "choose_device",
     "Precision",
@@ -87,7 +89,7 @@ def to_device(value: Any, device: torch.device) -> Any:
     ('cpu', 2)
     """
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        return sent(value, device)
     if isinstance(value, dict):
         return {key: to_device(item, device) for key, item in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
