@@ -176,7 +176,7 @@ def test_options_that_do_not_go_with_y_are_refused_before_training(
 def test_what_an_estimator_cannot_follow_is_refused(sober: str) -> None:
     with pytest.raises(DataError, match="class_weight='balanced' is for the cross-e"):
         fine_tuned(sober, class_weight="balanced", training__loss="soft_macro_f1")
-    with pytest.raises(DataError, match="gradient_checkpointing=True is for transfor"):
+    with pytest.raises(DataError, match="gradient_checkpointing=True is for other"):
         bilstm(training__gradient_checkpointing=True).fit(TEXTS, LABELS)
     with pytest.raises(DataError, match="has a decay, and schedule='cosine'"):
         bilstm(learning_rate=(1e-3, 0.1), training__schedule="cosine").fit(

@@ -430,28 +430,21 @@ def test_training_is_compiled_where_it_is_asked_for(
 ) -> None:
     seen = []
     monkeypatch.setattr(torch, "compile", lambda m, **kw: seen.append(kw) or m)
-    for estimator in (ulmfit(), bilstm()):
-        estimator.set_params(training__compile=True).fit(TEXTS, LABELS)
-    fine_tuned(tiny, training__compile=True)
-    assert seen == [{"dynamic": True}] * 4  # ULMFiT has two stages
+    bilstm(training__compile=True).fit(TEXTS, LABELS)
+    assert seen == [{"dynamic": True}]
     bilstm().fit(TEXTS, LABELS)
-    assert len(seen) == 4
+    assert len(seen) == 1
+    with pytest.raises(DataError, match="compile=True is for other networks"):
+        fine_tuned(tiny, training__compile=True)
+    with pytest.raises(DataError, match="compile=True is for other networks"):
+        ulmfit(training__compile=True).fit(TEXTS, LABELS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["transformer", "bilstm", "ulmfit"])
-def test_compiled_training_computes_what_plain_training_does(
-    kind: str, sober: str
-) -> None:
-    def fit(**params: Any) -> Any:
-        options = SMOOTH.replaced(**params)
-        if kind == "transformer":
-            return fine_tuned(sober, training=options, batch_size=16)
-        made = ulmfit(dropout_multiplier=0.0) if kind == "ulmfit" else bilstm(dropout=0)
-        made.set_params(training=options, batch_size=16)
-        return made.fit(TEXTS, LABELS)
-
+def test_compiled_training_computes_what_plain_training_does() -> None:
+    clf = bilstm(dropout=0.0, batch_size=16, training=SMOOTH)
+    plain = clone(clf).fit(TEXTS, LABELS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, of its compiler
-        compiled = fit(compile=True)
-    np.testing.assert_allclose(weights(compiled), weights(fit()), atol=1e-4)
+        compiled = clf.set_params(training__compile=True).fit(TEXTS, LABELS)
+    np.testing.assert_allclose(weights(compiled), weights(plain), atol=1e-4)

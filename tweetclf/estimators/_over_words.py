@@ -47,6 +47,8 @@ class OverWords:
     learning_rate: float | tuple[float, float]
     pairs: bool
 
+    _can: ClassVar[tuple[str, ...]] = ("compile",)
+
     vocabulary_: dict[str, int] | None
     word_vectors_: WordVectors | None
     embedder_: Any

@@ -37,6 +37,9 @@ class TakesTrainingOptions(BaseEstimator):
     # Of subclasses without the parameter, and of models saved before there was one.
     training: TrainingOptions | None = None
 
+    # Of "compile" and "gradient_checkpointing", what the network can do.
+    _can: ClassVar[tuple[str, ...]] = ()
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "training": [TrainingOptions, None],
     }
@@ -86,11 +89,12 @@ class TakesTrainingOptions(BaseEstimator):
 
     def _check_own_options(self, options: TrainingOptions) -> None:
         """Refuse options that this estimator cannot follow."""
-        if options.gradient_checkpointing:
-            raise DataError(
-                f"{type(self).__name__}: gradient_checkpointing=True is for "
-                "transformers. Set it to False."
-            )
+        for name in ("compile", "gradient_checkpointing"):
+            if getattr(options, name) and name not in self._can:
+                raise DataError(
+                    f"{type(self).__name__}: {name}=True is for other networks than "
+                    f"this one; see TrainingOptions. Set it to False."
+                )
 
     @_fit_context(prefer_skip_nested_validation=True)
     def find_learning_rate(

@@ -78,6 +78,10 @@ class TransformerEstimator(NeuralEstimator):
     _restored: ClassVar[tuple[str, ...]] = ("_module", "_encoder", "_loaded")
     _auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
 
+    # Not "compile": how sequences are packed depends on their lengths, and compiled
+    # training has not been seen to give what plain training gives.
+    _can: ClassVar[tuple[str, ...]] = ("gradient_checkpointing",)
+
     # A GPU where there is one; CUDA_VISIBLE_DEVICES="" hides them.
     device: str = "auto"
 
@@ -106,9 +110,6 @@ class TransformerEstimator(NeuralEstimator):
     def _texts_of(self, rows: list[Any]) -> tuple[list[Any], int]:
         """Return what the tokenizer reads, and how many of them make a row."""
         return rows, 1
-
-    def _check_own_options(self, options: Any) -> None:
-        """All options are for transformers."""
 
     # Fit
 

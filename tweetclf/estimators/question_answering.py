@@ -196,6 +196,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         return rows, answers
 
     def _check_own_options(self, options: TrainingOptions) -> None:
+        super()._check_own_options(options)
         default = TrainingOptions()
         for name in ("loss", "label_smoothing", "confidence_penalty", "reduction"):
             if getattr(options, name) != getattr(default, name):

@@ -90,7 +90,7 @@ class TrainingOptions:
     max_rollbacks : int, default=3
         How often to go back before the divergence is raised after all.
     compile : bool, default=False
-        Train through `torch.compile`.
+        For BiLSTMs: train through `torch.compile`.
     gradient_checkpointing : bool, default=False
         For transformers: compute the states of layers again in the backward pass in
         place of keeping them. Slower, in a fraction of the memory.
