@@ -22,6 +22,7 @@ from tweetclf.estimators._neural import (  # noqa: E402
 )
 from tweetclf.estimators._neural_compute import make_objective  # noqa: E402
 from tweetclf.exceptions import DataError, MissingDependencyError  # noqa: E402
+from tweetclf.training import TrainingOptions  # noqa: E402
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -92,7 +93,7 @@ class LetterClassifier(_Letters, NeuralClassifier):
         device="cpu",
         pairs=False,
         class_weight=None,
-        label_smoothing=0.0,
+        training=None,
     ):
         super().__init__(
             max_iter,
@@ -107,7 +108,7 @@ class LetterClassifier(_Letters, NeuralClassifier):
             pairs,
         )
         self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
+        self.training = training
 
 
 def _corpus(n, seed=0):
@@ -174,7 +175,7 @@ def test_class_weights_may_be_given():
 def test_label_smoothing_by_hand():
     logits = np.random.default_rng(1).normal(size=(5, 4))
     codes = np.array([0, 3, 1, 1, 2])
-    estimator = LetterClassifier(label_smoothing=0.1)
+    estimator = LetterClassifier(training=TrainingOptions(label_smoothing=0.1))
     estimator._fit_targets(codes, 5)
     target = np.full((5, 4), 0.1 / 4)
     target[np.arange(5), codes] += 0.9

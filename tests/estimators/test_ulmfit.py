@@ -332,7 +332,7 @@ def test_the_recipe_has_tables_1_and_2_of_the_paper() -> None:
     assert classifier.dropout_multiplier == 0.7
     assert (classifier.head_iter, classifier.max_iter) == (2, 15)
     assert (2 * classifier.learning_rate, classifier.learning_rate) == (1e-2, 5e-3)
-    assert classifier.label_smoothing == 0.1
+    assert (classifier._label_smoothing, classifier.training) == (0.1, None)
     assert classifier.batch_size == 32
     assert classifier.scoring == folds.scoring == "f1"
 
@@ -351,7 +351,7 @@ def test_the_recipe_takes_a_language_model(folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", [ULMFiTClassifier, ULMFiTRegressor])
 def test_constructors_have_20_parameters_at_most(kind: Any) -> None:
-    assert len(kind().get_params()) <= 20
+    assert len(kind().get_params(deep=False)) <= 20
 
 
 @pytest.mark.parametrize(
@@ -378,3 +378,27 @@ def test_the_leaderboard_builds_it_for_each_kind_of_task(
     # Runs are named by what the model holds, not by where it lies.
     recorded = system.recorded_arguments(loaded)["language_model"]
     assert set(recorded) == {"name", "sha256"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [ULMFiTClassifier, ULMFiTRegressor])
+def test_fifty_fits_leave_no_memory_behind(folder: Path, kind: Any) -> None:
+    import gc
+
+    psutil = pytest.importorskip("psutil")
+    process = psutil.Process()
+    y = LABELS if kind is ULMFiTClassifier else [float(len(text)) for text in TEXTS]
+    options = {**OPTIONS, "lm_params": HOW, "fine_tuning": ((1, 0.01),), "max_iter": 1}
+
+    def fit() -> None:
+        kind(language_model=folder, **options).fit(TEXTS, y).predict(TEXTS)
+
+    for _ in range(10):
+        fit()
+    gc.collect()
+    before = process.memory_info().rss
+    for _ in range(50):
+        fit()
+    gc.collect()
+    growth = process.memory_info().rss / before - 1
+    assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tweetclf.estimators._neural_compute import (
-    finished,
-    make_module,
+    Job,
+    run_loop,
     with_targets,
 )
 from tweetclf.estimators._packed_inputs import PackedInputs, split_packed
@@ -22,13 +22,11 @@ from tweetclf.estimators._transformer_compute import (
     POOL,
     make_optimizer,
     make_schedule,
+    recomputed_layers,
 )
 from tweetclf.estimators._windows import Window, span_in, tokens_of
 from tweetclf.training.batching import LengthBatches, sorted_batches
 from tweetclf.training.devices import autocast, choose_device, to_device
-from tweetclf.training.loop import fit_loop
-from tweetclf.training.progress import watched
-from tweetclf.training.schedules import total_steps
 
 __all__ = ["numbers_of", "span_loss", "train_on_spans"]
 
@@ -69,20 +67,14 @@ def numbers_of(
     return [results[index] for index in range(len(windows))]
 
 
-def train_on_spans(
-    estimator: Any,
-    windows: Sequence[Window],
-    answers: Sequence[tuple[tuple[int, str], ...]],
-    evaluate: Callable[[nn.Module], dict[str, float]] | None,
-    seed: int,
-) -> tuple[nn.Module, list[dict[str, Any]]]:
-    """Train the estimator's module on windows; return it and the history."""
-    module = make_module(estimator, seed)
+def train_on_spans(estimator: Any, job: Job) -> list[dict[str, Any]]:
+    """Train a module on windows and their answers; return the history."""
+    windows: Sequence[Window] = job.rows
     inputs = PackedInputs(tokens_of(windows, estimator._has_types))
     spans = []
     for window in windows:
         # Of several right answers the first is learnt; none is (0, 0).
-        known = answers[window.row][:1]
+        known = job.targets[window.row][:1]
         spans.append(
             span_in(window, known[0][0], known[0][0] + len(known[0][1]))
             if known
@@ -92,26 +84,26 @@ def train_on_spans(
         inputs.lengths,
         with_targets(inputs, np.array(spans, dtype=np.int64)),
         batch_size=estimator.batch_size,
-        seed=seed,
-        pool=1 if module.plan == "packed" else POOL,
+        seed=job.seed,
+        pool=1 if job.module.plan == "packed" else POOL,
         split=split_packed,
     )
-    result = fit_loop(
-        module,
-        span_loss,
-        batches,
-        optimizer=make_optimizer(estimator, module),
-        max_epochs=estimator.max_iter,
-        schedule=make_schedule(estimator, len(windows)),
-        clip_norm=CLIP_NORM,
-        precision=estimator.precision,
-        evaluate=evaluate,
-        monitor=f"valid_{estimator.scoring}",
-        greater_is_better=True,
-        n_iter_no_change=estimator.n_iter_no_change if evaluate else None,
-        report=watched(
-            type(estimator).__name__, total_steps(batches, estimator.max_iter)
-        ),
-        seed=seed,
-    )
-    return finished(module), result.untimed_history()
+    evaluate = job.validation
+    with recomputed_layers(estimator, job.module):
+        result = run_loop(
+            estimator,
+            job.module,
+            span_loss,
+            batches,
+            optimizer=make_optimizer(estimator, job.module),
+            max_epochs=estimator.max_iter,
+            schedule=make_schedule(estimator, len(windows)),
+            clip_norm=CLIP_NORM,
+            evaluate=evaluate,
+            monitor=f"valid_{estimator.scoring}",
+            greater_is_better=True,
+            n_iter_no_change=estimator.n_iter_no_change if evaluate else None,
+            seed=job.seed,
+            job=job,
+        )
+    return result.untimed_history()

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.estimators._labels import (
@@ -26,6 +26,7 @@ from tweetclf.estimators._labels import (
     require_two_classes,
 )
 from tweetclf.estimators._seeds import inner_seed
+from tweetclf.estimators._training_options import TakesTrainingOptions, check_options
 from tweetclf.exceptions import DataError
 from tweetclf.utils._sklearn import Interval, StrOptions, _fit_context
 from tweetclf.utils.optional import import_optional
@@ -35,13 +36,14 @@ from tweetclf.utils.validation import check_text_pairs, check_texts
 __all__ = ["NeuralClassifier", "NeuralEstimator", "NeuralRegressor"]
 
 
-class NeuralEstimator(BaseEstimator):
+class NeuralEstimator(TakesTrainingOptions):
     """Base of the neural estimators; see the module's docstring for the hooks.
 
     A subclass stores in its constructor at least `max_iter`, `batch_size`,
     `learning_rate`, `early_stopping`, `validation_fraction`, `n_iter_no_change`,
-    `scoring`, `random_state` and `device`; `pairs` if it takes text pairs, `precision`
-    if it may compute in less than float32.
+    `scoring`, `random_state` and `device`; `training` (`TrainingOptions` or None) if
+    users may say how it is trained; `pairs` if it takes text pairs, `precision` if it
+    may compute in less than float32.
 
     Attributes
     ----------
@@ -65,6 +67,7 @@ class NeuralEstimator(BaseEstimator):
     precision: str = "float32"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TakesTrainingOptions._parameter_constraints,
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -131,12 +134,23 @@ class NeuralEstimator(BaseEstimator):
         return check_texts(X, caller=caller)
 
     def _fit(self, X: Any, y: Any, X_val: Any, y_val: Any) -> Any:
+        job = self._job(X, y, X_val, y_val)
+        from tweetclf.estimators._neural_compute import finished
+
+        self.history_ = self._train(job)
+        self.n_iter_ = len(self.history_)
+        self._module = finished(job.module)
+        return self
+
+    def _job(self, X: Any, y: Any, X_val: Any, y_val: Any) -> Any:
+        """Learn what comes before training; return the `_neural_compute.Job`."""
         caller = type(self).__name__
         self._require_torch()
-        from tweetclf.estimators._neural_compute import Job, finished, make_module
+        from tweetclf.estimators._neural_compute import Job, make_module
 
         rows = self._read(X, caller=caller)
         rows, targets = _in_order(rows, self._fit_targets(y, len(rows)))
+        check_options(self)
         seed = inner_seed(self.random_state)
         train, valid = self._hold_out(rows, targets, X_val, y_val, seed)
         for name in (*self._restored, "module_state_"):
@@ -144,12 +158,7 @@ class NeuralEstimator(BaseEstimator):
         if valid is not None and self.scoring != "loss":
             self._check_scoring(*valid)
         self._fit_inputs(train[0], seed)
-        module = make_module(self, seed)
-        job = Job(module, train[0], train[1], valid, seed)
-        self.history_ = self._train(job)
-        self.n_iter_ = len(self.history_)
-        self._module = finished(job.module)
-        return self
+        return Job(make_module(self, seed), train[0], train[1], valid, seed)
 
     def _check_scoring(self, rows: list[Any], targets: NDArray[Any]) -> None:
         """Try the scorer on validation rows, before training."""
@@ -272,7 +281,7 @@ def _in_order(rows: list[Any], targets: NDArray[Any]) -> tuple[list[Any], NDArra
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     """Base of neural classifiers: binary, multi-class, or multi-label by the form of y.
 
-    A subclass stores `class_weight` and `label_smoothing` besides.
+    A subclass stores `class_weight` besides.
 
     Attributes
     ----------
@@ -289,10 +298,12 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     class_weight_: NDArray[np.float64] | None
     absent_: NDArray[np.bool_]
 
+    # Of the cross-entropy of classes, where the training options do not say.
+    _label_smoothing: ClassVar[float] = 0.0
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NeuralEstimator._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
     def _fit_targets(self, y: Any, n_rows: int) -> NDArray[Any]:

@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer
-from torch import Tensor, nn
+from torch import nn
 
+from tweetclf.estimators._objectives import make_objective, plain_loss
+from tweetclf.estimators._training_options import options_of
 from tweetclf.training.batching import LengthBatches, sorted_batches
+from tweetclf.training.by_name import make_optimizer, make_schedule
 from tweetclf.training.devices import autocast, choose_device, seeded, to_device
-from tweetclf.training.loop import fit_loop
-from tweetclf.training.losses import (
-    binary_cross_entropy,
-    cross_entropy,
-    regression_loss,
-)
+from tweetclf.training.loop import Objective, TrainingResult, fit_loop
+from tweetclf.training.lr_finder import LRFinderResult, find_learning_rate
 from tweetclf.training.progress import watched
 from tweetclf.training.schedules import total_steps
 
@@ -36,6 +35,7 @@ __all__ = [
     "make_objective",
     "outputs_of",
     "restored",
+    "run_loop",
     "state_of",
     "train",
     "validation_of",
@@ -54,13 +54,21 @@ class Inputs(Protocol):
 
 @dataclass
 class Job:
-    """One training: the module, encoded targets and validation rows."""
+    """One training: the module, encoded targets and validation rows.
+
+    For questions: windows, the right answers of their rows, and what measures a module.
+
+    With a `sweep`, parameters of `find_learning_rate`, the last thing to be trained is
+    trained with a growing rate, and what came of it is put into `found`.
+    """
 
     module: nn.Module
     rows: list[Any]
-    targets: NDArray[Any]
-    validation: tuple[list[Any], NDArray[Any]] | None
+    targets: Any
+    validation: Any
     seed: int
+    sweep: Mapping[str, Any] | None = None
+    found: LRFinderResult | None = None
 
 
 def make_module(estimator: Any, seed: int) -> nn.Module:
@@ -134,42 +142,6 @@ def _prediction_batches(
     return sorted_batches(lengths, max(64, estimator.batch_size))
 
 
-def make_objective(estimator: Any) -> Callable[..., tuple[Tensor, dict[str, float]]]:
-    """Return the objective of the estimator's kind of targets.
-
-    Classes: cross-entropy, smoothed, its class weights in the reduction
-    (1/N) sum w CE, so that a rare class weighs the same in every batch. Indicator
-    matrices: binary cross-entropy. Numbers: squared error.
-    """
-    weights = getattr(estimator, "class_weight_", None)
-    smoothing = getattr(estimator, "label_smoothing", 0.0)
-
-    def objective(
-        module: nn.Module, batch: dict[str, Tensor]
-    ) -> tuple[Tensor, dict[str, float]]:
-        inputs = dict(batch)
-        targets = inputs.pop("targets")
-        logits = module(**inputs)
-        if logits.dtype == torch.bfloat16:
-            logits = logits.float()
-        if targets.dtype == torch.int64:
-            weight = None
-            if weights is not None:
-                weight = torch.as_tensor(
-                    weights, dtype=logits.dtype, device=logits.device
-                )
-            loss = cross_entropy(
-                logits, targets, class_weight=weight, label_smoothing=smoothing
-            )
-        elif targets.ndim == 2:
-            loss = binary_cross_entropy(logits, targets)
-        else:
-            loss = regression_loss(logits[:, 0], targets)
-        return loss, {"weight": len(targets), "n_examples": len(targets)}
-
-    return objective
-
-
 class _Given(BaseEstimator):
     """Hands a scorer outputs that are computed already."""
 
@@ -199,7 +171,7 @@ def evaluator(
 
     def evaluate(module: nn.Module) -> dict[str, float]:
         logits = _forward(estimator, module, inputs, len(rows))
-        values = {"valid_loss": estimator._loss(logits, targets)}
+        values = {"valid_loss": plain_loss(estimator, logits, targets)}
         if scorer is not None:
             with warnings.catch_warnings():
                 # Early in training a class may not be predicted at all.
@@ -271,6 +243,84 @@ class _LossPatience:
         return self.n_no_change >= self.n_iter_no_change
 
 
+def run_loop(
+    estimator: Any,
+    module: nn.Module,
+    objective: Objective,
+    batches: LengthBatches,
+    *,
+    optimizer: torch.optim.Optimizer,
+    max_epochs: int,
+    seed: int,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    what: str = "",
+    report: Any = None,
+    job: Job | None = None,
+    **validation: Any,
+) -> TrainingResult:
+    """Run the training loop as the estimator's training options say.
+
+    Parameters
+    ----------
+    estimator : NeuralEstimator
+        Whose options count.
+    module, objective, batches, optimizer, max_epochs, seed
+        As in `fit_loop`.
+    schedule : callable, optional
+        What the rate does if the options name no schedule.
+    clip_norm : float, optional
+        Longest gradient if the options leave it to the estimator.
+    what : str, default=""
+        What of it is trained, for those who watch.
+    report : callable, optional
+        As in `fit_loop`.
+    job : Job, optional
+        If it asks for a sweep, this is the training that it is about.
+    **validation
+        As `validation_of` returns it.
+
+    Returns
+    -------
+    TrainingResult
+        Without epochs after a sweep.
+    """
+    options = options_of(estimator)
+    if options.clip_norm != "auto":
+        clip_norm = options.clip_norm
+    common: dict[str, Any] = {
+        "optimizer": optimizer,
+        "accumulate": options.accumulate,
+        "clip_norm": clip_norm,
+        "precision": estimator.precision,
+        "seed": seed,
+    }
+    if job is not None and job.sweep is not None:
+        job.found = find_learning_rate(
+            module, objective, batches, **common, **job.sweep
+        )
+        return TrainingResult()
+    n_steps = total_steps(batches, max_epochs, options.accumulate)
+    if options.schedule is not None:
+        warmup = options.warmup
+        if warmup is None:
+            warmup = getattr(estimator, "warmup", None)
+        schedule = make_schedule(options.schedule, n_steps, warmup=warmup)
+    return fit_loop(
+        module,
+        objective,
+        batches,
+        max_epochs=max_epochs,
+        schedule=schedule,
+        on_divergence=options.on_divergence,
+        max_rollbacks=options.max_rollbacks,
+        compile=options.compile,
+        report=watched(type(estimator).__name__ + what, n_steps, report),
+        **common,
+        **validation,
+    )
+
+
 def train(
     estimator: Any,
     job: Job,
@@ -323,19 +373,25 @@ def train(
     patience = validation["n_iter_no_change"]
     if stop_by_loss and validation["greater_is_better"] and patience is not None:
         report, validation["n_iter_no_change"] = _LossPatience(patience), None
-    n_steps = total_steps(batches, estimator.max_iter)
-    result = fit_loop(
+    if optimizer is None:
+        optimizer = make_optimizer(
+            options_of(estimator),
+            job.module.parameters(),
+            lr=estimator.learning_rate,
+            own=torch.optim.Adam,
+        )
+    result = run_loop(
+        estimator,
         job.module,
         make_objective(estimator),
         batches,
-        optimizer=optimizer
-        or torch.optim.Adam(job.module.parameters(), lr=estimator.learning_rate),
+        optimizer=optimizer,
         max_epochs=estimator.max_iter,
         schedule=schedule,
         clip_norm=clip_norm,
-        precision=estimator.precision,
-        report=watched(type(estimator).__name__, n_steps, report),
+        report=report,
         seed=job.seed,
+        job=job,
         **validation,
     )
     return result.untimed_history()

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from tweetclf.estimators._neural import NeuralEstimator
+from tweetclf.estimators._training_options import options_of
 from tweetclf.exceptions import DataError
 from tweetclf.features import PairFeatures, WordVectors
 from tweetclf.features._kept import read_vectors
 from tweetclf.features._tokens import tokenize
+from tweetclf.training.options import TrainingOptions
 from tweetclf.utils._sklearn import HasMethods, Interval
 
 __all__ = ["OverWords"]
@@ -44,6 +46,8 @@ class OverWords:
     bag_of_words: Any
     learning_rate: float | tuple[float, float]
     pairs: bool
+
+    _can: ClassVar[tuple[str, ...]] = ("compile",)
 
     vocabulary_: dict[str, int] | None
     word_vectors_: WordVectors | None
@@ -203,11 +207,15 @@ class OverWords:
 
         from tweetclf.estimators._neural_compute import train
         from tweetclf.modules.bilstm import keras_decay
+        from tweetclf.training.by_name import make_optimizer
         from tweetclf.training.optimizers import KerasAdam
 
         rate, decay = self._pair("learning_rate", second=0.0)
-        optimizer = KerasAdam(
-            job.module.parameters(), lr=rate, betas=(0.9, 0.999), eps=1e-7
+        optimizer = make_optimizer(
+            options_of(self),
+            job.module.parameters(),
+            lr=rate,
+            own=partial(KerasAdam, betas=(0.9, 0.999), eps=1e-7),
         )
         return train(
             self,
@@ -216,6 +224,16 @@ class OverWords:
             schedule=partial(keras_decay, decay=decay),
             stop_by_loss=True,
         )
+
+    def _check_own_options(self, options: TrainingOptions) -> None:
+        super()._check_own_options(options)  # type: ignore[misc]
+        _, decay = self._pair("learning_rate", second=0.0)
+        if decay and options.schedule is not None:
+            raise DataError(
+                f"{type(self).__name__}: learning_rate={self.learning_rate!r} has a "
+                f"decay, and schedule={options.schedule!r} says what the rate does, "
+                "too. Give one of them."
+            )
 
 
 def _rescaled(trained: WordVectors, tokens: list[list[str]]) -> WordVectors:

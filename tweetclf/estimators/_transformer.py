@@ -78,6 +78,10 @@ class TransformerEstimator(NeuralEstimator):
     _restored: ClassVar[tuple[str, ...]] = ("_module", "_encoder", "_loaded")
     _auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
 
+    # Not "compile": how sequences are packed depends on their lengths, and compiled
+    # training has not been seen to give what plain training gives.
+    _can: ClassVar[tuple[str, ...]] = ("gradient_checkpointing",)
+
     # A GPU where there is one; CUDA_VISIBLE_DEVICES="" hides them.
     device: str = "auto"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 
 from tweetclf.estimators._neural_compute import Job, train
 from tweetclf.estimators._packed_inputs import split_packed
+from tweetclf.estimators._training_options import options_of
 from tweetclf.exceptions import DataError
 from tweetclf.features._encoding import TokenEncoder
 from tweetclf.features._pretrained import (
@@ -19,6 +22,7 @@ from tweetclf.features._pretrained import (
     rebuild_model,
     rebuild_tokenizer,
 )
+from tweetclf.training import by_name
 from tweetclf.training.optimizers import adamw, layerwise_rates, parameter_groups
 from tweetclf.training.schedules import Linear
 
@@ -32,6 +36,7 @@ __all__ = [
     "load",
     "make_optimizer",
     "make_schedule",
+    "recomputed_layers",
     "remake",
     "token_encoder",
 ]
@@ -105,7 +110,10 @@ def layer_groups(module: Any) -> list[Any]:
 
 
 def make_optimizer(estimator: Any, module: Any) -> torch.optim.Optimizer:
-    """Return AdamW over the module: layers with their own rates, no decay of biases."""
+    """Return the optimizer of the module: layers with own rates, no decay of biases.
+
+    AdamW, if the training options name no other.
+    """
     groups = rates = None
     if estimator.layer_decay < 1:
         groups = layer_groups(module)
@@ -118,7 +126,9 @@ def make_optimizer(estimator: Any, module: Any) -> torch.optim.Optimizer:
         weight_decay=estimator.weight_decay,
         groups=groups,
     )
-    return adamw(made, lr=estimator.learning_rate)
+    return by_name.make_optimizer(
+        options_of(estimator), made, lr=estimator.learning_rate, own=adamw
+    )
 
 
 def make_schedule(estimator: Any, n_examples: int) -> Linear | None:
@@ -126,18 +136,46 @@ def make_schedule(estimator: Any, n_examples: int) -> Linear | None:
     if estimator.warmup is None:
         return None
     n_batches = -(-n_examples // estimator.batch_size)
-    return Linear(n_batches * estimator.max_iter, warmup=float(estimator.warmup))
+    n_steps = -(-n_batches // options_of(estimator).accumulate)
+    return Linear(n_steps * estimator.max_iter, warmup=float(estimator.warmup))
+
+
+@contextmanager
+def recomputed_layers(estimator: Any, module: Any) -> Iterator[None]:
+    """Keep no states of layers for the backward pass, if the options say so."""
+    model = module.model
+    if not options_of(estimator).gradient_checkpointing:
+        yield
+        return
+    if not model.supports_gradient_checkpointing:
+        raise DataError(
+            f"{type(estimator).__name__}: a {type(model).__name__} cannot compute its "
+            "layers again. Set gradient_checkpointing=False."
+        )
+    # Encoders have no use for a cache of states, and BERT tells of having to drop it.
+    had_cache = getattr(model.config, "use_cache", None)
+    model.config.use_cache = False
+    # transformers has renamed it within version 5.
+    renamed = hasattr(model, "activation_checkpointing_enable")
+    name = "activation_checkpointing" if renamed else "gradient_checkpointing"
+    getattr(model, f"{name}_enable")({"use_reentrant": False})
+    try:
+        yield
+    finally:
+        getattr(model, f"{name}_disable")()
+        model.config.use_cache = had_cache
 
 
 def fine_tune(estimator: Any, job: Job) -> list[dict[str, Any]]:
     """Train a module as estimators on transformers are trained."""
-    return train(
-        estimator,
-        job,
-        optimizer=make_optimizer(estimator, job.module),
-        schedule=make_schedule(estimator, len(job.rows)),
-        clip_norm=CLIP_NORM,
-        # Packed batches need no bucketing, and so are drawn at random.
-        pool=1 if job.module.plan == "packed" else POOL,
-        split=split_packed,
-    )
+    with recomputed_layers(estimator, job.module):
+        return train(
+            estimator,
+            job,
+            optimizer=make_optimizer(estimator, job.module),
+            schedule=make_schedule(estimator, len(job.rows)),
+            clip_norm=CLIP_NORM,
+            # Packed batches need no bucketing, and so are drawn at random.
+            pool=1 if job.module.plan == "packed" else POOL,
+            split=split_packed,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 from tweetclf.estimators._neural_compute import (
     Job,
     make_objective,
+    run_loop,
     validation_of,
     with_targets,
 )
+from tweetclf.estimators._training_options import options_of
 from tweetclf.modules.awd import activation_penalty
 from tweetclf.modules.concat_pooling import (
     AWDClassifier,
@@ -29,15 +32,13 @@ from tweetclf.pretraining.language_model import LanguageModelConfig
 from tweetclf.pretraining.stages import Stage
 from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
 from tweetclf.training.batching import LengthBatches, sorted_batches
+from tweetclf.training.by_name import make_optimizer
 from tweetclf.training.devices import choose_device
-from tweetclf.training.loop import fit_loop
 from tweetclf.training.optimizers import (
     adamw,
     discriminative_rates,
     parameter_groups,
 )
-from tweetclf.training.progress import watched
-from tweetclf.training.schedules import total_steps
 
 __all__ = [
     "EncodedTexts",
@@ -56,15 +57,14 @@ _MOMENTUM, _WARMUP, _DIVISION = (0.7, 0.4), 0.25, 8.0
 
 
 class ULMFiTModule(AWDClassifier):
-    """An `AWDClassifier` that returns its logits alone."""
+    """An `AWDClassifier` that returns its logits alone, if not asked for all."""
 
-    def forward(self, ids: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, ids: Tensor, full: bool = False
+    ) -> Tensor | ClassifierOutput:
         """Return the logits of texts: (batch, time) -> (batch, n_outputs)."""
-        return self.full(ids).logits
-
-    def full(self, ids: Tensor) -> ClassifierOutput:
-        """Return what `AWDClassifier` does."""
-        return super().forward(ids)
+        output = super().forward(ids)
+        return output if full else output.logits
 
 
 def make_module(
@@ -141,7 +141,7 @@ def _objective(estimator: Any) -> Callable[..., tuple[Tensor, dict[str, Any]]]:
     def objective(
         module: ULMFiTModule, batch: dict[str, Tensor]
     ) -> tuple[Tensor, dict[str, Any]]:
-        output = module.full(batch["ids"])
+        output = module(batch["ids"], full=True)
 
         def logits(ids: Tensor) -> Tensor:
             return output.logits
@@ -266,31 +266,36 @@ class _Trainer:
         for number, group in enumerate(reversed(self.groups)):
             for parameter in group:
                 parameter.requires_grad_(number < n_groups)
-        optimizer = adamw(
+        options = options_of(estimator)
+        # The estimator's own schedule gives rates, those with names factors on them.
+        peak = 1.0 if options.schedule is None else stage.learning_rate
+        optimizer = make_optimizer(
+            options,
             parameter_groups(
                 self.module,
                 # The rates span all groups, those that are frozen included.
-                lr=group_rates(1.0, len(self.groups)),
+                lr=group_rates(peak, len(self.groups)),
                 groups=self.groups,
                 weight_decay=WEIGHT_DECAY,
                 decay_all=True,
             ),
-            lr=1.0,
-            betas=(stage.momentum[0], BETA2),
+            lr=peak,
+            own=partial(adamw, betas=(stage.momentum[0], BETA2)),
         )
         # Only what is trained last is compared: the best epoch is one of its epochs.
         validation = validation_of(estimator, job) if last else {}
-        name = f"{type(estimator).__name__}, {n_groups} of {len(self.groups)} groups"
-        result = fit_loop(
+        n_steps = -(-batches.n_batches(0) // options.accumulate)
+        result = run_loop(
+            estimator,
             self.module if module is None else module,
             _objective(estimator) if module is None else make_objective(estimator),
             batches,
             optimizer=optimizer,
             max_epochs=stage.n_epochs,
-            schedule=StagedCycles([stage], batches.n_batches(0)),
-            precision=estimator.precision,
-            report=watched(name, total_steps(batches, stage.n_epochs)),
+            schedule=StagedCycles([stage], n_steps),
             seed=job.seed + len(self.history),
+            what=f", {n_groups} of {len(self.groups)} groups",
+            job=job if last else None,
             **validation,
         )
         for epoch in result.untimed_history():

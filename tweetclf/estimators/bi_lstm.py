@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
 
     from tweetclf.features import WordVectors
+    from tweetclf.training import TrainingOptions
 
 __all__ = ["BiLSTMClassifier", "BiLSTMRegressor", "bilstm"]
 
@@ -67,7 +68,7 @@ default="learned"
         Texts a step.
     learning_rate : float or (float, float), default=1e-3
         Of Adam. The second of two is Keras's decay: step t, counted from 0, has the
-        rate ``learning_rate / (1 + decay * t)``.
+        rate ``learning_rate / (1 + decay * t)``. It excludes a schedule.
     early_stopping : bool, default=False
         Stop when the loss on held-out texts no longer falls.
     validation_fraction : float, default=0.1
@@ -79,12 +80,14 @@ default="learned"
         scorer of scikit-learn, such as "accuracy". It needs validation texts.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, which is (1/N) sum w CE.
-    label_smoothing : float, default=0.0
-        Share of the target that is spread evenly over the classes.
     random_state : int, RandomState or None, default=None
         Seed of weights, batches, dropout and the held-out texts.
     device : str, default="auto"
         Where to compute: "auto" is an accelerator if there is one, else "cpu".
+    training : TrainingOptions or None, default=None
+        Optimizer, schedule, loss, label smoothing, batches a step, and what to do when
+        training diverges: see :class:`tweetclf.training.TrainingOptions`. By default
+        Keras's Adam.
 
     Attributes
     ----------
@@ -160,9 +163,9 @@ default="learned"
         n_iter_no_change: int | None = 15,
         scoring: str = "loss",
         class_weight: Mapping[Any, float] | str | None = None,
-        label_smoothing: float = 0.0,
         random_state: int | RandomState | None = None,
         device: str = "auto",
+        training: TrainingOptions | None = None,
     ) -> None:
         self.embeddings = embeddings
         self.tokenizer = tokenizer
@@ -181,9 +184,9 @@ default="learned"
         self.n_iter_no_change = n_iter_no_change
         self.scoring = scoring
         self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
         self.random_state = random_state
         self.device = device
+        self.training = training
 
 
 class BiLSTMRegressor(OverWords, NeuralRegressor):
@@ -198,7 +201,7 @@ class BiLSTMRegressor(OverWords, NeuralRegressor):
 bag_of_words
         As in :class:`BiLSTMClassifier`.
     max_iter, batch_size, learning_rate, early_stopping, validation_fraction, \
-n_iter_no_change, random_state, device
+n_iter_no_change, random_state, device, training
         As in :class:`BiLSTMClassifier`.
     scoring : str, default="loss"
         What chooses the best epoch, whose weights are kept: "loss", the squared error,
@@ -251,6 +254,7 @@ n_iter_no_change, random_state, device
         scoring: str = "loss",
         random_state: int | RandomState | None = None,
         device: str = "auto",
+        training: TrainingOptions | None = None,
     ) -> None:
         self.embeddings = embeddings
         self.tokenizer = tokenizer
@@ -270,6 +274,7 @@ n_iter_no_change, random_state, device
         self.scoring = scoring
         self.random_state = random_state
         self.device = device
+        self.training = training
 
 
 def bilstm(

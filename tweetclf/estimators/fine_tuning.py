@@ -17,6 +17,8 @@ from tweetclf.utils._sklearn import Interval, StrOptions
 if TYPE_CHECKING:
     from numpy.random import RandomState
 
+    from tweetclf.training import TrainingOptions
+
 __all__ = ["TransformerClassifier", "TransformerRegressor"]
 
 
@@ -93,7 +95,8 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
     The model is any directory or hub name that ``AutoModel`` reads; code in it is never
     run. Sequences are packed where the architecture allows it: linear layers see real
     tokens only, nothing is padded, and batches are drawn as they come. The optimizer is
-    AdamW (biases and normalisation weights do not decay) on gradients clipped at 1.
+    AdamW (biases and normalisation weights do not decay) on gradients clipped at 1, if
+    `training` does not say otherwise.
 
     Parameters
     ----------
@@ -124,8 +127,6 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, which is the mean over the texts of weight
         times cross-entropy.
-    label_smoothing : float, default=0.0
-        Share of the target that is spread over all classes.
     threshold : float or "tuned", default=0.5
         For indicator matrices: labels of at least this probability are predicted.
         "tuned" takes for each label the threshold with the highest F1 on the
@@ -146,6 +147,9 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         the hardware is fast at it.
     random_state : int, RandomState instance or None, default=None
         Seed of the head's weights, dropout and the order of the texts.
+    training : TrainingOptions or None, default=None
+        Optimizer, schedule, loss, label smoothing, batches a step, and what to do when
+        training diverges: see :class:`tweetclf.training.TrainingOptions`.
 
     Attributes
     ----------
@@ -228,7 +232,6 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         warmup: float | None = 0.1,
         layer_decay: float = 1.0,
         class_weight: dict[Any, float] | str | None = None,
-        label_smoothing: float = 0.0,
         threshold: float | str = 0.5,
         profile: str | None = None,
         early_stopping: bool = False,
@@ -237,6 +240,7 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         scoring: str = "loss",
         precision: str = "float32",
         random_state: int | RandomState | None = None,
+        training: TrainingOptions | None = None,
     ) -> None:
         self.model = model
         self.pooling = pooling
@@ -249,7 +253,6 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         self.warmup = warmup
         self.layer_decay = layer_decay
         self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
         self.threshold = threshold
         self.profile = profile
         self.early_stopping = early_stopping
@@ -258,6 +261,7 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         self.scoring = scoring
         self.precision = precision
         self.random_state = random_state
+        self.training = training
 
     def _model_options(self) -> dict[str, Any]:
         if self.pooling != "cls":
@@ -273,14 +277,14 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
 
     def _train(self, job: Any) -> list[dict[str, Any]]:
         self.thresholds_ = None
-        tuned = self.multilabel_ and self.threshold == "tuned"
+        tuned = self.multilabel_ and self.threshold == "tuned" and job.sweep is None
         if tuned and job.validation is None:
             raise DataError(
                 f"{type(self).__name__}: threshold='tuned' needs validation texts; set "
                 "early_stopping=True or give X_val and y_val."
             )
         if self.multilabel_:
-            fixed = 0.5 if tuned else float(self.threshold)
+            fixed = 0.5 if self.threshold == "tuned" else float(self.threshold)
             self.thresholds_ = np.full(len(self.classes_), fixed)
         history = super()._train(job)
         if tuned:
@@ -330,7 +334,7 @@ class TransformerRegressor(NeuralRegressor, _SequenceEstimator):
         As in :class:`TransformerClassifier`.
     early_stopping, validation_fraction, n_iter_no_change, scoring
         As in :class:`TransformerClassifier`; "loss" is the mean squared error.
-    precision, random_state
+    precision, random_state, training
         As in :class:`TransformerClassifier`.
 
     Attributes
@@ -381,6 +385,7 @@ class TransformerRegressor(NeuralRegressor, _SequenceEstimator):
         scoring: str = "loss",
         precision: str = "float32",
         random_state: int | RandomState | None = None,
+        training: TrainingOptions | None = None,
     ) -> None:
         self.model = model
         self.pooling = pooling
@@ -399,6 +404,7 @@ class TransformerRegressor(NeuralRegressor, _SequenceEstimator):
         self.scoring = scoring
         self.precision = precision
         self.random_state = random_state
+        self.training = training
 
     def _model_options(self) -> dict[str, Any]:
         if self.pooling != "cls":

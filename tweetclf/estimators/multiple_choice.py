@@ -18,6 +18,8 @@ from tweetclf.utils.validation import check_consistent_length, check_texts
 if TYPE_CHECKING:
     from numpy.random import RandomState
 
+    from tweetclf.training import TrainingOptions
+
 __all__ = ["TransformerMultipleChoice"]
 
 
@@ -66,13 +68,13 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
         Epochs.
     batch_size : int, default=32
         Rows in a batch.
-    learning_rate, weight_decay, warmup, layer_decay, label_smoothing
+    learning_rate, weight_decay, warmup, layer_decay
         As in :class:`TransformerClassifier`.
     profile : str or None, default=None
         Preprocessing profile.
     early_stopping, validation_fraction, n_iter_no_change, scoring
         As in :class:`TransformerClassifier`.
-    precision, random_state
+    precision, random_state, training
         As in :class:`TransformerClassifier`.
 
     Attributes
@@ -104,7 +106,6 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TransformerEstimator._parameter_constraints,
-        "label_smoothing": NeuralClassifier._parameter_constraints["label_smoothing"],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -119,7 +120,6 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
         weight_decay: float = 0.01,
         warmup: float | None = 0.1,
         layer_decay: float = 1.0,
-        label_smoothing: float = 0.0,
         profile: str | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -127,6 +127,7 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
         scoring: str = "loss",
         precision: str = "float32",
         random_state: int | RandomState | None = None,
+        training: TrainingOptions | None = None,
     ) -> None:
         self.model = model
         self.max_length = max_length
@@ -136,7 +137,6 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
         self.weight_decay = weight_decay
         self.warmup = warmup
         self.layer_decay = layer_decay
-        self.label_smoothing = label_smoothing
         self.profile = profile
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -144,6 +144,7 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
         self.scoring = scoring
         self.precision = precision
         self.random_state = random_state
+        self.training = training
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
         """Train on rows of a context and its choices.
@@ -174,12 +175,12 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
             )
         return rows
 
-    def _fit(self, X: Any, y: Any, X_val: Any, y_val: Any) -> Any:
+    def _job(self, X: Any, y: Any, X_val: Any, y_val: Any) -> Any:
         self.__dict__.pop("_n_choices", None)
         rows = self._read(X, caller=type(self).__name__)
         if rows:
             self._n_choices = len(rows[0]) - 1
-        return super()._fit(rows, y, X_val, y_val)
+        return super()._job(rows, y, X_val, y_val)
 
     def _fit_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         caller = type(self).__name__

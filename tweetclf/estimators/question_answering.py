@@ -18,8 +18,10 @@ from tweetclf.estimators._answers import (
 )
 from tweetclf.estimators._labels import require_texts
 from tweetclf.estimators._seeds import inner_seed
+from tweetclf.estimators._training_options import check_options
 from tweetclf.estimators._transformer import TransformerEstimator
 from tweetclf.exceptions import DataError
+from tweetclf.training.options import TrainingOptions
 from tweetclf.utils._sklearn import Interval, StrOptions
 from tweetclf.utils.random import stream
 from tweetclf.utils.validation import check_text_pairs
@@ -68,7 +70,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         As in :class:`TransformerClassifier`.
     scoring : {"f1", "exact_match"}, default="f1"
         By which the best epoch is chosen, and what `score` gives.
-    precision, random_state
+    precision, random_state, training
         As in :class:`TransformerClassifier`.
 
     Attributes
@@ -129,6 +131,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         scoring: str = "f1",
         precision: str = "float32",
         random_state: int | RandomState | None = None,
+        training: TrainingOptions | None = None,
     ) -> None:
         self.model = model
         self.max_length = max_length
@@ -149,6 +152,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         self.scoring = scoring
         self.precision = precision
         self.random_state = random_state
+        self.training = training
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
         """Train on questions, contexts and answers.
@@ -191,11 +195,23 @@ class TransformerQuestionAnswering(TransformerEstimator):
             )
         return rows, answers
 
-    def _fit(self, X: Any, y: Any, X_val: Any, y_val: Any) -> Any:
+    def _check_own_options(self, options: TrainingOptions) -> None:
+        super()._check_own_options(options)
+        default = TrainingOptions()
+        for name in ("loss", "label_smoothing", "confidence_penalty", "reduction"):
+            if getattr(options, name) != getattr(default, name):
+                raise DataError(
+                    f"{type(self).__name__}: {name}={getattr(options, name)!r} is for "
+                    "classes, labels and numbers; an answer is learnt by the "
+                    "cross-entropy of its first and last token. Leave it out."
+                )
+
+    def _job(self, X: Any, y: Any, X_val: Any, y_val: Any) -> Any:
         caller = type(self).__name__
         self._require_torch()
-        from tweetclf.estimators._answering_compute import train_on_spans
+        from tweetclf.estimators._neural_compute import Job, make_module
 
+        check_options(self)
         if (X_val is None) != (y_val is None):
             raise DataError(f"{caller}.fit needs X_val and y_val, or neither of them.")
         rows, answers = self._read_both(X, y, caller)
@@ -213,11 +229,13 @@ class TransformerQuestionAnswering(TransformerEstimator):
         self._fit_inputs([row for row, _ in train], seed)
         windows = self._windows([row for row, _ in train])
         evaluate = self._evaluator(held) if held else None
-        self._module, self.history_ = train_on_spans(
-            self, windows, [right for _, right in train], evaluate, seed
-        )
-        self.n_iter_ = len(self.history_)
-        return self
+        rights = [right for _, right in train]
+        return Job(make_module(self, seed), windows, rights, evaluate, seed)
+
+    def _train(self, job: Any) -> list[dict[str, Any]]:
+        from tweetclf.estimators._answering_compute import train_on_spans
+
+        return train_on_spans(self, job)
 
     def _divided(self, train: list[Any], seed: int) -> tuple[list[Any], list[Any]]:
         n_held = int(round(self.validation_fraction * len(train)))

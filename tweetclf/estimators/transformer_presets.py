@@ -88,9 +88,10 @@ _PRESETS = (
         "section 5; configurations of jogonba2/TWilBert (15 epochs, 10 for pairs; mean "
         "over all tokens; a constant rate; weights by class)",
         "Its weights are not on the hub: give a model. Its optimizer is Adam with "
-        "betas .9 and .98; here it is AdamW with .9 and .999. Its class weights are "
-        "the balanced ones times a constant, which Adam does not notice but for "
-        "clipping.",
+        "betas .9 and .98, without clipping; here it is AdamW with .9 and .999. "
+        "training=TrainingOptions(optimizer='keras_adam', clip_norm=None) is theirs. "
+        "Its class weights are the balanced ones times a constant, which Adam does "
+        "not notice but for clipping.",
     ),
     TransformerPreset(
         "twhin-bert-base",
@@ -150,7 +151,7 @@ for _preset in _PRESETS:
     TRANSFORMER_PRESETS.register(_preset.name, _preset)
 
 # What is of classes has no meaning for numbers, nor class weights for several labels.
-_OF_CLASSES = ("class_weight", "label_smoothing", "threshold")
+_OF_CLASSES = ("class_weight", "threshold")
 
 
 def transformer(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
 
     from tweetclf.pretraining import LanguageModel, SentencePieceTokenizer
+    from tweetclf.training import TrainingOptions
 
 __all__ = ["ULMFiTClassifier", "ULMFiTRegressor"]
 
@@ -196,8 +197,6 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         Make classes equally frequent: draw rarer ones again; train the head alone on
         points between pooled texts of them; or draw each but the most frequent class
         anew, with replacement, as the released code did where the paper says SMOTE.
-    label_smoothing : float, default=0.1
-        Of the cross-entropy of classes.
     batch_size : int, default=32
         Texts a step.
     early_stopping : bool, default=False
@@ -216,6 +215,11 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         In what to compute.
     pairs : bool, default=False
         Expect pairs of texts, which are read one after the other.
+    training : TrainingOptions or None, default=None
+        Optimizer, schedule, loss, label smoothing, batches a step, and what to do when
+        training diverges, of the classifier: see
+        :class:`tweetclf.training.TrainingOptions`. `lm_params` has the language
+        model's. By default AdamW, one cycle a stage, and a smoothing of 0.1.
 
     Attributes
     ----------
@@ -241,7 +245,10 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
     Notes
     -----
     Decay (0.1), the momenta and the shape of the cycles are those of the released code
-    and have no parameters.
+    and have no parameters. The head normalises over the batch, so that several small
+    batches a step (`training`) are not quite one big batch.
+
+    :meth:`find_learning_rate` trains all layers with a growing rate after the head.
 
     With ``oversampling="smote"`` there are new points only while the head is trained
     alone: all layers are trained on texts, and none can be put between two others.
@@ -277,6 +284,7 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
 
     # Classes are balanced by `oversampling`, not in the loss.
     class_weight = None
+    _label_smoothing: ClassVar[float] = 0.1
 
     def __init__(
         self,
@@ -291,7 +299,6 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         learning_rate: float = 5e-3,
         dropout_multiplier: float = 0.7,
         oversampling: str | None = None,
-        label_smoothing: float = 0.1,
         batch_size: int = 32,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -301,6 +308,7 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         device: str = "auto",
         precision: str = "float32",
         pairs: bool = False,
+        training: TrainingOptions | None = None,
     ) -> None:
         self.language_model = language_model
         self.extra_corpus = extra_corpus
@@ -312,7 +320,6 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         self.learning_rate = learning_rate
         self.dropout_multiplier = dropout_multiplier
         self.oversampling = oversampling
-        self.label_smoothing = label_smoothing
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -322,6 +329,7 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         self.device = device
         self.precision = precision
         self.pairs = pairs
+        self.training = training
 
     def _fit_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         targets = super()._fit_targets(y, n_rows)
@@ -387,6 +395,8 @@ class ULMFiTRegressor(_ULMFiT, NeuralRegressor):
         In what to compute.
     pairs : bool, default=False
         Expect pairs of texts, which are read one after the other.
+    training : TrainingOptions or None, default=None
+        As in :class:`ULMFiTClassifier`.
 
     Attributes
     ----------
@@ -447,6 +457,7 @@ class ULMFiTRegressor(_ULMFiT, NeuralRegressor):
         device: str = "auto",
         precision: str = "float32",
         pairs: bool = False,
+        training: TrainingOptions | None = None,
     ) -> None:
         self.language_model = language_model
         self.extra_corpus = extra_corpus
@@ -466,3 +477,4 @@ class ULMFiTRegressor(_ULMFiT, NeuralRegressor):
         self.device = device
         self.precision = precision
         self.pairs = pairs
+        self.training = training

@@ -97,6 +97,7 @@ ALLOWED = frozenset(
         "tweetclf.preprocessing.TwilbertNormalizer",
         "tweetclf.preprocessing.ULMFiTNormalizer",
         "tweetclf.pretraining.SentencePieceTokenizer",
+        "tweetclf.training.TrainingOptions",
     ]
 )
 
@@ -402,6 +403,15 @@ def _check_bilstm(state: dict[str, Any]) -> None:
     )
 
 
+def _check_training_options(state: dict[str, Any]) -> None:
+    from tweetclf.training import TrainingOptions
+
+    try:
+        TrainingOptions(**state)
+    except ValueError as error:
+        raise ModelFormatError(str(error)) from error
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _check_vocabulary,
     "sklearn.feature_extraction.text.TfidfVectorizer": _check_vocabulary,
@@ -422,4 +432,5 @@ _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "tweetclf.estimators.ULMFiTRegressor": _check_ulmfit,
     "tweetclf.features.WordVectors": _check_word_vectors,
     "tweetclf.pretraining.SentencePieceTokenizer": _check_pieces,
+    "tweetclf.training.TrainingOptions": _check_training_options,
 }

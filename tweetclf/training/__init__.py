@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         layerwise_rates,
         parameter_groups,
     )
+    from tweetclf.training.options import TrainingOptions
     from tweetclf.training.progress import (
         show_progress,
         watch_training,
@@ -134,6 +135,7 @@ _MODULES = {
         "layerwise_rates",
         "parameter_groups",
     ),
+    "options": ("TrainingOptions",),
     "progress": ("show_progress", "watch_training"),
     "schedules": (
         "Constant",
@@ -175,6 +177,7 @@ __all__ = [
     "OneCycle",
     "Replicas",
     "SlantedTriangular",
+    "TrainingOptions",
     "TrainingResult",
     "adamw",
     "autocast",

@@ -21,6 +21,7 @@ from torch import nn
 
 from tweetclf.training._contracts import Batches, Objective
 from tweetclf.training._gradients import Gradients
+from tweetclf.training._progress import groups
 from tweetclf.training._rates import Rates
 from tweetclf.training._state import copy_state
 from tweetclf.training.devices import Precision, module_device, resolve_precision
@@ -120,14 +121,16 @@ def _sweep(
     batches: Batches,
     n_steps: int,
     smoothing: float,
+    accumulate: int,
 ) -> tuple[list[float], list[float], bool]:
     """Return the losses and smoothed losses of every step, and whether they grew."""
     losses: list[float] = []
     smoothed: list[float] = []
     mean = 0.0
-    for step, batch in zip(range(n_steps), _forever(batches), strict=False):
+    steps = groups(_forever(batches), accumulate)
+    for step, group in zip(range(n_steps), steps, strict=False):
         rates.set(step, 1.0)
-        loss = gradients.compute([batch], step)
+        loss = gradients.compute(group, step)
         value = (loss.total / loss.weight).item() if loss.weight else 0.0
         if not math.isfinite(value) or not math.isfinite(loss.norm.item()):
             return losses, smoothed, True
@@ -151,6 +154,7 @@ def find_learning_rate(
     highest: float = 10.0,
     n_steps: int = 100,
     smoothing: float = 0.9,
+    accumulate: int = 1,
     clip_norm: float | None = None,
     precision: Precision = "float32",
     seed: int = 0,
@@ -174,6 +178,8 @@ def find_learning_rate(
         Number of rates.
     smoothing : float, default=0.9
         Share of the past in the smoothed loss.
+    accumulate : int, default=1
+        As in `fit_loop`.
     clip_norm : float, optional
         As in `fit_loop`.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
@@ -215,7 +221,7 @@ def find_learning_rate(
         objective.start_epoch(0)
     try:
         losses, smoothed, diverged = _sweep(
-            gradients, rates, batches, n_steps, smoothing
+            gradients, rates, batches, n_steps, smoothing, accumulate
         )
     finally:
         rates.put_back()
