@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING
 
 from tweetclf.exceptions import DataError
 from tweetclf.reports.cells import missing, number, number_sources, reference_text
 from tweetclf.reports.formatting import format_score
-from tweetclf.reports.model import Cell, Column, Row, Spans, Table, spans
+from tweetclf.reports.model import (
+    Cell,
+    Column,
+    Paragraph,
+    Row,
+    Section,
+    Spans,
+    Table,
+    spans,
+)
 from tweetclf.tasks.by_language import (
     TWHIN_RESOURCES,
     LanguageTable,
@@ -17,7 +28,17 @@ from tweetclf.tasks.by_language import (
 )
 from tweetclf.tasks.published import PublishedResult, canonical_system
 
-__all__ = ["ALL", "PublishedScores", "average_columns", "published_scores", "tables_of"]
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.boards import Leaderboard, TaskBoard
+
+__all__ = [
+    "ALL",
+    "PublishedScores",
+    "average_columns",
+    "language_section",
+    "published_scores",
+    "tables_of",
+]
 
 ALL = "all"
 """Column of the average over all languages."""
@@ -200,3 +221,108 @@ def tables_of(
             )
         )
     return tables
+
+
+def language_section(
+    leaderboard: Leaderboard,
+    dataset: str,
+    published: Iterable[PublishedResult] = (),
+    *,
+    groups: Mapping[str, Sequence[str]] = TWHIN_RESOURCES,
+) -> Section:
+    """Put the boards of one task in several languages into one table.
+
+    Parameters
+    ----------
+    leaderboard : Leaderboard
+        Its boards; the language of a task without one is its name.
+    dataset : str
+        The published dataset.
+    published : iterable of PublishedResult, default=()
+        Where its rows are looked for.
+    groups : mapping of str to sequence of str, default=TWHIN_RESOURCES
+        Languages to average over.
+    """
+    boards = {_language(board): board for board in leaderboard.boards if board.entries}
+    own = {
+        name: found
+        for name, wanted in groups.items()
+        if (found := [one for one in wanted if one in boards])
+    }
+    first = [one for found in own.values() for one in found]
+    languages = [*first, *sorted(set(boards) - set(first))]
+    scores: dict[str, dict[str, float]] = {}
+    for language in languages:
+        for entry in boards[language].entries:
+            value = median(entry.seed_scores)
+            scores.setdefault(entry.system, {})[language] = value
+    quoted = published_scores(published, dataset, languages, groups=own)
+    columns = {**own, ALL: languages}
+    rows = _board_rows(scores, languages, columns)
+    headers = [Column("system", "System"), *average_columns(own, len(languages))]
+    table = Table(
+        "by-language--averages",
+        "Averages over languages, of medians over seeds",
+        (*headers, Column("reference", "Reference", data_only=True)),
+        tuple(
+            Row(
+                tuple(
+                    cells.get(column.key, missing("not scored in all of them"))
+                    for column in headers
+                )
+                + (cells.get("reference", Cell("", "")),),
+                kind,
+            )
+            for kind, group in (
+                ("system", rows),
+                ("published", () if quoted is None else quoted.rows),
+            )
+            for _, cells in group
+        ),
+        () if quoted is None else quoted.notes,
+        header_column="system",
+    )
+    said = spans(
+        "Scores are medians over seeds, as TwHIN-BERT\N{RIGHT SINGLE QUOTATION MARK}s "
+        "paper reports them; the tables of the tasks have means. Published scores are "
+        f"of {dataset}: they compare if these are the same tweets and labels."
+    )
+    tables = tables_of("by-language", "By language", languages, rows, quoted)
+    return Section("by-language", "By language", (Paragraph(said), table, *tables))
+
+
+def _language(board: TaskBoard) -> str:
+    known = board.facts.language not in ("", "und")
+    return board.facts.language if known else board.facts.name
+
+
+def _board_rows(
+    scores: Mapping[str, Mapping[str, float]],
+    languages: Sequence[str],
+    averages: Mapping[str, Sequence[str]],
+) -> list[tuple[str, dict[str, Cell]]]:
+    """Return the cells of systems, the best average first; the best are bold."""
+    values: dict[str, dict[str, float]] = {}
+    for system, own in scores.items():
+        values[system] = dict(own)
+        for name, wanted in averages.items():
+            if all(one in own for one in wanted):
+                values[system][name] = fmean(own[one] for one in wanted)
+    best = {
+        column: max((v[column] for v in values.values() if column in v), default=0.0)
+        for column in (*languages, *averages)
+    }
+    order = sorted(values, key=lambda name: -values[name].get(ALL, float("-inf")))
+    return [
+        (
+            system,
+            {
+                "system": Cell(system, system),
+                **{
+                    column: number(value, format_score, "", bold=value == best[column])
+                    for column, value in values[system].items()
+                },
+            },
+        )
+        for system in order
+    ]

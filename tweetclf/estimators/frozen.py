@@ -1,0 +1,104 @@
+"""Logistic regression on the vectors of a frozen transformer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tweetclf.estimators._steps import one_vs_rest
+from tweetclf.features import TransformerVectorizer
+
+if TYPE_CHECKING:
+    from numpy.random import RandomState
+
+__all__ = ["frozen_lr"]
+
+
+def frozen_lr(
+    model: str | os.PathLike[str],
+    *,
+    pooling: str = "combined",
+    max_length: int = 128,
+    precision: str = "float32",
+    device: str = "auto",
+    profile: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    C: float = 0.01,
+    class_weight: Mapping[object, float] | str | None = None,
+    pairs: bool = False,
+    multilabel: bool = False,
+    random_state: int | RandomState | None = 0,
+) -> Pipeline:
+    """Make the cheapest use of a transformer: its vectors, and logistic regression.
+
+    Nothing of the transformer is trained. What it scores says what its pre-training
+    has put into the vectors, which is what Table 5 of TwHIN-BERT compares.
+
+    Parameters
+    ----------
+    model : str or path
+        Directory of a Hugging Face model, or its name on the hub.
+    pooling : str, default="combined"
+        From the states of tokens to a vector; see
+        :class:`~tweetclf.features.TransformerVectorizer`. The paper does not say which
+        it took; "combined" is what it takes for engagements.
+    max_length, precision, device, profile, cache_dir
+        As in :class:`~tweetclf.features.TransformerVectorizer`.
+    C : float, default=0.01
+        Inverse of the strength of the L2 penalty; vectors are standardised before. The
+        paper does not say it: the system's grid chooses it on dev.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes.
+    pairs : bool, default=False
+        Take text pairs, which the model reads as one input.
+    multilabel : bool, default=False
+        Take an indicator matrix as y (then ``lr__estimator__C``).
+    random_state : int, RandomState instance or None, default=0
+        Seed of the learner.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Steps ``vectors``, ``scale`` and ``lr``.
+
+    References
+    ----------
+    X. Zhang et al. TwHIN-BERT. KDD 2023, section 3.3 and Table 5 (arXiv:2209.07562).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tweetclf.estimators import frozen_lr
+    >>> from tweetclf.testing import make_tiny_transformer
+    >>> texts = ["jaja que risa", "que triste dia"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = make_tiny_transformer(folder, texts)
+    ...     clf = frozen_lr(path).fit(texts, ["P", "N"])
+    >>> print(*clf.predict(texts))
+    P N
+    """
+    vectorizer = TransformerVectorizer(
+        model,
+        pooling=pooling,
+        max_length=max_length,
+        precision=precision,
+        device=device,
+        profile=profile,
+        cache_dir=cache_dir,
+        pairs=pairs,
+    )
+    learner = LogisticRegression(
+        C=C, class_weight=class_weight, max_iter=2000, random_state=random_state
+    )
+    return Pipeline(
+        [
+            ("vectors", vectorizer),
+            ("scale", StandardScaler()),
+            ("lr", one_vs_rest(learner, multilabel)),
+        ]
+    )
