@@ -211,7 +211,7 @@ def run(args: argparse.Namespace) -> int:
     if not parts:
         note("no language can be evaluated.")
         return 1
-    store = EngagementStore(args.store)
+    store, told = EngagementStore(args.store), set()
     try:
         with progress_bar() as bar, warnings_as_notes():
             outcome = run_engagements(
@@ -219,7 +219,7 @@ def run(args: argparse.Namespace) -> int:
                 systems,
                 store,
                 protocol=definition.protocol,
-                on_record=lambda record, done, total: _show(bar, record, done, total),
+                on_record=lambda *given: _show(bar, told, *given),
             )
     except KeyboardInterrupt:
         if args.debug:
@@ -232,10 +232,15 @@ def run(args: argparse.Namespace) -> int:
     return _conclude(args, definition, parts, store, outcome, users, left_out)
 
 
-def _show(bar: Any, record: EngagementRecord, done: int, total: int) -> None:
+def _show(
+    bar: Any, told: set[Any], record: EngagementRecord, done: int, total: int
+) -> None:
+    """Move the bar; say an error once, and not for every language."""
     spec = record.spec
     if record.status == "failed":
-        note(f"failed: {spec.system} in {spec.language}: {record.error}")
+        if (spec.system, record.error) not in told:
+            note(f"failed: {spec.system} in {spec.language}: {record.error}")
+        told.add((spec.system, record.error))
     elif bar is not None:
         bar(f"{spec.language} {spec.system} {record.score:.3f}", done, total)
 

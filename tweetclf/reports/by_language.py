@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -35,6 +36,7 @@ __all__ = [
     "ALL",
     "PublishedScores",
     "average_columns",
+    "average_key",
     "language_section",
     "published_scores",
     "tables_of",
@@ -130,14 +132,21 @@ def _published_cells(
         for one in languages
     }
     for group in table.groups:
-        cells[group] = number(table.average(system, group), format_score, why)
+        cells[average_key(group)] = number(
+            table.average(system, group), format_score, why
+        )
     # Over the report's languages, of which the published table may not have all.
     complete = set(languages) <= set(table.scores[system])
     mean = table.average(system) if complete else None
-    cells[ALL] = number(mean, format_score, why)
+    cells[average_key(ALL)] = number(mean, format_score, why)
     cells["system"] = Cell(system, system, mark=sources.get(row.source, ""))
     cells["reference"] = Cell(reference_text(row), reference_text(row))
     return cells
+
+
+def average_key(group: str) -> str:
+    """Return the key of the column of an average; no other column has such a one."""
+    return f"mean-{group}"
 
 
 def average_columns(groups: Mapping[str, Sequence[str]], n_all: int) -> list[Column]:
@@ -150,16 +159,17 @@ def average_columns(groups: Mapping[str, Sequence[str]], n_all: int) -> list[Col
     n_all : int
         How many languages there are.
     """
+    header = f"All {n_all}" if n_all > 1 else "Score"
     columns = [
         Column(
-            ALL, f"All {n_all}" if n_all > 1 else "Score", "right", "score",
-            "descending", "mean over all languages",
+            average_key(ALL), header, "right", "score", "descending",
+            "mean over all languages",
         )
     ]  # fmt: skip
     if n_all > 1:
         columns += [
             Column(
-                name, name.capitalize(), "right", "score", "descending",
+                average_key(name), name.capitalize(), "right", "score", "descending",
                 f"mean over {', '.join(languages)}",
             )
             for name, languages in groups.items()
@@ -255,33 +265,12 @@ def language_section(
     for language in languages:
         for entry in boards[language].entries:
             value = median(entry.seed_scores)
-            scores.setdefault(entry.system, {})[language] = value
+            if math.isfinite(value):
+                scores.setdefault(entry.system, {})[language] = value
     quoted = published_scores(published, dataset, languages, groups=own)
     columns = {**own, ALL: languages}
     rows = _board_rows(scores, languages, columns)
-    headers = [Column("system", "System"), *average_columns(own, len(languages))]
-    table = Table(
-        "by-language--averages",
-        "Averages over languages, of medians over seeds",
-        (*headers, Column("reference", "Reference", data_only=True)),
-        tuple(
-            Row(
-                tuple(
-                    cells.get(column.key, missing("not scored in all of them"))
-                    for column in headers
-                )
-                + (cells.get("reference", Cell("", "")),),
-                kind,
-            )
-            for kind, group in (
-                ("system", rows),
-                ("published", () if quoted is None else quoted.rows),
-            )
-            for _, cells in group
-        ),
-        () if quoted is None else quoted.notes,
-        header_column="system",
-    )
+    table = _average_table(rows, quoted, average_columns(own, len(languages)))
     said = spans(
         "Scores are medians over seeds, as TwHIN-BERT\N{RIGHT SINGLE QUOTATION MARK}s "
         "paper reports them; the tables of the tasks have means. Published scores are "
@@ -289,6 +278,39 @@ def language_section(
     )
     tables = tables_of("by-language", "By language", languages, rows, quoted)
     return Section("by-language", "By language", (Paragraph(said), table, *tables))
+
+
+def _average_table(
+    rows: Sequence[tuple[str, Mapping[str, Cell]]],
+    published: PublishedScores | None,
+    averages: Sequence[Column],
+) -> Table:
+    columns = (
+        Column("system", "System"),
+        *averages,
+        Column("reference", "Reference", data_only=True),
+    )
+    quoted = () if published is None else published.rows
+    made = [
+        Row(
+            tuple(
+                cells.get(column.key, missing("not scored in all of them"))
+                for column in columns[:-1]
+            )
+            + (cells.get("reference", Cell("", "")),),
+            kind,
+        )
+        for kind, group in (("system", rows), ("published", quoted))
+        for _, cells in group
+    ]
+    return Table(
+        "by-language--averages",
+        "Averages over languages, of medians over seeds",
+        columns,
+        tuple(made),
+        () if published is None else published.notes,
+        header_column="system",
+    )
 
 
 def _language(board: TaskBoard) -> str:
@@ -307,12 +329,13 @@ def _board_rows(
         values[system] = dict(own)
         for name, wanted in averages.items():
             if all(one in own for one in wanted):
-                values[system][name] = fmean(own[one] for one in wanted)
+                values[system][average_key(name)] = fmean(own[one] for one in wanted)
     best = {
         column: max((v[column] for v in values.values() if column in v), default=0.0)
-        for column in (*languages, *averages)
+        for column in (*languages, *map(average_key, averages))
     }
-    order = sorted(values, key=lambda name: -values[name].get(ALL, float("-inf")))
+    total = average_key(ALL)
+    order = sorted(values, key=lambda name: -values[name].get(total, float("-inf")))
     return [
         (
             system,

@@ -13,6 +13,7 @@ from tweetclf.leaderboard.engagements.board import (
 from tweetclf.reports.by_language import (
     PublishedScores,
     average_columns,
+    average_key,
     published_scores,
     tables_of,
 )
@@ -153,7 +154,8 @@ def _average_cells(board: EngagementBoard, system: str) -> dict[str, Cell]:
     own = board.scores[system]
     why = "not scored in all of these languages"
     cells = {
-        column: _score_cell(own.get(column), why) for column in (ALL, *board.groups)
+        average_key(column): _score_cell(own.get(column), why)
+        for column in (ALL, *board.groups)
     }
     cells["system"] = text_cell(system)
     cells["reference"] = text_cell("")
