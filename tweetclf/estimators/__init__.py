@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         TransformerRegressor,
     )
     from tweetclf.estimators.fold_ensemble import FoldEnsemble, SeedEnsemble
-    from tweetclf.estimators.frozen import frozen_lr
+    from tweetclf.estimators.frozen import DoubleScaler, frozen_lr
     from tweetclf.estimators.haha import haha_nbsvm
     from tweetclf.estimators.haha_ulmfit import (
         haha_ulmfit_qrnn,
@@ -57,6 +57,7 @@ __getattr__, __dir__, _names = attach(
     {
         "BiLSTMClassifier": "tweetclf.estimators.bi_lstm",
         "BiLSTMRegressor": "tweetclf.estimators.bi_lstm",
+        "DoubleScaler": "tweetclf.estimators.frozen",
         "EngagementPredictor": "tweetclf.estimators.engagement",
         "FastTextClassifier": "tweetclf.estimators.fast_text",
         "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
@@ -100,6 +101,7 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "BiLSTMClassifier",
     "BiLSTMRegressor",
+    "DoubleScaler",
     "EngagementPredictor",
     "FastTextClassifier",
     "FoldEnsemble",

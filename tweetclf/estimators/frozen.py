@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,7 +17,49 @@ from tweetclf.features import TransformerVectorizer
 if TYPE_CHECKING:
     from numpy.random import RandomState
 
-__all__ = ["frozen_lr"]
+__all__ = ["DoubleScaler", "frozen_lr"]
+
+
+class DoubleScaler(StandardScaler):
+    """A `StandardScaler` of dense columns that answers in double precision.
+
+    Vectors of networks are in single precision, in which logistic regression stops
+    early and gives probabilities that do not sum to 1. Parameters are those of
+    :class:`sklearn.preprocessing.StandardScaler`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tweetclf.estimators import DoubleScaler
+    >>> DoubleScaler().fit_transform(np.array([[1], [3]], dtype=np.float32)).dtype
+    dtype('float64')
+    """
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DoubleScaler:
+        """Compute mean and standard deviation of columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Vectors.
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+        """
+        return super().fit(np.asarray(X, dtype=np.float64), y, sample_weight)
+
+    def transform(self, X: Any, copy: bool | None = None) -> Any:
+        """Return the columns with mean 0 and standard deviation 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Vectors.
+        copy : bool, optional
+            As in StandardScaler.
+        """
+        return super().transform(np.asarray(X, dtype=np.float64), copy)
 
 
 def frozen_lr(
@@ -98,7 +141,7 @@ def frozen_lr(
     return Pipeline(
         [
             ("vectors", vectorizer),
-            ("scale", StandardScaler()),
+            ("scale", DoubleScaler()),
             ("lr", one_vs_rest(learner, multilabel)),
         ]
     )
