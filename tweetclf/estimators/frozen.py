@@ -63,7 +63,7 @@ class DoubleScaler(StandardScaler):
 
 
 def frozen_lr(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] = "Twitter/twhin-bert-base",
     *,
     pooling: str = "combined",
     max_length: int = 128,
@@ -84,7 +84,7 @@ def frozen_lr(
 
     Parameters
     ----------
-    model : str or path
+    model : str or path, default="Twitter/twhin-bert-base"
         Directory of a Hugging Face model, or its name on the hub.
     pooling : str, default="combined"
         From the states of tokens to a vector; see
