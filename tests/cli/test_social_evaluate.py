@@ -89,6 +89,29 @@ def test_an_interrupted_call_says_how_to_go_on(
     assert "1 of 8 runs were stored before" in capsys.readouterr().err
 
 
+def test_users_are_taken_from_an_embedding(
+    engagements: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"{c}{k}" for c in ("en", "es") for k in range(40)]
+    rows = [f"u{u},{name}" for name in names for u in rng.choice(9, 4, False)]
+    Path("log.csv").write_text("user,post\n" + "\n".join(rows))
+    assert main(["social", "graph", "log.csv", "--out", "graph"]) == 0
+    sizes = ["--dim", "4", "--epochs", "1"]
+    assert main(["social", "embed", "graph", *sizes, "--out", "embedding"]) == 0
+    Path("secret").write_bytes(b"sixteen bytes at least")
+    command = ["social", "evaluate", engagements, "--runs", "1", "--system", "random"]
+    command += ["--param", "random.max_iter=1", "--users", "embedding"]
+    command += ["--graph", "graph", "--salt-file", "secret", "--format", "markdown"]
+    assert main(command) == 0
+    said = Path("report/report.md").read_text("utf-8")
+    assert "of an embedding of a graph with 320 edges" in said
+    assert "holds 16 posts of dev and test" in said
+    Path("secret").write_bytes(b"another sixteen bytes")
+    assert main(command) == 1
+    assert "another secret" in capsys.readouterr().err
+
+
 def test_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["social", "evaluate", "--systems"]) == 0
     assert "twhin-bert-base" in capsys.readouterr().out

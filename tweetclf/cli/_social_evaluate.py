@@ -211,7 +211,8 @@ def run(args: argparse.Namespace) -> int:
     if not parts:
         note("no language can be evaluated.")
         return 1
-    store, told = EngagementStore(args.store), set()
+    store = EngagementStore(args.store)
+    told: set[Any] = set()
     try:
         with progress_bar() as bar, warnings_as_notes():
             outcome = run_engagements(
