@@ -109,6 +109,20 @@ def test_a_part_has_its_language_and_users_with_a_vector(engagement_set):
         assert part.sizes[f"{name}_records"] == len(part.records[name])
 
 
+def test_an_embedding_of_users_is_kept(engagement_set, tmp_path, monkeypatch):
+    options = {"dim": 8, "max_iter": 2}
+    plain = learn_user_vectors(engagement_set, **options)
+    once = learn_user_vectors(engagement_set, **options, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    with monkeypatch.context() as patch:
+        patch.delattr(TwHINEmbedding, "fit")
+        again = learn_user_vectors(engagement_set, **options, folder=tmp_path)
+    assert_array_equal(once.values, plain.values)
+    assert_array_equal(again.values, plain.values)
+    other = learn_user_vectors(engagement_set, **options, seed=1, folder=tmp_path)
+    assert not np.array_equal(other.values, plain.values)
+
+
 def test_users_unknown_in_training_are_left_out_and_counted(engagement_set):
     users = learn_user_vectors(engagement_set, dim=8, max_iter=1)
     known = users.known.copy()

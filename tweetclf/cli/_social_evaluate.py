@@ -163,7 +163,11 @@ def _user_vectors(args: argparse.Namespace, found: EngagementSet) -> UserVectors
     if not args.users:
         note("embedding users by the training engagements of the set ...")
         return learn_user_vectors(
-            found, dim=args.dim, max_iter=args.epochs, seed=args.seed
+            found,
+            dim=args.dim,
+            max_iter=args.epochs,
+            seed=args.seed,
+            folder=Path(args.store, "engagement-users"),
         )
     return take_user_vectors(
         found,

@@ -6,6 +6,8 @@ Layout::
     STORE/engagements/LANGUAGE/SYSTEM/KEY.npz          the hit of each test engagement
     STORE/engagements/LANGUAGE/SYSTEM/KEY.failed.json  last failure of a run
 
+    STORE/engagement-users/KEY/                       vectors of users, if learnt
+
 A record names the hash of its hits, which is checked when they are read.
 """
 

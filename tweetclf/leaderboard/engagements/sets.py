@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.social import TwHINEmbedding, pseudonym
 
@@ -88,7 +92,12 @@ class LanguagePart:
 
 
 def learn_user_vectors(
-    found: EngagementSet, *, dim: int = 256, max_iter: int = 10, seed: int = 0
+    found: EngagementSet,
+    *,
+    dim: int = 256,
+    max_iter: int = 10,
+    seed: int = 0,
+    folder: str | os.PathLike[str] | None = None,
 ) -> UserVectors:
     """Embed the users of a set by what they engage with in training.
 
@@ -102,6 +111,9 @@ def learn_user_vectors(
         As in `TwHINEmbedding`; the defaults are the paper's.
     seed : int, default=0
         Seed of the embedding.
+    folder : path, optional
+        Where embeddings are kept, by a hash of what determines them: one that is there
+        is opened, and one that was stopped goes on.
 
     Returns
     -------
@@ -116,13 +128,33 @@ def learn_user_vectors(
     known = np.zeros(n_users, dtype=bool)
     known[train[:, 0]] = True
     model = TwHINEmbedding(dim=dim, max_iter=max_iter, random_state=seed)
-    model.fit(train, n_users=n_users, n_posts=len(found.posts))
+    sizes = {"n_users": n_users, "n_posts": len(found.posts)}
+    if folder is None:
+        model.fit(train, **sizes)
+    else:
+        model = _kept_embedding(model, train, sizes, Path(folder))
     values = np.asarray(model.user_vectors_, dtype=np.float32)
     source = (
         f"learnt from the {len(train):,} training engagements of the set (TwHIN, {dim} "
         f"dimensions, {max_iter} epochs)"
     )
     return UserVectors(values, known, source)
+
+
+def _kept_embedding(
+    model: TwHINEmbedding, train: NDArray[np.int64], sizes: dict[str, int], folder: Path
+) -> TwHINEmbedding:
+    """Open the embedding of these engagements, or make and keep it."""
+    told = json.dumps([model.get_params(), sizes, __version__], sort_keys=True)
+    state = hashlib.sha256(told.encode())
+    state.update(np.ascontiguousarray(train).data)
+    place = folder / state.hexdigest()[:16]
+    if not place.exists():
+        checkpoint = place.with_name(f"{place.name}.training")
+        model.fit(train, **sizes, checkpoint=checkpoint)
+        model.save(place)
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    return TwHINEmbedding.load(place)
 
 
 def take_user_vectors(
