@@ -15,6 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import RecordError
+from tweetclf.leaderboard.engagements._columns import (
+    Column,
+    Scored,
+    average,
+    resample,
+)
 from tweetclf.leaderboard.engagements.records import (
     EngagementProtocol,
     EngagementRecord,
@@ -25,12 +31,9 @@ from tweetclf.leaderboard.statistics.bootstrap import (
     ALPHA,
     enough_resamples,
     holm,
-    least_p_value,
-    paired_p_values,
     percentile_interval,
 )
 from tweetclf.tasks.by_language import TWHIN_RESOURCES
-from tweetclf.utils.random import stream
 
 __all__ = [
     "ALL",
@@ -40,13 +43,8 @@ __all__ = [
     "build_engagement_board",
 ]
 
-Floats = NDArray[np.float64]
-
 ALL = "all"
 """Column of the average over all languages."""
-
-# Counts of drawn posts that are held at a time.
-_DRAWN_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -159,121 +157,7 @@ class EngagementBoard:
         return min(1.0, self.protocol.k / (self.candidates[language] + 1))
 
 
-@dataclass(frozen=True, eq=False)
-class _Column:
-    """Scores of systems in a column: as they are, and of resamples."""
-
-    runs: Floats  # (n_systems, n_runs)
-    median: Floats  # (n_systems,)
-    drawn_median: Floats  # (n_systems, n_resamples): posts drawn, runs fixed
-    drawn_mean: Floats  # (n_systems, n_resamples): posts and runs drawn
-    by_post: list[Floats]  # a language: (n_systems, n_posts), means over runs
-
-    def take(self, rows: Sequence[int]) -> _Column:
-        chosen = list(rows)
-        return _Column(
-            self.runs[chosen],
-            self.median[chosen],
-            self.drawn_median[chosen],
-            self.drawn_mean[chosen],
-            [values[chosen] for values in self.by_post],
-        )
-
-    @classmethod
-    def average(cls, columns: Sequence[_Column]) -> _Column:
-        """Weigh languages equally, as the paper does."""
-
-        def mean(name: str) -> Floats:
-            found: Floats = np.mean([getattr(c, name) for c in columns], axis=0)
-            return found
-
-        return cls(
-            mean("runs"),
-            mean("median"),
-            mean("drawn_median"),
-            mean("drawn_mean"),
-            [values for column in columns for values in column.by_post],
-        )
-
-    def p_values(self, reference: int) -> Floats:
-        """Test each system against one of them."""
-        found = paired_p_values(self.drawn_mean, self.runs.mean(axis=1), reference)
-        for row in range(len(found)):
-            n_different = sum(
-                int((~np.isclose(values[row], values[reference])).sum())
-                for values in self.by_post
-            )
-            found[row] = max(found[row], least_p_value(n_different))
-        return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Scored:
-    """A column, and the systems in its rows."""
-
-    systems: list[str]
-    values: _Column
-
-
-def _average(columns: Sequence[_Scored | None], names: list[str]) -> _Scored | None:
-    """Average systems that are in all columns; None if none is."""
-    there = [column for column in columns if column is not None]
-    complete = [n for n in names if all(n in column.systems for column in there)]
-    if len(there) < len(columns) or not complete:
-        return None
-    taken = [
-        column.values.take([column.systems.index(name) for name in complete])
-        for column in there
-    ]
-    return _Scored(complete, _Column.average(taken))
-
-
-def _resample(
-    part: LanguagePart, hits: Sequence[NDArray[np.float64]], n_resamples: int, seed: int
-) -> _Column:
-    """Draw test posts with their engagements: the same for all systems.
-
-    Parameters
-    ----------
-    part : LanguagePart
-        The language.
-    hits : sequence of ndarray of shape (n_runs, n_engagements)
-        Of each system.
-    n_resamples, seed : int
-        How many, and of the draws.
-    """
-    posts, place = np.unique(part.records["test"][:, 1], return_inverse=True)
-    sizes = np.bincount(place).astype(np.float64)
-    n_systems, (n_runs, _) = len(hits), hits[0].shape
-    sums = np.array(
-        [[np.bincount(place, run, len(posts)) for run in own] for own in hits]
-    )  # (systems, runs, posts)
-    runs = sums.sum(axis=2) / sizes.sum()
-    rng = stream(seed, "engagement posts", part.language)
-    flat = sums.reshape(-1, len(posts))
-    drawn = np.empty((n_systems * n_runs, n_resamples))
-    for start in range(0, n_resamples, _DRAWN_AT_ONCE):
-        stop = min(start + _DRAWN_AT_ONCE, n_resamples)
-        counts = rng.multinomial(
-            len(posts), np.full(len(posts), 1 / len(posts)), size=stop - start
-        ).astype(np.float64)
-        drawn[:, start:stop] = (flat @ counts.T) / (counts @ sizes)
-    drawn = drawn.reshape(n_systems, n_runs, n_resamples)
-    # One run fewer than there are: so the whole variance between runs shows.
-    generator = stream(seed, "engagement runs", part.language)
-    chosen = generator.integers(
-        n_runs, size=(n_systems, max(1, n_runs - 1), n_resamples)
-    )
-    return _Column(
-        runs,
-        np.median(runs, axis=1),
-        np.median(drawn, axis=1),
-        np.take_along_axis(drawn, chosen, axis=1).mean(axis=1),
-        [sums.mean(axis=1) / sizes],
-    )
-
-
-def _scores(column: _Column) -> list[EngagementScore]:
+def _scores(column: Column) -> list[EngagementScore]:
     best = int(column.median.argmax())
     raw = column.p_values(best)
     others = [row for row in range(len(raw)) if row != best]
@@ -296,7 +180,7 @@ def _scores(column: _Column) -> list[EngagementScore]:
     return found
 
 
-def _contrasts(scored: _Scored) -> tuple[EngagementContrast, ...]:
+def _contrasts(scored: Scored) -> tuple[EngagementContrast, ...]:
     """Compare all pairs, the better one first."""
     names, column = scored.systems, scored.values
     means = column.runs.mean(axis=1)
@@ -411,13 +295,13 @@ def build_engagement_board(
     names = list(dict.fromkeys(r.spec.system for r in records))
     scored = [n for n in names if any(n in own for own in read.hits.values())]
     n_resamples = enough_resamples(n_resamples, len(scored))
-    columns: dict[str, _Scored] = {}
+    columns: dict[str, Scored] = {}
     for part in parts:
         own = read.hits[part.language]
         present = [name for name in scored if name in own]
         if present:
-            drawn = _resample(part, [own[n] for n in present], n_resamples, seed)
-            columns[part.language] = _Scored(present, drawn)
+            drawn = resample(part, [own[n] for n in present], n_resamples, seed)
+            columns[part.language] = Scored(present, drawn)
     there = {part.language for part in parts}
     kept = {
         name: found
@@ -426,9 +310,9 @@ def build_engagement_board(
     }
     everywhere = {ALL: tuple(part.language for part in parts)}
     for name, languages in {**kept, **everywhere}.items():
-        average = _average([columns.get(one) for one in languages], scored)
-        if average is not None:
-            columns[name] = average
+        averaged = average([columns.get(one) for one in languages], scored)
+        if averaged is not None:
+            columns[name] = averaged
     scores: dict[str, dict[str, EngagementScore]] = {name: {} for name in scored}
     for name, column in columns.items():
         for system, score in zip(column.systems, _scores(column.values), strict=True):
