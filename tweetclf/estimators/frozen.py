@@ -24,8 +24,16 @@ class DoubleScaler(StandardScaler):
     """A `StandardScaler` of dense columns that answers in double precision.
 
     Vectors of networks are in single precision, in which logistic regression stops
-    early and gives probabilities that do not sum to 1. Parameters are those of
-    :class:`sklearn.preprocessing.StandardScaler`.
+    early and gives probabilities that do not sum to 1.
+
+    Parameters
+    ----------
+    copy : bool, default=True
+        Whether what is given is left as it is.
+    with_mean : bool, default=True
+        Subtract the mean of each column.
+    with_std : bool, default=True
+        Divide each column by its standard deviation.
 
     Examples
     --------
