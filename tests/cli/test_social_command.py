@@ -135,6 +135,31 @@ def test_pairs_by_id_without_repeats(
         assert known.get(first, 1) != known.get(second, 2)
 
 
+def test_an_interrupted_mining_goes_on(
+    graph: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tweetclf.social import similar
+
+    assert main(["social", "embed", graph, *SMALL, "--out", "vectors"]) == 0
+    command = ["social", "pairs", "vectors", "--k", "3", "--out"]
+    assert main([*command, "whole"]) == 0
+    found = similar.find_neighbours
+
+    def stop(vectors, index, rules, start, stop):
+        if start:
+            raise KeyboardInterrupt
+        return found(vectors, index, rules, start, stop)
+
+    monkeypatch.setattr(similar, "BLOCK", 16)
+    with monkeypatch.context() as patch:
+        patch.setattr(similar, "find_neighbours", stop)
+        assert main([*command, "p"]) == 130
+    assert "is in p.mining, and the same command goes on" in capsys.readouterr().err
+    assert main([*command, "p"]) == 0
+    assert Path("p/pairs.bin").read_bytes() == Path("whole/pairs.bin").read_bytes()
+    assert not Path("p.mining").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -357,3 +357,21 @@ def test_atalaya_refuses_a_language_without_word_lists(recipe):
     texts = ["とても楽しい", "とても悲しい"] * 3
     chars = recipe(language="ja", without=("bow", "emb")).fit(texts, ["P", "N"] * 3)
     assert chars.predict(["楽しい"]).tolist() == ["P"]
+
+
+# --- frozen transformer ---------------------------------------------------------------
+def test_frozen_lr_is_vectors_standardised_and_logistic_regression(tmp_path):
+    pytest.importorskip("transformers")
+    from sklearn.preprocessing import StandardScaler
+
+    from tweetclf.estimators import frozen_lr
+    from tweetclf.features import TransformerVectorizer
+    from tweetclf.testing import make_tiny_transformer
+
+    path = make_tiny_transformer(tmp_path, TEXTS)
+    found = frozen_lr(path, C=0.1).fit(TEXTS, LABELS)
+    vectors = TransformerVectorizer(path, pooling="combined").fit_transform(TEXTS)
+    scaled = StandardScaler().fit_transform(vectors)
+    oracle = LogisticRegression(C=0.1, max_iter=2000, random_state=0)
+    oracle.fit(scaled, LABELS)
+    assert_allclose(found.predict_proba(TEXTS), oracle.predict_proba(scaled), atol=1e-6)

@@ -99,6 +99,48 @@ def test_both_tweets_of_a_pair_are_in_the_batch_apart(tokenizer):
     assert not special.any()
 
 
+def test_tweets_may_share_sequences_but_pairs_never_do(tokenizer, stage1):
+    """The states are those of a plain BERT on the sequences, one by one."""
+    from transformers import AutoModelForMaskedLM
+
+    from tweetclf.pretraining.objectives import PackedPreTraining
+
+    batch = _batch(tokenizer, blocked=False)
+    lengths, sizes = batch["lengths"].numpy(), batch["sizes"]
+    assert sizes.sum() == lengths.sum()
+    assert sizes.max() <= SMALL.max_length
+    assert len(sizes) < len(lengths)
+    begins, starts = lengths.cumsum() - lengths, sizes.cumsum() - sizes
+    assert set(starts) <= set(begins)  # no tweet is cut
+    sequence = np.searchsorted(starts, begins, side="right")
+    assert (sequence[:6] != sequence[6:]).all()
+    assert not set(sequence[:6]) & set(sequence[6:])
+    model = AutoModelForMaskedLM.from_pretrained(stage1).eval()
+    with torch.no_grad():
+        plain = [
+            model.base_model(part[None]).last_hidden_state[0]
+            for part in batch["input_ids"].split(sizes.tolist())
+        ]
+        states = torch.cat(plain)[begins]
+        packed = PackedPreTraining(model).eval()
+        _, _, first = packed(batch)
+        _, _, apart = packed(_batch(tokenizer))
+    assert_allclose(first, states, atol=1e-5)
+    assert not np.allclose(first, apart, atol=1e-3)
+
+
+def test_training_with_shared_sequences_is_another_one(stage1, tmp_path):
+    found = {}
+    for blocked in (True, False):
+        training = replace(SMALL, n_steps=3, blocked_attention=blocked)
+        out = tmp_path / str(blocked)
+        train_social_encoder(TEXTS, PAIRS, out, model=stage1, training=training)
+        found[blocked] = (out / "model.safetensors").read_bytes()
+        told = json.loads((out / "social.json").read_text("utf-8"))
+        assert told["training"]["blocked_attention"] is blocked
+    assert found[True] != found[False]
+
+
 def test_long_tweets_are_cut_and_shards_are_one_row_of_tweets(tokenizer):
     flat, offsets = tokenize(tokenizer, TEXTS)
     special = {n: getattr(tokenizer, f"{n}_token_id") for n in ("cls", "sep", "mask")}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,8 @@ from numpy.testing import assert_allclose
 from sklearn.neighbors import NearestNeighbors
 
 from tweetclf.exceptions import DataError, TweetclfWarning
-from tweetclf.social import SimilarPairs, mine_similar_pairs
-from tweetclf.social._index import exact_neighbours, plan_index, unit
+from tweetclf.social import SimilarPairs, mine_similar_pairs, similar
+from tweetclf.social._index import FaissIndex, exact_neighbours, plan_index, unit
 
 
 def vectors(n: int = 300, dim: int = 16, seed: int = 0) -> np.ndarray:
@@ -227,3 +231,108 @@ def test_what_faiss_refuses_is_explained(tmp_path: Path) -> None:
     (tmp_path / "p" / "x").touch()
     with pytest.raises(FileExistsError):
         mine_similar_pairs(vectors(), tmp_path / "p")
+
+
+# Going on ------------------------------------------------------------------------
+
+
+FAISS = {"k": 4, "index": "IVF16,PQ4x4", "n_probes": 3, "recall_sample": 200}
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("options", [{"k": 4}, FAISS], ids=["exact", "faiss"])
+@pytest.mark.parametrize("stop", [1, 5])
+def test_a_killed_mining_goes_on_to_the_same_bytes(
+    options: dict[str, Any],
+    stop: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is on disk at some moment is what a killed process leaves."""
+    if "index" in options:
+        pytest.importorskip("faiss")
+    monkeypatch.setattr(similar, "BLOCK", 64)
+    monkeypatch.setattr(similar, "_BLOCKS_KEPT", 2)
+    seen = []
+
+    def copy(new: int, total: int) -> None:
+        seen.append(new)
+        if len(seen) == stop:
+            shutil.copytree(tmp_path / "whole.mining", tmp_path / "killed.mining")
+
+    X = vectors(600)
+    mine_similar_pairs(X, tmp_path / "whole", report=copy, **options)
+    assert sum(seen) == 600
+    known: list[int] = []
+    if "index" in options:  # it is not trained again
+        monkeypatch.delattr(FaissIndex, "_train")
+    mine_similar_pairs(
+        X, tmp_path / "killed", report=lambda new, _: known.append(new), **options
+    )
+    # Of five blocks four were kept.
+    assert known[0] == (64 if stop == 1 else 256)
+    assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["killed", "whole"]
+
+
+def test_an_interrupted_mining_keeps_every_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similar, "BLOCK", 64)
+
+    def stop(new: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    X = vectors()
+    whole = mine_similar_pairs(X, tmp_path / "whole", k=3)
+    with pytest.raises(KeyboardInterrupt):
+        mine_similar_pairs(X, tmp_path / "p", k=3, report=stop)
+    known: list[int] = []
+    again = mine_similar_pairs(
+        X, tmp_path / "p", k=3, report=lambda new, _: known.append(new)
+    )
+    assert known == [64, 64, 64, 64, 44]
+    assert np.array_equal(again.second, whole.second)
+
+
+@pytest.mark.parametrize(
+    "other", [{"k": 4}, {"min_similarity": 0.5}, {"texts": ["a"] * 300}, {"seed": 1}]
+)
+def test_unfinished_work_of_others_is_not_taken(
+    other: dict[str, Any], tmp_path: Path
+) -> None:
+    def stop(new: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mine_similar_pairs(vectors(), tmp_path / "p", k=3, report=stop)
+    X = vectors(seed=other.pop("seed", 0))
+    with pytest.raises(DataError, match="unfinished work of other vectors or settings"):
+        mine_similar_pairs(X, tmp_path / "p", **{"k": 3, **other})
+
+
+@pytest.mark.slow
+def test_a_mining_that_is_shot_goes_on(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\nimport numpy as np\n"
+        "from tweetclf.social import mine_similar_pairs, similar\n"
+        "similar.BLOCK, similar._BLOCKS_KEPT = 64, 2\n"
+        "X = np.load(sys.argv[1])\ndone = 0\n"
+        "def report(new, total):\n    global done\n    done += 1\n"
+        "    if done == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "mine_similar_pairs(X, sys.argv[2], k=3, report=report)\n"
+    )
+    X = vectors(600)
+    np.save(tmp_path / "x.npy", X)
+    command = [sys.executable, "-c", code, str(tmp_path / "x.npy"), str(tmp_path / "p")]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    known: list[int] = []
+    whole = mine_similar_pairs(X, tmp_path / "whole", k=3)
+    again = mine_similar_pairs(
+        X, tmp_path / "p", k=3, report=lambda new, _: known.append(new)
+    )
+    assert known == [256, 344]
+    assert _bytes(again.folder) == _bytes(whole.folder)

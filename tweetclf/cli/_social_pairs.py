@@ -2,7 +2,8 @@
 
 The folder that is written holds a binary table (pairs.bin) and how it was made
 (pairs.json); with --graph also pairs.tsv, by the ids of the posts. With --texts, pairs
-of which one text nearly repeats the other are left out.
+of which one text nearly repeats the other are left out. A run that was stopped goes on
+where it was when it is started again.
 
 examples:
   tweetclf social pairs embedding --out pairs
@@ -164,7 +165,19 @@ def run(args: argparse.Namespace) -> int:
         from tweetclf.social import EngagementGraph
 
         graph = EngagementGraph.open(args.graph)
-    pairs = _mine(args, graph)
+    try:
+        pairs = _mine(args, graph)
+    except KeyboardInterrupt:
+        if args.debug:
+            raise
+        work = Path(args.out).with_name(f"{Path(args.out).name}.mining")
+        rest = (
+            f"what was found is in {work}, and the same command goes on from there."
+            if work.exists()
+            else "nothing was found yet, so nothing is kept."
+        )
+        note(f"tweetclf social pairs: interrupted; {rest}")
+        return 130
     if graph is not None:
         pairs.to_tsv(Path(args.out) / "pairs.tsv", graph.post_ids)
     recall = pairs.manifest["recall"]

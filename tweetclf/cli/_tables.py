@@ -76,6 +76,7 @@ def write_tables(
     n_resamples: int,
     skipped: Sequence[tuple[str, str | None, str]] = (),
     command: str | None = None,
+    by_language: str = "",
 ) -> bool:
     """Rank stored runs, write the report, print its tables.
 
@@ -111,7 +112,10 @@ def write_tables(
     if damaged and not leaderboard.boards:
         note("no run is left to report.")
         return False
-    report = make_report(leaderboard, command=command)
+    quoted = [] if args.no_published or not by_language else [*read_published(), *own]
+    report = make_report(
+        leaderboard, command=command, by_language=by_language, published=quoted
+    )
     try:
         paths = write_report(report, args.output, formats=choose_formats(args.format))
     except OSError as error:

@@ -280,5 +280,6 @@ def _conclude(
         n_resamples=definition.n_resamples,
         skipped=skipped,
         command=command_line(args.argv),
+        by_language=definition.by_language,
     )
     return 0 if sound and outcome.records and not outcome.failed else 1

@@ -5,6 +5,7 @@ examples:
   tweetclf social embed graph --test 0.05 --out embedding
   tweetclf social pairs embedding --graph graph --out pairs
   tweetclf social corpus pairs tweets.jsonl.gz --graph graph --out corpus
+  tweetclf social evaluate engagements --system tfidf --system twhin-bert-base
 
 Each step has its own options: "tweetclf social embed --help".
 """
@@ -25,6 +26,7 @@ STEPS = {
     "corpus": "the texts of such pairs, for tweetclf pretrain social",
     "hashtags": "sets for hashtag prediction from raw tweets",
     "engagements": "a set for engagement prediction, users under pseudonyms",
+    "evaluate": "text systems on such a set, language by language, with a report",
 }
 
 

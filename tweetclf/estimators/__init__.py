@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TransformerRegressor,
     )
     from tweetclf.estimators.fold_ensemble import FoldEnsemble, SeedEnsemble
+    from tweetclf.estimators.frozen import DoubleScaler, frozen_lr
     from tweetclf.estimators.haha import haha_nbsvm
     from tweetclf.estimators.haha_ulmfit import (
         haha_ulmfit_qrnn,
@@ -56,6 +57,7 @@ __getattr__, __dir__, _names = attach(
     {
         "BiLSTMClassifier": "tweetclf.estimators.bi_lstm",
         "BiLSTMRegressor": "tweetclf.estimators.bi_lstm",
+        "DoubleScaler": "tweetclf.estimators.frozen",
         "EngagementPredictor": "tweetclf.estimators.engagement",
         "FastTextClassifier": "tweetclf.estimators.fast_text",
         "FoldEnsemble": "tweetclf.estimators.fold_ensemble",
@@ -81,6 +83,7 @@ __getattr__, __dir__, _names = attach(
         "bilstm": "tweetclf.estimators.bi_lstm",
         "char_svm": "tweetclf.estimators.baselines",
         "fasttext": "tweetclf.estimators.fast_text",
+        "frozen_lr": "tweetclf.estimators.frozen",
         "haha_nbsvm": "tweetclf.estimators.haha",
         "haha_ulmfit_qrnn": "tweetclf.estimators.haha_ulmfit",
         "haha_ulmfit_qrnn_regressor": "tweetclf.estimators.haha_ulmfit",
@@ -98,6 +101,7 @@ __getattr__, __dir__, _names = attach(
 __all__ = [
     "BiLSTMClassifier",
     "BiLSTMRegressor",
+    "DoubleScaler",
     "EngagementPredictor",
     "FastTextClassifier",
     "FoldEnsemble",
@@ -123,6 +127,7 @@ __all__ = [
     "bilstm",
     "char_svm",
     "fasttext",
+    "frozen_lr",
     "haha_nbsvm",
     "haha_ulmfit_qrnn",
     "haha_ulmfit_qrnn_regressor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sklearn.base import clone
 from tweetclf.estimators.engagement import EngagementPredictor
 from tweetclf.social.engagement import RankedEngagements, split_by_post
 
-__all__ = ["EngagementEvaluation", "evaluate_engagement"]
+__all__ = ["EngagementEvaluation", "engagement_runs", "evaluate_engagement"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,48 @@ class EngagementEvaluation:
     def median(self) -> float:
         """Median of the runs' HITS@k: what the paper reports, of six."""
         return float(np.median([run.mean for run in self.runs]))
+
+
+def engagement_runs(
+    predictor: EngagementPredictor,
+    parts: tuple[ArrayLike, ArrayLike, ArrayLike],
+    *,
+    user_vectors: ArrayLike,
+    texts: Any,
+    runs: Iterable[int],
+    seed: int = 0,
+) -> Iterator[tuple[EngagementPredictor, RankedEngagements]]:
+    """Train once a run, and rank the test engagements.
+
+    Parameters
+    ----------
+    predictor : EngagementPredictor
+        Cloned for each run.
+    parts : tuple of array-like of int of shape (n, 2)
+        Engagements to train on, to validate on, and to test on.
+    user_vectors : array-like of shape (n_users, n_user_features)
+        Of all users.
+    texts : sequence of str, or matrix of shape (n_posts, n_post_features)
+        Of all posts. The features of the first run serve all.
+    runs : iterable of int
+        Numbers of the runs, each the `random_state` of its predictor.
+    seed : int, default=0
+        Of the candidates, which are the same in all runs.
+
+    Yields
+    ------
+    EngagementPredictor, RankedEngagements
+        The fitted predictor of the run, and how it ranks.
+    """
+    train, valid, test = parts
+    features = texts
+    for number in runs:
+        run = clone(predictor).set_params(random_state=number)
+        run.fit(train, user_vectors=user_vectors, texts=features, X_val=valid)
+        if run.vectorizer_ is not None:
+            # Frozen: computed once. The first run has fitted the vectorizer.
+            features = run.features(texts)
+        yield run, run.rank(test, user_vectors=user_vectors, texts=features, seed=seed)
 
 
 def evaluate_engagement(
@@ -76,19 +118,15 @@ def evaluate_engagement(
         All runs.
     """
     rows = np.asarray(records)
-    train, valid, test = split_by_post(rows[:, 1], fractions=fractions, seed=seed)
-    features = texts
-    runs = []
-    for number in range(n_runs):
-        run = clone(predictor).set_params(random_state=number)
-        run.fit(
-            rows[train], user_vectors=user_vectors, texts=features, X_val=rows[valid]
-        )
-        if run.vectorizer_ is not None:
-            # Frozen: computed once. The first run has fitted the vectorizer.
-            features = run.features(texts)
-        runs.append(
-            run.rank(rows[test], user_vectors=user_vectors, texts=features, seed=seed)
-        )
-    sizes = (len(train), len(valid), len(test))
-    return EngagementEvaluation(tuple(runs), test, sizes)
+    parts = split_by_post(rows[:, 1], fractions=fractions, seed=seed)
+    train, valid, test = (rows[part] for part in parts)
+    found = engagement_runs(
+        predictor,
+        (train, valid, test),
+        user_vectors=user_vectors,
+        texts=texts,
+        runs=range(n_runs),
+        seed=seed,
+    )
+    runs = tuple(ranked for _, ranked in found)
+    return EngagementEvaluation(runs, parts[2], (len(train), len(valid), len(test)))

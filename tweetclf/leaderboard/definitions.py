@@ -38,6 +38,10 @@ class Definition:
         Bootstrap resamples behind the intervals, at least 100.
     params : mapping of str to mapping, default={}
         System -> keyword arguments of its factory.
+    by_language : str, default=""
+        A published dataset with scores by language, such as "TwHIN hashtag
+        prediction": where tasks are one thing in several languages, the report has a
+        table of all languages with averages, and the published rows in it.
     """
 
     tasks: tuple[str, ...]
@@ -47,6 +51,7 @@ class Definition:
     protocol: Protocol = Protocol()
     n_resamples: int = 2000
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    by_language: str = ""
 
 
 DEFAULT = Definition(
@@ -77,6 +82,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "evaluation": (str, '"test" or "cv"'),
     "n_folds": (int, "an integer"),
     "params": (dict, "a table of tables, as in [params.transformer]"),
+    "by_language": (str, "the name of a published dataset"),
 }
 
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.leaderboard.systems import SYSTEMS, System, get_system
-from tweetclf.utils.registry import resolve, suggest
+from tweetclf.leaderboard.systems import SYSTEMS, System
+from tweetclf.utils.registry import Registry, resolve, suggest
 
 __all__ = ["choose_systems", "parse_parameters"]
 
@@ -61,21 +61,21 @@ def parse_parameters(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _named(text: str) -> System:
+def _named(text: str, registry: Registry[System]) -> System:
     """Return the system of ``NAME`` or ``OWN-NAME=NAME``."""
     own, equals, name = text.partition("=")
     if not equals:
-        return get_system(text)
+        return registry.get(text)
     if not own or not name:
         raise DataError(
             "a system under a name of your own is written OWN=SYSTEM, as in "
             f"beto=transformer. Got {text!r}."
         )
-    if own in SYSTEMS:
+    if own in registry:
         raise DataError(
             f"{text}: {own!r} is another system already; choose a name of your own."
         )
-    return replace(get_system(name), name=own)
+    return replace(registry.get(name), name=own)
 
 
 def _with_parameters(system: System, given: Mapping[str, Any]) -> System:
@@ -105,7 +105,10 @@ def _with_parameters(system: System, given: Mapping[str, Any]) -> System:
 
 
 def choose_systems(
-    names: Iterable[str], parameters: Parameters = MappingProxyType({})
+    names: Iterable[str],
+    parameters: Parameters = MappingProxyType({}),
+    *,
+    registry: Registry[System] = SYSTEMS,
 ) -> list[System]:
     """Return the systems called for, with the parameters given to them.
 
@@ -116,6 +119,8 @@ def choose_systems(
         one's own, so that it can stand in a leaderboard more than once.
     parameters : mapping of str to mapping, default={}
         Name -> keyword arguments of its factory.
+    registry : Registry, optional
+        Where names are looked up; by default the systems of leaderboards.
 
     Returns
     -------
@@ -138,7 +143,7 @@ def choose_systems(
     >>> narrow.name, dict(narrow.params)
     ('narrow', {'n_components': 10})
     """
-    systems = [_named(name) for name in names]
+    systems = [_named(name, registry) for name in names]
     own = [system.name for system in systems]
     twice = [name for name in own if own.count(name) > 1]
     if twice:

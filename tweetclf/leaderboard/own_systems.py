@@ -306,6 +306,18 @@ OWN_SYSTEMS = (
         **{**_NEURAL, "module": "transformers"},
     ),
     System(
+        "frozen-lr",
+        f"{_ESTIMATORS}:frozen_lr",
+        "Vectors of a frozen transformer of yours, logistic regression",
+        "Zhang et al., KDD 2023 (TwHIN-BERT), Table 5",
+        kinds=("binary", "multiclass", "multilabel", "pair"),
+        grid={"lr__C": (0.001, 0.01, 0.1, 1.0)},
+        space=Space({"lr__C": LogUniform(1e-4, 10.0), "lr__class_weight": _WEIGHTS}),
+        files=("model",),
+        needs="model",
+        **{**_NEURAL, "module": "transformers"},
+    ),
+    System(
         "ngram-ensemble",
         f"{_ESTIMATORS}:ngram_ensemble",
         "Soft vote of word, character and NB-ratio models, decisions tuned",

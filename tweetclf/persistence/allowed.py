@@ -67,6 +67,7 @@ ALLOWED = frozenset(
         "tweetclf.estimators.FoldEnsemble",
         "tweetclf.estimators.BiLSTMClassifier",
         "tweetclf.estimators.BiLSTMRegressor",
+        "tweetclf.estimators.DoubleScaler",
         "tweetclf.estimators.EngagementPredictor",
         "tweetclf.estimators.FastTextClassifier",
         "tweetclf.estimators.LabelPowerset",

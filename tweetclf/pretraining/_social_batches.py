@@ -1,7 +1,8 @@
 """Pairs of tweets as packed batches: both tweets of a pair, and all of them apart.
 
 Every tweet is a sequence of its own in the row: it attends to itself alone, and its
-positions begin at 0. So the two tweets of a pair never see one another.
+positions begin at 0. So the two tweets of a pair never see one another. They do not
+either where tweets share sequences, which is an option.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from tweetclf.pretraining.spans import Masker, TokenMasking, epoch_key
 from tweetclf.utils.hugging_face import quiet_transformers
 from tweetclf.utils.random import stream
 
-__all__ = ["SocialBatches", "TweetTokens", "order_by_language", "tokenize"]
+__all__ = [
+    "SocialBatches",
+    "TweetTokens",
+    "order_by_language",
+    "shared_sequences",
+    "tokenize",
+]
 
 Shard = tuple[NDArray[np.integer], NDArray[np.int64]]
 
@@ -162,6 +169,41 @@ def order_by_language(
     return generator.permutation(np.concatenate(chosen))
 
 
+def shared_sequences(
+    lengths: NDArray[np.integer], n_sides: int, most: int
+) -> NDArray[np.int64]:
+    """Return the lengths of sequences that tweets share, in the order of the row.
+
+    Tweets are put into a sequence one after the other while they fit, and those of
+    another side of the pairs into another: so the two of a pair never share one.
+
+    Parameters
+    ----------
+    lengths : ndarray of int of shape (n,)
+        Of the tweets, all of a side before all of the next.
+    n_sides : int
+        How many sides there are.
+    most : int
+        Tokens of a sequence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shared_sequences(np.array([3, 4, 2, 5, 3, 3]), 2, 8).tolist()
+    [7, 2, 8, 3]
+    """
+    found: list[int] = []
+    for side in np.split(lengths, n_sides):
+        filled = most + 1
+        for length in side.tolist():
+            if filled + length > most:
+                found.append(0)
+                filled = 0
+            filled += length
+            found[-1] = filled
+    return np.array(found, dtype=np.int64)
+
+
 class SocialBatches:
     """Packed and masked batches of groups of tweets: pairs, or tweets alone.
 
@@ -185,6 +227,8 @@ class SocialBatches:
         See `order_by_language`.
     keep_clean : bool, default=False
         Give the tokens as they were, too.
+    blocked : bool, default=True
+        Whether every tweet is a sequence of its own; see `shared_sequences`.
     n_steps : int, optional
         The epochs together have so many steps.
     shuffle : bool, default=True
@@ -206,6 +250,7 @@ class SocialBatches:
         languages: NDArray[np.integer] | None = None,
         language_power: float = 1.0,
         keep_clean: bool = False,
+        blocked: bool = True,
         n_steps: int | None = None,
         shuffle: bool = True,
         seed: int = 0,
@@ -236,6 +281,7 @@ class SocialBatches:
         self.languages = languages
         self.language_power = language_power
         self.keep_clean = keep_clean
+        self.blocked = blocked
         self.n_steps = n_steps
         self.shuffle = shuffle
         self.seed = seed
@@ -293,6 +339,9 @@ class SocialBatches:
         chosen, targets = self._masker.mask(
             ids, lengths, numbers, epoch_key(self._key, epoch)
         )
+        sizes = lengths
+        if not self.blocked:
+            sizes = shared_sequences(lengths, width, self.tweets.max_length)
         batch = {
             "input_ids": torch.from_numpy(ids),
             "lengths": torch.from_numpy(lengths),
@@ -300,7 +349,7 @@ class SocialBatches:
             "targets": torch.from_numpy(targets),
             "identities": torch.from_numpy(tweets),
             # An array stays on the CPU, where the packed encoder looks at it.
-            "sizes": lengths,
+            "sizes": sizes,
             # One segment: no model needs to be told.
             "token_type_ids": None,
         }

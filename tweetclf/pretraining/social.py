@@ -326,6 +326,7 @@ def _batches(
         accumulate=accumulate,
         languages=None if codes is None else codes[chosen],
         language_power=training.language_power,
+        blocked=training.blocked_attention,
         n_steps=training.n_steps,
         rank=replicas.rank,
         world_size=replicas.size,

@@ -101,7 +101,13 @@ class SocialTraining:
     n_steps : int or None, default=None
         Steps; pairs are read as often as need be.
     max_length : int, default=128
-        Most tokens of a tweet, special ones included.
+        Most tokens of a tweet, special ones included, and of tweets that share a
+        sequence.
+    blocked_attention : bool, default=True
+        Whether each tweet attends to itself alone. Else as many as fit share a sequence
+        of `max_length` tokens, see each other, and have positions one after the other;
+        the two of a pair are never in one. The paper packs tweets and does not say
+        which. With several processes the sequences are those of each.
     mask_rate : float, default=0.15
         Share of the tokens that is foretold, drawn anew in every epoch.
     language_power : float, default=0.7
@@ -137,6 +143,7 @@ class SocialTraining:
     max_iter: int = 1
     n_steps: int | None = None
     max_length: int = 128
+    blocked_attention: bool = True
     mask_rate: float = 0.15
     language_power: float = 0.7
     gradient_checkpointing: bool = False

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tweetclf.reports.advising import make_advice_report
     from tweetclf.reports.auditing import make_audit_report
     from tweetclf.reports.building import make_report
+    from tweetclf.reports.engagements import make_engagement_report
     from tweetclf.reports.model import (
         Cell,
         Code,
@@ -31,6 +32,7 @@ _MODULES = {
     "advising": ("make_advice_report",),
     "auditing": ("make_audit_report",),
     "building": ("make_report",),
+    "engagements": ("make_engagement_report",),
     "model": (
         "Cell",
         "Code",
@@ -77,6 +79,7 @@ __all__ = [
     "Table",
     "make_advice_report",
     "make_audit_report",
+    "make_engagement_report",
     "make_report",
     "make_sweep_report",
     "read_json",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tweetclf.leaderboard.ranking import Entry, Leaderboard, TaskBoard
+from tweetclf.reports.by_language import language_section
 from tweetclf.reports.confusion import confusion_figure
 from tweetclf.reports.contrasted import contrast_blocks
 from tweetclf.reports.cost import cost_figure
@@ -41,6 +44,7 @@ from tweetclf.reports.remarks import (
 from tweetclf.reports.runs import published_apart, run_table
 from tweetclf.reports.sharing import sharing_blocks
 from tweetclf.reports.wording import metric_words, published_sentence, verdict
+from tweetclf.tasks.published import PublishedResult
 
 __all__ = ["make_report"]
 
@@ -175,6 +179,8 @@ def make_report(
     title: str | None = None,
     command: str | None = None,
     figures: bool = True,
+    by_language: str = "",
+    published: Iterable[PublishedResult] = (),
 ) -> Report:
     """Say what a leaderboard shows, in tables, sentences and figures.
 
@@ -189,6 +195,12 @@ def make_report(
         Command that makes the same numbers, shown at the end.
     figures : bool, default=True
         Whether figures are drawn (by matplotlib).
+    by_language : str, default=""
+        Where tasks are one thing in several languages: the published dataset, such as
+        "TwHIN hashtag prediction", beside whose scores a table of all languages and
+        their averages stands.
+    published : iterable of PublishedResult, default=()
+        Rows that `by_language` is looked for in.
 
     Returns
     -------
@@ -207,6 +219,8 @@ def make_report(
     summary = _summary(leaderboard, titles, figures)
     if summary is not None:
         sections.append(summary)
+    if by_language:
+        sections.append(language_section(leaderboard, by_language, published))
     for board, key, heading in zip(boards, keys, titles, strict=True):
         sections.append(
             _task_section(board, key, heading, leaderboard.n_resamples, figures)

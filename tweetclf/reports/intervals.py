@@ -32,18 +32,30 @@ from tweetclf.reports.wording import MetricWords
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["interval_figure", "overall_figure"]
+__all__ = ["IntervalMark", "draw_intervals", "interval_figure", "overall_figure"]
 
 
 @dataclass(frozen=True)
-class _Mark:
-    """A line of an interval figure."""
+class IntervalMark:
+    """A line of an interval figure.
+
+    Parameters
+    ----------
+    name : str
+        Name of the system.
+    score : float
+        Its score.
+    low, high : float or None
+        Its interval, if it has one.
+    kind : {"best", "tied", "other", "published"}
+        How it is drawn.
+    """
 
     name: str
     score: float
     low: float | None
     high: float | None
-    kind: str  # "best", "tied", "other", "published"
+    kind: str
 
 
 def interval_figure(
@@ -52,16 +64,18 @@ def interval_figure(
     """Draw each system's score with its interval, and published scores."""
     kind_of = kinds(board, n_resamples)
     marks = [
-        _Mark(e.system, e.score, finite(e.low), finite(e.high), kind_of[e.system])
+        IntervalMark(
+            e.system, e.score, finite(e.low), finite(e.high), kind_of[e.system]
+        )
         for e in board.entries
         if finite(e.score) is not None
     ]
     marks += [
-        _Mark(r.system, float(r.score), None, None, "published")
+        IntervalMark(r.system, float(r.score), None, None, "published")
         for r in board.published
         if comparable(board, r)
     ]
-    return _intervals(marks, words, f"{words.short} on {board.facts.name}", key)
+    return draw_intervals(marks, words, f"{words.short} on {board.facts.name}", key)
 
 
 def overall_figure(leaderboard: Leaderboard, split: str, key: str) -> Figure | None:
@@ -73,7 +87,7 @@ def overall_figure(leaderboard: Leaderboard, split: str, key: str) -> Figure | N
         return None
     top = max(row.mean_score for row in known)
     marks = [
-        _Mark(
+        IntervalMark(
             row.system,
             row.mean_score,
             finite(row.low),
@@ -83,17 +97,35 @@ def overall_figure(leaderboard: Leaderboard, split: str, key: str) -> Figure | N
         for row in known
     ]
     marks += [
-        _Mark(system, sum(scores.values()) / len(scores), None, None, "published")
+        IntervalMark(
+            system, sum(scores.values()) / len(scores), None, None, "published"
+        )
         for system, _, scores in published_means(boards)
     ]
     words = MetricWords("mean score", "", True)
     title = f"Mean score over {plural(len(boards), 'task')}"
-    return _intervals(marks, words, title, key)
+    return draw_intervals(marks, words, title, key)
 
 
-def _intervals(
-    marks: Sequence[_Mark], words: MetricWords, title: str, key: str
+def draw_intervals(
+    marks: Sequence[IntervalMark], words: MetricWords, title: str, key: str
 ) -> Figure | None:
+    """Draw scores with their intervals, best first.
+
+    Parameters
+    ----------
+    marks : sequence of IntervalMark
+        The lines.
+    words : MetricWords
+        The metric.
+    title, key : str
+        Title and name of the figure.
+
+    Returns
+    -------
+    Figure or None
+        None with a single line, which has nothing to be compared with.
+    """
     if len(marks) < 2:
         return None
     sign = -1 if words.greater_is_better else 1
@@ -136,7 +168,7 @@ def _intervals(
     return Figure(key, svg, f"{title}. {said}.", caption, _interval_data(marks, key))
 
 
-def _frame(axes: Axes, marks: Sequence[_Mark]) -> None:
+def _frame(axes: Axes, marks: Sequence[IntervalMark]) -> None:
     """Set up the axes, with a line down from the best."""
     ends = [v for m in marks for v in (m.low, m.score, m.high) if v is not None]
     axes.set_xlim(*limits(ends))
@@ -151,7 +183,7 @@ def _frame(axes: Axes, marks: Sequence[_Mark]) -> None:
         axes.axvline(leader.score, color=ACCENT, linewidth=1, alpha=0.45, ls=":")
 
 
-def _draw_mark(axes: Axes, place: int, mark: _Mark) -> None:
+def _draw_mark(axes: Axes, place: int, mark: IntervalMark) -> None:
     colour = ink(mark.kind)
     if mark.low is not None and mark.high is not None:
         axes.plot(
@@ -174,7 +206,7 @@ def _draw_mark(axes: Axes, place: int, mark: _Mark) -> None:
 
 
 def _draw_name(
-    drawing: Drawing, axes: Axes, place: int, mark: _Mark, width: float
+    drawing: Drawing, axes: Axes, place: int, mark: IntervalMark, width: float
 ) -> None:
     quoted = mark.kind == "published"
     drawing.label(
@@ -191,7 +223,7 @@ def _draw_name(
     )
 
 
-def _interval_data(marks: Sequence[_Mark], key: str) -> Table:
+def _interval_data(marks: Sequence[IntervalMark], key: str) -> Table:
     def score(value: float | None) -> Cell:
         return Cell(value, format_score(value))
 

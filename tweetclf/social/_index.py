@@ -6,11 +6,13 @@ import math
 import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tweetclf.exceptions import TweetclfWarning
+from tweetclf.utils.files import atomic_path
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.random import stream
 
@@ -162,13 +164,34 @@ class FaissIndex:
         Lists to look into, where the index has lists.
     seed : int
         Which rows the index is trained on.
+    kept : Path, optional
+        File of the trained and filled index: read if it is there, else written.
     """
 
     def __init__(
-        self, vectors: np.ndarray, factory: str, n_probes: int | None, seed: int
+        self,
+        vectors: np.ndarray,
+        factory: str,
+        n_probes: int | None,
+        seed: int,
+        kept: Path | None = None,
     ) -> None:
         faiss = import_optional("faiss", extra="social", caller="mine_similar_pairs")
         self.name = factory
+        if kept is not None and kept.exists():
+            self._index = faiss.read_index(str(kept))
+        else:
+            self._train(faiss, vectors, factory, seed)
+            if kept is not None:
+                with atomic_path(kept) as temporary:
+                    faiss.write_index(self._index, str(temporary))
+        self.n_probes = 0
+        if "IVF" in factory:
+            inner = faiss.extract_index_ivf(self._index)
+            self.n_probes = min(int(n_probes or 1), int(inner.nlist))
+            inner.nprobe = self.n_probes
+
+    def _train(self, faiss: Any, vectors: np.ndarray, factory: str, seed: int) -> None:
         n, dim = vectors.shape
         try:
             self._index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
@@ -190,11 +213,6 @@ class FaissIndex:
             ) from error
         for _, block in unit_blocks(vectors):
             self._index.add(block)
-        self.n_probes = 0
-        if "IVF" in factory:
-            inner = faiss.extract_index_ivf(self._index)
-            self.n_probes = min(int(n_probes or 1), int(inner.nlist))
-            inner.nprobe = self.n_probes
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Return the places of the k nearest, -1 where too few were found."""

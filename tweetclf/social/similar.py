@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -20,12 +21,15 @@ from tweetclf.social._mining import (
     measure_recall,
     paired,
 )
+from tweetclf.social._mining_work import MiningWork, hash_texts, mining_work
 from tweetclf.utils.files import atomic_directory, atomic_path
 
 __all__ = ["SimilarPairs", "mine_similar_pairs"]
 
 _FORMAT = 1
 _BLOCK = 1 << 20
+# Blocks of posts after which what is known is put on disk.
+_BLOCKS_KEPT = 16
 
 
 class SimilarPairs:
@@ -218,12 +222,19 @@ def mine_similar_pairs(
     Raises
     ------
     DataError
-        If vectors are not finite, or there are fewer than two.
+        If vectors are not finite, there are fewer than two, or there is unfinished
+        work of others.
+    FileExistsError
+        If `out` exists and is not an empty folder.
     ValueError
         If an option is out of range, or FAISS does not know the index.
 
     Notes
     -----
+    A run that was stopped goes on where it was, to the same bytes, when it is called
+    again with the same vectors and settings: the index and the neighbours found so far
+    are in ``<out>.mining`` until the pairs are written.
+
     2 k + 1 neighbours are sought and, since codes only approximate, ordered by their
     true cosine; a post of which more than k + 1 are left out has fewer than k. Memory:
     the index, a block of queries, and 8 bytes times k a post on disk.
@@ -243,30 +254,28 @@ def mine_similar_pairs(
     [(0, 1), (1, 0), (2, 3), (3, 2)]
     """
     rules = Rules(k, exclude_self, min_similarity, texts, near_duplicates)
-    _check(vectors, rules, recall_sample)
-    chosen = _make_index(vectors, index, n_probes, exact_below, random_state)
-    recall = measure_recall(vectors, chosen, k, recall_sample, random_state)
-    with atomic_directory(out) as folder:
-        shape = (len(vectors), k)
-        neighbours = np.memmap(folder / ".places", "<i4", "w+", shape=shape)
-        scores = np.memmap(folder / ".scores", "<f4", "w+", shape=shape)
-        for start in range(0, len(vectors), BLOCK):
-            stop = min(start + BLOCK, len(vectors))
-            found = find_neighbours(vectors, chosen, rules, start, stop)
-            neighbours[start:stop], scores[start:stop] = found
-            if report is not None:
-                report(stop - start, len(vectors))
-        n_pairs = 0
-        with (folder / "pairs.bin").open("wb") as file:
-            for pairs in paired(neighbours, scores, mutual):
-                file.write(pairs.tobytes())
-                n_pairs += len(pairs)
-        del neighbours, scores
-        for name in (".places", ".scores"):
-            (folder / name).unlink()
+    digest = _check(vectors, rules, recall_sample)
+    factory, probes = _plan_index(vectors, index, n_probes, exact_below)
+    settings = {
+        "exclude_self": exclude_self,
+        "min_similarity": min_similarity,
+        "near_duplicates": None if texts is None else near_duplicates,
+        "random_state": random_state,
+    }
+    told = {
+        "vectors": digest,
+        "texts": hash_texts(texts),
+        "k": k,
+        "index": [factory, probes],
+        "recall_sample": recall_sample,
+        **settings,
+    }
+    with mining_work(out, len(vectors), k, told) as work:
+        chosen = _make_index(vectors, factory, probes, random_state, work)
+        recall = _recall(vectors, chosen, k, recall_sample, random_state, work)
+        _find_all(vectors, chosen, rules, work, report)
         manifest = {
             "format": _FORMAT,
-            "n_pairs": n_pairs,
             "n_posts": len(vectors),
             "k": k,
             "metric": "cosine",
@@ -274,17 +283,48 @@ def mine_similar_pairs(
             "n_probes": chosen.n_probes,
             "recall": recall,
             "recall_sample": min(recall_sample, len(vectors)),
-            "exclude_self": exclude_self,
             "mutual": mutual,
-            "min_similarity": min_similarity,
-            "near_duplicates": None if texts is None else near_duplicates,
-            "random_state": random_state,
+            **settings,
         }
-        (folder / "pairs.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+        with atomic_directory(out) as folder:
+            _write_pairs(folder, work, mutual, manifest)
     return SimilarPairs(out)
 
 
-def _check(vectors: Any, rules: Rules, recall_sample: int) -> None:
+def _find_all(
+    vectors: np.ndarray,
+    index: ExactIndex | FaissIndex,
+    rules: Rules,
+    work: MiningWork,
+    report: Callable[[int, int], None] | None,
+) -> None:
+    """Find the neighbours that are not known yet, a block of posts at a time."""
+    if report is not None and work.n_done:
+        report(work.n_done, len(vectors))
+    for number, start in enumerate(range(work.n_done, len(vectors), BLOCK), start=1):
+        stop = min(start + BLOCK, len(vectors))
+        work.put(stop, *find_neighbours(vectors, index, rules, start, stop))
+        if number % _BLOCKS_KEPT == 0:
+            work.keep()
+        if report is not None:
+            report(stop - start, len(vectors))
+
+
+def _write_pairs(
+    folder: Path, work: MiningWork, mutual: bool, manifest: dict[str, Any]
+) -> None:
+    """Write the pairs of all known neighbours, then what is to be said of them."""
+    n_pairs = 0
+    with (folder / "pairs.bin").open("wb") as file:
+        for pairs in paired(work.places, work.scores, mutual):
+            file.write(pairs.tobytes())
+            n_pairs += len(pairs)
+    text = json.dumps({**manifest, "n_pairs": n_pairs}, indent=1)
+    (folder / "pairs.json").write_text(text, "utf-8")
+
+
+def _check(vectors: Any, rules: Rules, recall_sample: int) -> str:
+    """Refuse what cannot be mined; return a hash of the vectors."""
     shape: tuple[int, ...] = getattr(vectors, "shape", ())
     if len(shape) != 2 or shape[0] < 2 or shape[1] < 1:
         raise DataError(
@@ -307,20 +347,52 @@ def _check(vectors: Any, rules: Rules, recall_sample: int) -> None:
             f"mine_similar_pairs got {len(rules.texts):,} texts for {shape[0]:,} "
             "vectors."
         )
-    for start in range(0, shape[0], _BLOCK):
-        bad = ~np.isfinite(vectors[start : start + _BLOCK]).all(axis=1)
+    state = hashlib.sha256(f"{vectors.dtype} {shape}".encode())
+    # A large table is on disk: it is read once, in rows.
+    rows = max(1, _BLOCK // shape[1])
+    for start in range(0, shape[0], rows):
+        block = np.ascontiguousarray(vectors[start : start + rows])
+        bad = ~np.isfinite(block).all(axis=1)
         if bad.any():
             raise DataError(
                 f"mine_similar_pairs: vector {start + int(bad.argmax())} is not finite."
             )
+        state.update(block.data)
+    return state.hexdigest()
 
 
-def _make_index(
-    vectors: np.ndarray, index: str, n_probes: int | None, exact_below: int, seed: int
-) -> ExactIndex | FaissIndex:
+def _plan_index(
+    vectors: np.ndarray, index: str, n_probes: int | None, exact_below: int
+) -> tuple[str, int]:
+    """Return which index is meant, and how many of its lists are looked into."""
     if index == "exact" or (index == "auto" and len(vectors) <= exact_below):
-        return ExactIndex(vectors)
+        return "exact", 0
     if index in ("auto", "paper"):
         index, planned = plan_index(*vectors.shape)
         n_probes = n_probes or planned
-    return FaissIndex(vectors, index, n_probes or 16, seed)
+    return index, n_probes or 16
+
+
+def _make_index(
+    vectors: np.ndarray, factory: str, n_probes: int, seed: int, work: MiningWork
+) -> ExactIndex | FaissIndex:
+    if factory == "exact":
+        return ExactIndex(vectors)
+    return FaissIndex(vectors, factory, n_probes, seed, work.index)
+
+
+def _recall(
+    vectors: np.ndarray,
+    index: ExactIndex | FaissIndex,
+    k: int,
+    n_sample: int,
+    seed: int,
+    work: MiningWork,
+) -> float | None:
+    """Measure the recall once, and remember it: it compares with all vectors."""
+    known = work.remember("recall")
+    if known is None:
+        known = {"recall": measure_recall(vectors, index, k, n_sample, seed)}
+        work.note("recall", known)
+    recall: float | None = known["recall"]
+    return recall

@@ -14,7 +14,12 @@ from types import MappingProxyType
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.published import PublishedResult, canonical_system
 
-__all__ = ["TWHIN_RESOURCES", "LanguageTable", "language_table"]
+__all__ = [
+    "TWHIN_RESOURCES",
+    "LanguageTable",
+    "fullest_rows",
+    "language_table",
+]
 
 # The paper heads four columns each with these words; which they are follows from the
 # order of its columns.
@@ -84,6 +89,37 @@ class LanguageTable:
             texts = ("" if math.isnan(cell) else f"{cell:.4f}" for cell in cells)
             lines.append((system, *texts))
         return lines
+
+
+def fullest_rows(
+    results: Iterable[PublishedResult], dataset: str
+) -> list[PublishedResult]:
+    """Return the rows of a dataset, a system's from the table that says most.
+
+    Sources print excerpts of their own tables, not always with the same numbers; of
+    TwHIN-BERT, Tables 1 and 3 are excerpts of 6 and 7, but for BERTweet.
+
+    Parameters
+    ----------
+    results : iterable of PublishedResult
+        Published rows, and one's own among them.
+    dataset : str
+        As the rows name it.
+
+    Examples
+    --------
+    >>> from tweetclf.tasks import read_published
+    >>> from tweetclf.tasks.by_language import fullest_rows
+    >>> rows = fullest_rows(read_published(), "TwHIN engagement prediction")
+    >>> sorted({(r.system, r.table) for r in rows if r.system in ("mBERT", "BERTweet")})
+    [('BERTweet', 'Table 1'), ('mBERT', 'Table 6')]
+    """
+    tables: dict[tuple[str, str], dict[str, list[PublishedResult]]] = {}
+    for row in results:
+        if row.dataset == dataset:
+            own = tables.setdefault((row.cite, row.system), {})
+            own.setdefault(row.table, []).append(row)
+    return [row for own in tables.values() for row in max(own.values(), key=len)]
 
 
 def language_table(

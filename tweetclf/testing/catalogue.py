@@ -244,6 +244,10 @@ def _transformers() -> list[Entry]:
             e.transformer("twilbert").set_params(**options),
             "classifier",
         ),
+        "frozen_lr": (
+            e.frozen_lr(options["model"], max_length=32, C=0.1),
+            "classifier",
+        ),
     }
     return [Entry(name, *entry) for name, entry in made.items()]
 
