@@ -167,7 +167,12 @@ class Work:
         """
         plan = asdict(self.plan)
         del plan["classifier"]
-        plan |= {"texts": self.options.texts, "tweets": "train and dev"}
+        plan |= {
+            "texts": self.options.texts,
+            "tweets": "train and dev",
+            "device": _device(self.options.device),
+            "precision": self.options.precision,
+        }
         text = json.dumps(plan, indent=1) + "\n"
         if not path.exists() and any(self.folder.iterdir()):
             raise SystemExit(
@@ -176,8 +181,9 @@ class Work:
             )
         if path.exists() and path.read_text("utf-8") != text:
             raise SystemExit(
-                f"haha_ulmfit.py: {self.folder} is of other sizes, stages or texts, "
-                f"see {path}. Give another folder as --work, or remove it."
+                f"haha_ulmfit.py: {self.folder} is of other sizes, stages, texts, "
+                f"device or precision, see {path}. Give another folder as --work, or "
+                "remove it."
             )
         write_text_atomic(path, text)
 

@@ -385,3 +385,14 @@ def test_a_device_that_cannot_run_kernels_gets_the_loop(kernels, monkeypatch) ->
         torch.testing.assert_close(hidden, expected, atol=1e-5, rtol=0)
     finally:
         kernels.works.cache_clear()
+
+
+def test_what_keeps_triton_from_being_used_is_said_once(monkeypatch):
+    fo_pooling._load_kernels.cache_clear()
+    monkeypatch.setattr(fo_pooling, "find_spec", lambda name: None)
+    try:
+        with pytest.warns(TweetclfWarning, match="Triton cannot be used: it is not"):
+            assert fo_pooling._load_kernels() is None
+        assert fo_pooling._load_kernels() is None
+    finally:
+        fo_pooling._load_kernels.cache_clear()

@@ -137,6 +137,7 @@ def test_an_encoder_answers_as_on_the_cpu(dtype, precision, tolerance):
             assert relative(parameter.grad, names[name].grad) < 10 * tolerance
 
 
+@pytest.mark.filterwarnings("ignore:PyTorch's attention over sequences")
 def test_dropout_of_a_kernel_is_drawn_from_the_seed():
     generator = torch.Generator("cuda").manual_seed(0)
     q = torch.randn(40, 2, 16, device="cuda", generator=generator)
@@ -148,12 +149,14 @@ def test_dropout_of_a_kernel_is_drawn_from_the_seed():
             x = q.to(dtype)
             state = kernels.variable_length_attention(x, x, x, offsets, 25, dropout=0.5)
             made.append(state)
-        if made[0] is None:
-            continue  # that kernel drops other weights in backward
+        if dtype == torch.float32 and made[0] is None:
+            continue  # PyTorch 2.11's drops other weights in backward
+        assert made[0] is not None
         assert torch.equal(made[0], made[1])
         assert not torch.equal(made[0], made[2])
 
 
+@pytest.mark.filterwarnings("ignore:PyTorch's attention over sequences")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_biases_of_keys_get_no_gradient_with_dropout(precision):
     config = bert().config
@@ -162,6 +165,10 @@ def test_biases_of_keys_get_no_gradient_with_dropout(precision):
     ids = torch.randint(5, 50, (int(LENGTHS.sum()),), device="cuda")
     with autocast(precision, torch.device("cuda")):
         states = encoder(ids, torch.from_numpy(LENGTHS))
+    if precision == "bfloat16":
+        assert kernels._works(
+            kernels._flash, torch.bfloat16, torch.device("cuda", 0), True
+        )
     states.float().cos().sum().backward()
     for layer in encoder.model.encoder.layer:
         attention = layer.attention.self

@@ -8,6 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.utils.checkpoint import checkpoint  # noqa: E402
+
+from tweetclf.exceptions import TweetclfWarning  # noqa: E402
 from tweetclf.modules import _variable_length as kernels  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -88,11 +91,56 @@ def test_one_that_drops_others_in_backward_is_not_used_with_dropout(
 ) -> None:
     kernel = kernel_of(1)
     assert kernels._works(kernel, dtype, CPU, False)
-    assert not kernels._works(kernel, dtype, CPU, True)
+    with pytest.warns(TweetclfWarning, match="with dropout on cpu.*length by length"):
+        assert not kernels._works(kernel, dtype, CPU, True)
+    assert not kernels._works(kernel, dtype, CPU, True)  # said once
 
 
 def test_one_that_fails_is_not_used() -> None:
     def kernel(*inputs: Any, **options: Any) -> torch.Tensor:
         raise RuntimeError("no such operator")
 
-    assert not kernels._works(kernel, torch.float32, CPU, False)
+    with pytest.warns(TweetclfWarning, match="no such operator"):
+        assert not kernels._works(kernel, torch.float32, CPU, False)
+
+
+def test_one_that_never_drops_or_is_wrong_is_not_used_with_dropout() -> None:
+    right = kernel_of(0)
+
+    def deaf(*inputs: Any, dropout: float, **options: Any) -> torch.Tensor:
+        return right(*inputs, dropout=0.0, **options)
+
+    def steep(query: torch.Tensor, *inputs: Any, **options: Any) -> torch.Tensor:
+        return right(5 * query, *inputs, **options)
+
+    for kernel in (deaf, steep):
+        with pytest.warns(TweetclfWarning):
+            assert not kernels._works(kernel, torch.float32, CPU, True)
+
+
+def test_want_of_memory_says_nothing_of_a_kernel() -> None:
+    right, calls = kernel_of(0), []
+
+    def kernel(*inputs: Any, **options: Any) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("full")
+        return right(*inputs, **options)
+
+    with pytest.raises(torch.OutOfMemoryError):
+        kernels._works(kernel, torch.float32, CPU, False)
+    assert kernels._works(kernel, torch.float32, CPU, False)
+
+
+def test_a_kernel_is_tried_within_a_layer_that_is_computed_again() -> None:
+    kernel = kernel_of(0)
+
+    def layer(x: torch.Tensor) -> torch.Tensor:
+        assert kernels._works(kernel, x.dtype, CPU, True)
+        return x.sin().cos()
+
+    x = torch.ones(3, requires_grad=True)
+    state = torch.random.get_rng_state()
+    checkpoint(layer, x, use_reentrant=False).sum().backward()
+    assert x.grad is not None
+    assert torch.equal(state, torch.random.get_rng_state())

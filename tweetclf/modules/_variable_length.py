@@ -7,6 +7,7 @@ on the CPU than a short batch takes on the GPU.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
+
+from tweetclf.exceptions import TweetclfWarning
 
 __all__ = ["Groups", "attend_by_groups", "sent", "variable_length_attention"]
 
@@ -246,17 +249,37 @@ def _choose(query: Tensor, key: Tensor, window: int | None) -> Kernel | None:
 def _works(
     kernel: Kernel, dtype: torch.dtype, device: torch.device, drops: bool
 ) -> bool:
-    """Tell whether a kernel gives what attention of each sequence gives."""
-    check = _drops_alike if drops else _agrees
+    """Tell whether a kernel gives what attention of each sequence gives.
+
+    It is tried on short sequences with heads of width 16, each of which sees the whole
+    of its own; tests on a GPU try the rest.
+    """
+    checks = (_agrees, _drops_alike) if drops else (_agrees,)
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast(device.type, enabled=False),
+        # Within a checkpointed layer what is saved here would be counted as the
+        # layer's, and missed when it is computed again.
+        torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x),
     ):
         try:
-            return check(kernel, dtype, device)
-        except (AttributeError, NotImplementedError, RuntimeError, TypeError):
-            return False
+            if all(check(kernel, dtype, device) for check in checks):
+                return True
+            reason = "its answers or gradients are not those of each sequence alone"
+        except torch.OutOfMemoryError:
+            raise  # says nothing of the kernel
+        except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
+            reason = repr(error)
+    kind = str(dtype).removeprefix("torch.") + (" with dropout" if drops else "")
+    warnings.warn(
+        f"PyTorch's attention over sequences of many lengths cannot be used in {kind} "
+        f"on {device}: {reason}. Sequences are read length by length instead, which "
+        "is slower on a GPU. Where it is float32, try precision='bfloat16'.",
+        TweetclfWarning,
+        stacklevel=3,
+    )
+    return False
 
 
 def _probe(
@@ -313,19 +336,14 @@ def _drops_alike(kernel: Kernel, dtype: torch.dtype, device: torch.device) -> bo
     sizes = [7, 150, 33]
     inputs, offsets = _probe(dtype, device, sizes)
     value = inputs[2]
-    generator = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    states = kernel(
-        *inputs,
-        offsets,
-        max(sizes),
-        dropout=0.5,
-        scale=None,
-        is_causal=False,
-        window=None,
-    )
-    if generator is not None:
-        # A probe must not move what the training draws from.
-        torch.cuda.set_rng_state(generator, device)
+    options = {"scale": None, "is_causal": False, "window": None}
+    # A probe must not move what the training draws from.
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        states = kernel(*inputs, offsets, max(sizes), dropout=0.5, **options)
+        whole = kernel(*inputs, offsets, max(sizes), dropout=0.0, **options)
+    if torch.allclose(states, whole):
+        return False
     slope = torch.arange(states.numel(), device=device).cos().to(dtype).view_as(states)
     _, of_keys, of_values = torch.autograd.grad(states, inputs, slope)
     given, back = (states * slope).double(), (value * of_values).double()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import warnings
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from tweetclf.exceptions import TweetclfWarning
 
 __all__ = ["forget_mult", "run_layer"]
 
@@ -84,9 +87,19 @@ def _subtract_previous(
 @functools.cache
 def _load_kernels() -> ModuleType | None:
     """Import the kernels, if Triton is installed: never for tensors on a CPU."""
-    if find_spec("triton") is None:
-        return None
-    return importlib.import_module("tweetclf.modules.fo_pooling_triton")
+    reason = "it is not installed"
+    if find_spec("triton") is not None:
+        try:
+            return importlib.import_module("tweetclf.modules.fo_pooling_triton")
+        except Exception as error:
+            reason = repr(error)
+    warnings.warn(
+        f"Triton cannot be used: {reason}. QRNN layers run as a loop over the time "
+        "instead, which is slow on a GPU. PyTorch's builds for CUDA come with Triton.",
+        TweetclfWarning,
+        stacklevel=2,
+    )
+    return None
 
 
 def _choose_kernels(n_columns: int, *tensors: Tensor | None) -> ModuleType | None:
