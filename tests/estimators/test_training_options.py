@@ -130,6 +130,29 @@ def test_models_of_the_time_before_options_are_as_without() -> None:
     assert np.array_equal(old.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
 
 
+@pytest.mark.parametrize(
+    ("make", "y", "smoothing", "expected"),
+    [
+        (bilstm, LABELS, 0.0, None),
+        (bilstm, LABELS, 0.2, TrainingOptions(label_smoothing=0.2)),
+        (bilstm, INDICATOR, 0.2, None),  # had no effect
+        (ulmfit, LABELS, 0.1, None),
+        (ulmfit, LABELS, 0.0, TrainingOptions(label_smoothing=0.0)),
+    ],
+)
+def test_models_of_the_time_before_options_keep_their_smoothing(
+    make: Any, y: Any, smoothing: float, expected: Any, tmp_path: Any
+) -> None:
+    fitted = make().fit(TEXTS, y)
+    del fitted.training
+    fitted.label_smoothing = smoothing
+    save(fitted, tmp_path / "model")
+    for old in (pickle.loads(pickle.dumps(fitted)), load(tmp_path / "model")):
+        assert old.training == expected
+        assert "label_smoothing" not in vars(old)
+        assert clone(old).training == expected  # and so does a refit
+
+
 def test_leaderboards_set_options_by_name(tiny: str) -> None:
     given = parse_parameters(
         [

@@ -87,6 +87,19 @@ class TakesTrainingOptions(BaseEstimator):
             self.training = options_of(self).replaced(**nested)
         return self
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._move_old_parameters()
+
+    def _move_old_parameters(self) -> None:
+        """Put what models had before there were options into the options."""
+        smoothing = vars(self).pop("label_smoothing", None)
+        # Labels of an indicator matrix were not smoothed then, whatever it was.
+        if smoothing is None or getattr(self, "multilabel_", False):
+            return
+        if smoothing != getattr(self, "_label_smoothing", 0.0):
+            self.training = options_of(self).replaced(label_smoothing=smoothing)
+
     def _check_own_options(self, options: TrainingOptions) -> None:
         """Refuse options that this estimator cannot follow."""
         for name in ("compile", "gradient_checkpointing"):
