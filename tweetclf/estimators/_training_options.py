@@ -40,6 +40,9 @@ class TakesTrainingOptions(BaseEstimator):
     # Of "compile" and "gradient_checkpointing", what the network can do.
     _can: ClassVar[tuple[str, ...]] = ()
 
+    # Whether the estimator's own schedule moves the momentum as well.
+    _moves_momentum: ClassVar[bool] = False
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "training": [TrainingOptions, None],
     }
@@ -162,8 +165,12 @@ def _kind_of_targets(estimator: Any) -> str:
     return "an indicator matrix" if estimator.multilabel_ else "classes"
 
 
-def _conflicts(estimator: Any, loss: str) -> Iterator[tuple[Any, str, str]]:
-    """Yield whether options conflict, what is wrong then, and what to do."""
+# Whether options conflict, what is wrong then, and what to do.
+_Conflict = tuple[Any, str, str]
+
+
+def _of_the_loss(estimator: Any, loss: str) -> Iterator[_Conflict]:
+    """Yield conflicts between what is minimised and what is said of it."""
     options = options_of(estimator)
     weights = getattr(estimator, "class_weight", None)
     yield (
@@ -188,11 +195,24 @@ def _conflicts(estimator: Any, loss: str) -> Iterator[tuple[Any, str, str]]:
         "confidence_penalty is a mean over texts, which reduction='weight' is not",
         "Set reduction='sample'",
     )
+
+
+def _of_the_steps(estimator: Any) -> Iterator[_Conflict]:
+    """Yield conflicts between options of the optimizer, its rates and momenta."""
+    options = options_of(estimator)
+    name = options.schedule
     yield (
-        options.warmup is not None and options.schedule is None,
+        options.warmup is not None and name is None,
         f"warmup={options.warmup!r} is that of a schedule named beside it; schedule "
         "is None",
         "Name one, such as schedule='linear'",
+    )
+    moved = estimator._moves_momentum if name is None else name == "one_cycle"
+    yield (
+        options.betas is not None and moved,
+        f"betas={options.betas!r} would not be used: with schedule={name!r} the "
+        "momentum goes down and up with the rate",
+        "Set betas=None, or name another schedule, such as schedule='linear'",
     )
 
 
@@ -218,6 +238,7 @@ def check_options(estimator: Any) -> None:
             f"{caller}: the loss {options.loss!r} is not for y of {kind}. Choose one "
             f"of {', '.join(map(repr, losses))}, or None."
         )
-    for is_wrong, what, remedy in _conflicts(estimator, options.loss or losses[0]):
+    of_the_loss = _of_the_loss(estimator, options.loss or losses[0])
+    for is_wrong, what, remedy in (*of_the_loss, *_of_the_steps(estimator)):
         if is_wrong:
             raise DataError(f"{caller}, training options: {what}. {remedy}.")

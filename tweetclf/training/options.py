@@ -52,7 +52,8 @@ class TrainingOptions:
         :func:`~tweetclf.training.adamw`, :class:`~tweetclf.training.KerasAdam` or
         :class:`~tweetclf.training.Lamb`, with betas and epsilon of their own.
     betas : tuple of float or None, default=None
-        Decay of the optimizer's two moments.
+        Decay of the optimizer's two moments. Refused where the schedule sets the
+        first of them from step to step: "one_cycle", and ULMFiT's own.
     eps : float or None, default=None
         What the optimizer adds to the root of the second moment.
     schedule : {"constant", "cosine", "linear", "noam", "one_cycle", \
