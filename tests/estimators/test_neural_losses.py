@@ -162,6 +162,11 @@ def test_what_is_watched_is_the_loss_itself(sober: str) -> None:
             "Set reduction='sample'",
         ),
         (LABELS, {"betas": (0.8, 0.9)}, r"betas=\(0.8, 0.9\) would not be used: with"),
+        (
+            LABELS,
+            {"warmup": 0.0, "schedule": "slanted_triangular"},
+            "rise, which warmup=0.0 leaves no steps for. Set a warmup above 0",
+        ),
         (NUMBERS, {"betas": (0.8, 0.9), "schedule": "one_cycle"}, "Set betas=None"),
     ],
 )
@@ -187,6 +192,8 @@ def test_what_an_estimator_cannot_follow_is_refused(sober: str) -> None:
     cycle = TrainingOptions(schedule="one_cycle", betas=(0.8, 0.9))
     with pytest.raises(DataError, match="with schedule='one_cycle' the momentum"):
         bilstm(training=cycle).fit(TEXTS, LABELS)
+    with pytest.raises(DataError, match="which warmup=0.0 leaves no steps for"):
+        fine_tuned(sober, warmup=0.0, training__schedule="slanted_triangular")
     answering = TransformerQuestionAnswering(model=sober)
     answering.set_params(training__loss="mse")
     with pytest.raises(DataError, match="loss='mse' is for classes, labels and num"):

@@ -16,7 +16,7 @@ from sklearn.metrics import get_scorer
 from torch import nn
 
 from tweetclf.estimators._objectives import make_objective, plain_loss
-from tweetclf.estimators._training_options import options_of
+from tweetclf.estimators._training_options import options_of, warmup_of
 from tweetclf.training.batching import LengthBatches, sorted_batches
 from tweetclf.training.by_name import make_optimizer, make_schedule
 from tweetclf.training.devices import autocast, choose_device, seeded, to_device
@@ -302,10 +302,9 @@ def run_loop(
         return TrainingResult()
     n_steps = total_steps(batches, max_epochs, options.accumulate)
     if options.schedule is not None:
-        warmup = options.warmup
-        if warmup is None:
-            warmup = getattr(estimator, "warmup", None)
-        schedule = make_schedule(options.schedule, n_steps, warmup=warmup)
+        schedule = make_schedule(
+            options.schedule, n_steps, warmup=warmup_of(estimator)
+        )
     return fit_loop(
         module,
         objective,

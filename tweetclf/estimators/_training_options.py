@@ -14,7 +14,7 @@ from tweetclf.utils._sklearn import _fit_context
 if TYPE_CHECKING:
     from tweetclf.training.lr_finder import LRFinderResult
 
-__all__ = ["TakesTrainingOptions", "check_options", "options_of"]
+__all__ = ["TakesTrainingOptions", "check_options", "options_of", "warmup_of"]
 
 _PREFIX = "training__"
 
@@ -159,6 +159,12 @@ def options_of(estimator: Any) -> TrainingOptions:
     return given if isinstance(given, TrainingOptions) else TrainingOptions()
 
 
+def warmup_of(estimator: Any) -> float | None:
+    """Return the warm-up of a schedule by name: of the options, or the estimator's."""
+    warmup = options_of(estimator).warmup
+    return getattr(estimator, "warmup", None) if warmup is None else warmup
+
+
 def _kind_of_targets(estimator: Any) -> str:
     if not hasattr(estimator, "classes_"):
         return "numbers"
@@ -213,6 +219,12 @@ def _of_the_steps(estimator: Any) -> Iterator[_Conflict]:
         f"betas={options.betas!r} would not be used: with schedule={name!r} the "
         "momentum goes down and up with the rate",
         "Set betas=None, or name another schedule, such as schedule='linear'",
+    )
+    yield (
+        name == "slanted_triangular" and warmup_of(estimator) == 0,
+        "schedule='slanted_triangular' has to rise, which warmup="
+        f"{warmup_of(estimator)!r} leaves no steps for",
+        "Set a warmup above 0, such as 0.1, or schedule='linear'",
     )
 
 

@@ -63,7 +63,8 @@ class TrainingOptions:
     warmup : float or None, default=None
         Share of the steps in which the rate rises. None: `warmup` of the estimator,
         if it has one that is not None; else 0, but 0.1 for "noam" and
-        "slanted_triangular" and 0.3 for "one_cycle".
+        "slanted_triangular" and 0.3 for "one_cycle". "slanted_triangular" needs more
+        than 0.
     loss : str or None, default=None
         What is minimised. Of classes "cross_entropy" or "soft_macro_f1"; of indicator
         matrices "binary_cross_entropy", "soft_macro_f1" or "soft_jaccard"; of numbers
