@@ -127,15 +127,21 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if isinstance(self.betas, list):
             # JSON and TOML have no tuples; equal options should be equal.
-            object.__setattr__(self, "betas", tuple(self.betas))
+            self._put("betas", tuple(self.betas))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:
                 raise self._error(name, f"one of {', '.join(map(repr, choices))}")
+            self._put(name, _as_plain(value, str))
         for name, (is_right, wanted) in _NUMBERS.items():
             value = getattr(self, name)
             if not is_right(value):
                 raise self._error(name, wanted)
+            # So that equal options have equal keys, 1 and NumPy's 1.0 among them.
+            self._put(name, _as_plain(value, _KINDS.get(name, float)))
+
+    def _put(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     def _error(self, name: str, wanted: str) -> ValueError:
         return ValueError(
@@ -194,6 +200,15 @@ class TrainingOptions:
         return tuple((name, repr(value)) for name, value in self.as_dict().items())
 
 
+def _as_plain(value: Any, kind: type) -> Any:
+    """Return NumPy's numbers and words as Python's, numbers of this kind."""
+    if isinstance(value, tuple):
+        return tuple(_as_plain(entry, kind) for entry in value)
+    if value is None:
+        return None
+    return str(value) if isinstance(value, str) else kind(value)
+
+
 def _is_share(value: Any) -> bool:
     return isinstance(value, Real) and 0 <= float(value) < 1
 
@@ -237,4 +252,12 @@ _NUMBERS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_rollbacks": (_at_least(0), "an int of at least 0"),
     "compile": _FLAG,
     "gradient_checkpointing": _FLAG,
+}
+
+# What the others are, which are no floats.
+_KINDS: dict[str, type] = {
+    "accumulate": int,
+    "max_rollbacks": int,
+    "compile": bool,
+    "gradient_checkpointing": bool,
 }
