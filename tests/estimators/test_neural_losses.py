@@ -164,6 +164,19 @@ def test_what_is_watched_is_the_loss_itself(sober: str) -> None:
         (LABELS, {"betas": (0.8, 0.9)}, r"betas=\(0.8, 0.9\) would not be used: with"),
         (
             LABELS,
+            {"reduction": "weight"},
+            "class_weight is None and the loss is 'cr",
+        ),
+        (INDICATOR, {"reduction": "weight"}, "the loss is 'binary_cross_entropy'. Set"),
+        (
+            NUMBERS,
+            {"reduction": "weight"},
+            "class_weight is None and the loss is 'ms",
+        ),
+        (NUMBERS, {"huber_delta": 2.0}, "it is 'mse'. Set huber_delta=1.0, or loss"),
+        (LABELS, {"max_rollbacks": 9}, "it is 'stop'. Set max_rollbacks=3, or on_div"),
+        (
+            LABELS,
             {"warmup": 0.0, "schedule": "slanted_triangular"},
             "rise, which warmup=0.0 leaves no steps for. Set a warmup above 0",
         ),

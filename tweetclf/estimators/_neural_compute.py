@@ -302,9 +302,7 @@ def run_loop(
         return TrainingResult()
     n_steps = total_steps(batches, max_epochs, options.accumulate)
     if options.schedule is not None:
-        schedule = make_schedule(
-            options.schedule, n_steps, warmup=warmup_of(estimator)
-        )
+        schedule = make_schedule(options.schedule, n_steps, warmup=warmup_of(estimator))
     return fit_loop(
         module,
         objective,

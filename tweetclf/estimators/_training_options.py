@@ -201,6 +201,18 @@ def _of_the_loss(estimator: Any, loss: str) -> Iterator[_Conflict]:
         "confidence_penalty is a mean over texts, which reduction='weight' is not",
         "Set reduction='sample'",
     )
+    yield (
+        options.reduction == "weight" and (weights is None or loss != "cross_entropy"),
+        "reduction='weight' is for a cross-entropy with class weights; class_weight is "
+        f"{weights!r} and the loss is {loss!r}",
+        "Set reduction='sample'",
+    )
+    delta = TrainingOptions.huber_delta
+    yield (
+        options.huber_delta != delta and loss != "huber",
+        f"huber_delta={options.huber_delta!r} is for the loss 'huber'; it is {loss!r}",
+        f"Set huber_delta={delta!r}, or loss='huber'",
+    )
 
 
 def _of_the_steps(estimator: Any) -> Iterator[_Conflict]:
@@ -212,6 +224,13 @@ def _of_the_steps(estimator: Any) -> Iterator[_Conflict]:
         f"warmup={options.warmup!r} is that of a schedule named beside it; schedule "
         "is None",
         "Name one, such as schedule='linear'",
+    )
+    n_usual = TrainingOptions.max_rollbacks
+    yield (
+        options.max_rollbacks != n_usual and options.on_divergence == "stop",
+        f"max_rollbacks={options.max_rollbacks!r} is for on_divergence='rollback'; it "
+        "is 'stop'",
+        f"Set max_rollbacks={n_usual!r}, or on_divergence='rollback'",
     )
     moved = estimator._moves_momentum if name is None else name == "one_cycle"
     yield (

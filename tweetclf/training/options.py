@@ -72,14 +72,15 @@ class TrainingOptions:
         ``scoring="loss"`` means that one.
     reduction : {"sample", "weight"}, default="sample"
         What the cross-entropy with class weights is divided by: the number of texts,
-        or the sum of their weights.
+        or the sum of their weights. Refused where there are none.
     label_smoothing : float or None, default=None
         Share of the target that is spread over all classes, or between the two
         answers of each label. None: 0.1 for classes of ULMFiT, else 0.
     confidence_penalty : float, default=0.0
         Strength of the penalty on confident outputs beside the cross-entropy.
     huber_delta : float, default=1.0
-        Error at which Huber's loss turns, in standard deviations of the targets.
+        Error at which Huber's loss turns, in standard deviations of the targets. Any
+        other is refused beside other losses.
     accumulate : int, default=1
         Batches whose gradients make up a step. A step then has ``accumulate *
         batch_size`` texts.
@@ -90,7 +91,8 @@ class TrainingOptions:
         Where the loss is not finite: raise, or go back to the last good state and
         halve the rate.
     max_rollbacks : int, default=3
-        How often to go back before the divergence is raised after all.
+        How often to go back before the divergence is raised after all. Any other is
+        refused beside "stop".
     compile : bool, default=False
         For BiLSTMs: train through `torch.compile`.
     gradient_checkpointing : bool, default=False
