@@ -125,7 +125,9 @@ class TakesTrainingOptions(BaseEstimator):
         """Train a clone with a growing rate; tell what its loss does.
 
         Take a rate somewhat below the one where the loss is lowest, or `suggestion`,
-        where it falls fastest.
+        where it falls fastest. What comes before that training is done as in `fit`:
+        ULMFiT trains or fine-tunes its language model first, which costs most of a
+        fit unless it has a `language_model` and ``fine_tuning=()``.
 
         Parameters
         ----------
@@ -146,6 +148,11 @@ class TakesTrainingOptions(BaseEstimator):
             estimator is as it was, fitted or not.
         """
         other = clone(self)
+        other._require_torch()
+        from tweetclf.training.lr_finder import check_range
+
+        # Before what comes before training, which may take hours.
+        check_range(lowest, highest, n_steps)
         job = other._job(X, y, None, None)
         job.sweep = {"lowest": lowest, "highest": highest, "n_steps": n_steps}
         other._train(job)
