@@ -92,7 +92,8 @@ class TrainingOptions:
         halve the rate.
     max_rollbacks : int, default=3
         How often to go back before the divergence is raised after all. Any other is
-        refused beside "stop".
+        refused beside "stop". Each stage of ULMFiT counts anew, and starts again from
+        the full rate.
     compile : bool, default=False
         For BiLSTMs: train through `torch.compile`.
     gradient_checkpointing : bool, default=False
