@@ -79,6 +79,18 @@ def test_the_finder_trains_all_layers_of_ulmfit_after_the_head() -> None:
     assert np.array_equal(weights(fitted), before)
 
 
+@pytest.mark.parametrize(
+    "sweep", [{"lowest": 1.0, "highest": 0.1}, {"n_steps": 1}, {"n_steps": 2.5}]
+)
+def test_wrong_rates_are_refused_before_a_language_model_is_trained(
+    sweep: dict[str, Any],
+) -> None:
+    huge = {"hidden_size": 10**6, "vocab_size": 10**6}
+    clf = ulmfit(lm_params=huge)
+    with pytest.raises(ValueError, match="0 < lowest < highest and at least 2 steps"):
+        clf.find_learning_rate(TEXTS, LABELS, **sweep)
+
+
 def test_thresholds_need_no_validation_texts_to_find_a_rate(sober: str) -> None:
     clf = TransformerClassifier(model=sober, threshold="tuned", random_state=0)
     found = clf.find_learning_rate(TEXTS, INDICATOR, n_steps=5)

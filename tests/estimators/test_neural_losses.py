@@ -161,6 +161,26 @@ def test_what_is_watched_is_the_loss_itself(sober: str) -> None:
             {"confidence_penalty": 0.1, "reduction": "weight"},
             "Set reduction='sample'",
         ),
+        (LABELS, {"betas": (0.8, 0.9)}, r"betas=\(0.8, 0.9\) would not be used: with"),
+        (
+            LABELS,
+            {"reduction": "weight"},
+            "class_weight is None and the loss is 'cr",
+        ),
+        (INDICATOR, {"reduction": "weight"}, "the loss is 'binary_cross_entropy'. Set"),
+        (
+            NUMBERS,
+            {"reduction": "weight"},
+            "class_weight is None and the loss is 'ms",
+        ),
+        (NUMBERS, {"huber_delta": 2.0}, "it is 'mse'. Set huber_delta=1.0, or loss"),
+        (LABELS, {"max_rollbacks": 9}, "it is 'stop'. Set max_rollbacks=3, or on_div"),
+        (
+            LABELS,
+            {"warmup": 0.0, "schedule": "slanted_triangular"},
+            "rise, which warmup=0.0 leaves no steps for. Set a warmup above 0",
+        ),
+        (NUMBERS, {"betas": (0.8, 0.9), "schedule": "one_cycle"}, "Set betas=None"),
     ],
 )
 def test_options_that_do_not_go_with_y_are_refused_before_training(
@@ -182,6 +202,11 @@ def test_what_an_estimator_cannot_follow_is_refused(sober: str) -> None:
         bilstm(learning_rate=(1e-3, 0.1), training__schedule="cosine").fit(
             TEXTS, LABELS
         )
+    cycle = TrainingOptions(schedule="one_cycle", betas=(0.8, 0.9))
+    with pytest.raises(DataError, match="with schedule='one_cycle' the momentum"):
+        bilstm(training=cycle).fit(TEXTS, LABELS)
+    with pytest.raises(DataError, match="which warmup=0.0 leaves no steps for"):
+        fine_tuned(sober, warmup=0.0, training__schedule="slanted_triangular")
     answering = TransformerQuestionAnswering(model=sober)
     answering.set_params(training__loss="mse")
     with pytest.raises(DataError, match="loss='mse' is for classes, labels and num"):

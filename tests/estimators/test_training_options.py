@@ -130,6 +130,29 @@ def test_models_of_the_time_before_options_are_as_without() -> None:
     assert np.array_equal(old.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
 
 
+@pytest.mark.parametrize(
+    ("make", "y", "smoothing", "expected"),
+    [
+        (bilstm, LABELS, 0.0, None),
+        (bilstm, LABELS, 0.2, TrainingOptions(label_smoothing=0.2)),
+        (bilstm, INDICATOR, 0.2, None),  # had no effect
+        (ulmfit, LABELS, 0.1, None),
+        (ulmfit, LABELS, 0.0, TrainingOptions(label_smoothing=0.0)),
+    ],
+)
+def test_models_of_the_time_before_options_keep_their_smoothing(
+    make: Any, y: Any, smoothing: float, expected: Any, tmp_path: Any
+) -> None:
+    fitted = make().fit(TEXTS, y)
+    del fitted.training
+    fitted.label_smoothing = smoothing
+    save(fitted, tmp_path / "model")
+    for old in (pickle.loads(pickle.dumps(fitted)), load(tmp_path / "model")):
+        assert old.training == expected
+        assert "label_smoothing" not in vars(old)
+        assert clone(old).training == expected  # and so does a refit
+
+
 def test_leaderboards_set_options_by_name(tiny: str) -> None:
     given = parse_parameters(
         [
@@ -363,7 +386,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("make", [bilstm, ulmfit])
 def test_training_goes_back_and_halves_the_rate(make: Any, planted: Any) -> None:
     planted(6)
-    with pytest.raises(DivergenceError, match="loss is nan"):
+    with pytest.raises(DivergenceError, match="loss is nan.*training__clip_norm"):
         make(max_iter=2).fit(TEXTS, LABELS)
     planted(6)
     clf = make(max_iter=2, training__on_divergence="rollback")
@@ -381,6 +404,18 @@ def test_a_transformer_goes_back_too(planted: Any, tiny: str) -> None:
     with pytest.warns(TweetclfWarning, match="half the learning rate"):
         fitted = fine_tuned(tiny, max_iter=2, training__on_divergence="rollback")
     assert np.isfinite(weights(fitted)).all()
+
+
+def test_an_epoch_that_is_repeated_counts_once_for_patience(planted: Any) -> None:
+    planted(8)  # the first step of the third epoch: back to the second's start
+    clf = bilstm(
+        max_iter=6, learning_rate=1e-30, scoring="accuracy", n_iter_no_change=2,
+        training__on_divergence="rollback",
+    )  # fmt: skip
+    with pytest.warns(TweetclfWarning, match=r"epoch 2, step 8.*epoch 1, step 4"):
+        clf.fit(TEXTS, LABELS, TEXTS, LABELS)
+    # The first epoch's loss is the best there will be.
+    assert [epoch["epoch"] for epoch in clf.history_] == [0, 1, 2]
 
 
 def test_going_back_has_an_end(planted: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.base import clone
 
@@ -20,6 +21,25 @@ def test_options_have_a_short_repr_and_never_change() -> None:
         options.accumulate = 3  # type: ignore[misc]
     with pytest.raises(ValueError, match="no option 'acumulate'. Did you mean 'acc"):
         options.replaced(acumulate=3)
+
+
+def test_equal_options_are_written_alike() -> None:
+    plain = TrainingOptions(
+        optimizer="lamb", betas=(0.5, 0.0), eps=1.0, label_smoothing=0.0,
+        huber_delta=2.0, accumulate=2, clip_norm=1.0, max_rollbacks=4, compile=True,
+    )  # fmt: skip
+    other = TrainingOptions(
+        optimizer=np.str_("lamb"), betas=[np.float32(0.5), 0], eps=1,
+        label_smoothing=np.int64(0), huber_delta=2, accumulate=np.int64(2),
+        clip_norm=np.float64(1), max_rollbacks=np.int8(4), compile=np.True_,
+    )  # fmt: skip
+    assert plain == other
+    assert repr(plain) == repr(other)
+    assert plain.__tweetclf_key__() == other.__tweetclf_key__()
+    types = [type(value) for value in plain.as_dict().values()]
+    assert types == [type(value) for value in other.as_dict().values()]
+    assert TrainingOptions(clip_norm=None).clip_norm is None
+    assert TrainingOptions().clip_norm == "auto"
 
 
 @pytest.mark.parametrize(

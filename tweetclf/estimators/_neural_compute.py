@@ -16,7 +16,7 @@ from sklearn.metrics import get_scorer
 from torch import nn
 
 from tweetclf.estimators._objectives import make_objective, plain_loss
-from tweetclf.estimators._training_options import options_of
+from tweetclf.estimators._training_options import options_of, warmup_of
 from tweetclf.training.batching import LengthBatches, sorted_batches
 from tweetclf.training.by_name import make_optimizer, make_schedule
 from tweetclf.training.devices import autocast, choose_device, seeded, to_device
@@ -231,16 +231,21 @@ class _LossPatience:
 
     def __init__(self, n_iter_no_change: int) -> None:
         self.n_iter_no_change = n_iter_no_change
-        self.best = float("inf")
-        self.n_no_change = 0
+        # Before the first epoch, and after each.
+        self.losses = [float("inf")]
 
     def __call__(self, event: dict[str, Any]) -> bool:
         if event["kind"] != "epoch":
             return False
-        self.n_no_change += 1
-        if event["valid_loss"] < self.best:
-            self.best, self.n_no_change = event["valid_loss"], 0
-        return self.n_no_change >= self.n_iter_no_change
+        # An epoch that is told of again was gone back to: it and what came after it
+        # are no more.
+        del self.losses[event["epoch"] + 1 :]
+        self.losses.append(event["valid_loss"])
+        best = 0
+        for number, loss in enumerate(self.losses):
+            if loss < self.losses[best]:
+                best = number
+        return len(self.losses) - 1 - best >= self.n_iter_no_change
 
 
 def run_loop(
@@ -302,10 +307,7 @@ def run_loop(
         return TrainingResult()
     n_steps = total_steps(batches, max_epochs, options.accumulate)
     if options.schedule is not None:
-        warmup = options.warmup
-        if warmup is None:
-            warmup = getattr(estimator, "warmup", None)
-        schedule = make_schedule(options.schedule, n_steps, warmup=warmup)
+        schedule = make_schedule(options.schedule, n_steps, warmup=warmup_of(estimator))
     return fit_loop(
         module,
         objective,

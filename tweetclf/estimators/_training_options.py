@@ -14,7 +14,7 @@ from tweetclf.utils._sklearn import _fit_context
 if TYPE_CHECKING:
     from tweetclf.training.lr_finder import LRFinderResult
 
-__all__ = ["TakesTrainingOptions", "check_options", "options_of"]
+__all__ = ["TakesTrainingOptions", "check_options", "options_of", "warmup_of"]
 
 _PREFIX = "training__"
 
@@ -39,6 +39,9 @@ class TakesTrainingOptions(BaseEstimator):
 
     # Of "compile" and "gradient_checkpointing", what the network can do.
     _can: ClassVar[tuple[str, ...]] = ()
+
+    # Whether the estimator's own schedule moves the momentum as well.
+    _moves_momentum: ClassVar[bool] = False
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "training": [TrainingOptions, None],
@@ -87,6 +90,19 @@ class TakesTrainingOptions(BaseEstimator):
             self.training = options_of(self).replaced(**nested)
         return self
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._move_old_parameters()
+
+    def _move_old_parameters(self) -> None:
+        """Put what models had before there were options into the options."""
+        smoothing = vars(self).pop("label_smoothing", None)
+        # Labels of an indicator matrix were not smoothed then, whatever it was.
+        if smoothing is None or getattr(self, "multilabel_", False):
+            return
+        if smoothing != getattr(self, "_label_smoothing", 0.0):
+            self.training = options_of(self).replaced(label_smoothing=smoothing)
+
     def _check_own_options(self, options: TrainingOptions) -> None:
         """Refuse options that this estimator cannot follow."""
         for name in ("compile", "gradient_checkpointing"):
@@ -109,7 +125,9 @@ class TakesTrainingOptions(BaseEstimator):
         """Train a clone with a growing rate; tell what its loss does.
 
         Take a rate somewhat below the one where the loss is lowest, or `suggestion`,
-        where it falls fastest.
+        where it falls fastest. What comes before that training is done as in `fit`:
+        ULMFiT trains or fine-tunes its language model first, which costs most of a
+        fit unless it has a `language_model` and ``fine_tuning=()``.
 
         Parameters
         ----------
@@ -130,6 +148,11 @@ class TakesTrainingOptions(BaseEstimator):
             estimator is as it was, fitted or not.
         """
         other = clone(self)
+        other._require_torch()
+        from tweetclf.training.lr_finder import check_range
+
+        # Before what comes before training, which may take hours.
+        check_range(lowest, highest, n_steps)
         job = other._job(X, y, None, None)
         job.sweep = {"lowest": lowest, "highest": highest, "n_steps": n_steps}
         other._train(job)
@@ -143,14 +166,24 @@ def options_of(estimator: Any) -> TrainingOptions:
     return given if isinstance(given, TrainingOptions) else TrainingOptions()
 
 
+def warmup_of(estimator: Any) -> float | None:
+    """Return the warm-up of a schedule by name: of the options, or the estimator's."""
+    warmup = options_of(estimator).warmup
+    return getattr(estimator, "warmup", None) if warmup is None else warmup
+
+
 def _kind_of_targets(estimator: Any) -> str:
     if not hasattr(estimator, "classes_"):
         return "numbers"
     return "an indicator matrix" if estimator.multilabel_ else "classes"
 
 
-def _conflicts(estimator: Any, loss: str) -> Iterator[tuple[Any, str, str]]:
-    """Yield whether options conflict, what is wrong then, and what to do."""
+# Whether options conflict, what is wrong then, and what to do.
+_Conflict = tuple[Any, str, str]
+
+
+def _of_the_loss(estimator: Any, loss: str) -> Iterator[_Conflict]:
+    """Yield conflicts between what is minimised and what is said of it."""
     options = options_of(estimator)
     weights = getattr(estimator, "class_weight", None)
     yield (
@@ -176,10 +209,48 @@ def _conflicts(estimator: Any, loss: str) -> Iterator[tuple[Any, str, str]]:
         "Set reduction='sample'",
     )
     yield (
-        options.warmup is not None and options.schedule is None,
+        options.reduction == "weight" and (weights is None or loss != "cross_entropy"),
+        "reduction='weight' is for a cross-entropy with class weights; class_weight is "
+        f"{weights!r} and the loss is {loss!r}",
+        "Set reduction='sample'",
+    )
+    delta = TrainingOptions.huber_delta
+    yield (
+        options.huber_delta != delta and loss != "huber",
+        f"huber_delta={options.huber_delta!r} is for the loss 'huber'; it is {loss!r}",
+        f"Set huber_delta={delta!r}, or loss='huber'",
+    )
+
+
+def _of_the_steps(estimator: Any) -> Iterator[_Conflict]:
+    """Yield conflicts between options of the optimizer, its rates and momenta."""
+    options = options_of(estimator)
+    name = options.schedule
+    yield (
+        options.warmup is not None and name is None,
         f"warmup={options.warmup!r} is that of a schedule named beside it; schedule "
         "is None",
         "Name one, such as schedule='linear'",
+    )
+    n_usual = TrainingOptions.max_rollbacks
+    yield (
+        options.max_rollbacks != n_usual and options.on_divergence == "stop",
+        f"max_rollbacks={options.max_rollbacks!r} is for on_divergence='rollback'; it "
+        "is 'stop'",
+        f"Set max_rollbacks={n_usual!r}, or on_divergence='rollback'",
+    )
+    moved = estimator._moves_momentum if name is None else name == "one_cycle"
+    yield (
+        options.betas is not None and moved,
+        f"betas={options.betas!r} would not be used: with schedule={name!r} the "
+        "momentum goes down and up with the rate",
+        "Set betas=None, or name another schedule, such as schedule='linear'",
+    )
+    yield (
+        name == "slanted_triangular" and warmup_of(estimator) == 0,
+        "schedule='slanted_triangular' has to rise, which warmup="
+        f"{warmup_of(estimator)!r} leaves no steps for",
+        "Set a warmup above 0, such as 0.1, or schedule='linear'",
     )
 
 
@@ -205,6 +276,7 @@ def check_options(estimator: Any) -> None:
             f"{caller}: the loss {options.loss!r} is not for y of {kind}. Choose one "
             f"of {', '.join(map(repr, losses))}, or None."
         )
-    for is_wrong, what, remedy in _conflicts(estimator, options.loss or losses[0]):
+    of_the_loss = _of_the_loss(estimator, options.loss or losses[0])
+    for is_wrong, what, remedy in (*of_the_loss, *_of_the_steps(estimator)):
         if is_wrong:
             raise DataError(f"{caller}, training options: {what}. {remedy}.")

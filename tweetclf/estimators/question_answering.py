@@ -198,7 +198,13 @@ class TransformerQuestionAnswering(TransformerEstimator):
     def _check_own_options(self, options: TrainingOptions) -> None:
         super()._check_own_options(options)
         default = TrainingOptions()
-        for name in ("loss", "label_smoothing", "confidence_penalty", "reduction"):
+        for name in (
+            "loss",
+            "label_smoothing",
+            "confidence_penalty",
+            "reduction",
+            "huber_delta",
+        ):
             if getattr(options, name) != getattr(default, name):
                 raise DataError(
                     f"{type(self).__name__}: {name}={getattr(options, name)!r} is for "

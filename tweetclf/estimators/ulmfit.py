@@ -50,6 +50,8 @@ class _ULMFiT(NeuralEstimator):
     lm_history_: list[dict[str, Any]]
     _encoder_state: Any
 
+    _moves_momentum: ClassVar[bool] = True
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NeuralEstimator._parameter_constraints,
         "language_model": [str, os.PathLike, None],

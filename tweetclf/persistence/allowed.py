@@ -188,6 +188,8 @@ def finish(name: str, instance: Any) -> None:
         instance._curve_scorer = instance._get_curve_scorer()
     if name == "tweetclf.features.WordVectors":
         instance.matrix.flags.writeable = False
+    if hasattr(instance, "_move_old_parameters"):
+        instance._move_old_parameters()
 
 
 def _require(condition: Any, what: str) -> None:

@@ -386,21 +386,33 @@ class Run:
         if self.options.report is not None and self.options.report(event):
             self.stop_asked = True
 
+    def _advice(self) -> str:
+        """Return what to do about a divergence that has not been done."""
+        options, longest = self.options, self.options.clip_norm
+        clip = "clip_norm=1.0" if longest is None else f"clip_norm below {longest:g}"
+        ways = f"Lower the learning rate, clip the gradient ({clip})"
+        if options.on_divergence == "stop":
+            ways += ", or go back and halve the rate (on_divergence='rollback')"
+        elif self.good is not None:
+            ways += (
+                f", or go back more often (max_rollbacks above {options.max_rollbacks})"
+            )
+        return (
+            f"{ways}. Options of an estimator have the prefix training__, as "
+            "training__clip_norm."
+        )
+
     def _roll_back(self, error: NotFiniteError) -> None:
         """Go back to the last good state with half the rate, or give up."""
         options, n_rollbacks = self.options, self.progress.n_rollbacks
         where = (
-            f"the {error.what} in epoch {error.epoch}, step {error.step}, at a "
+            f"fit_loop: the {error.what} in epoch {error.epoch}, step {error.step}, at a "
             f"learning rate of {error.rate:.3g}"
         )
         # Only on_divergence="rollback" keeps good states.
         if self.good is None or n_rollbacks >= options.max_rollbacks:
             tried = f" after {n_rollbacks} rollbacks" if n_rollbacks else ""
-            raise DivergenceError(
-                f"fit_loop: {where}{tried}. Lower the learning rate, clip the "
-                "gradient (clip_norm=1.0), or let the loop go back and halve the rate "
-                "(on_divergence='rollback')."
-            ) from None
+            raise DivergenceError(f"{where}{tried}. {self._advice()}") from None
         rate_scale = self.progress.rate_scale / 2
         n_halvings = self.gradients.n_halvings
         self.load(self.good)
@@ -408,7 +420,7 @@ class Run:
         self.progress.n_rollbacks = n_rollbacks + 1
         self.gradients.n_halvings = n_halvings
         warnings.warn(
-            f"fit_loop: {where}; went back to the last good state (epoch "
+            f"{where}; went back to the last good state (epoch "
             f"{self.progress.epoch}, step {self.progress.step}) with half the "
             "learning rate.",
             TweetclfWarning,

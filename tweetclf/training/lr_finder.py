@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from tweetclf.training.devices import Precision, module_device, resolve_precisio
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["LRFinderResult", "find_learning_rate"]
+__all__ = ["LRFinderResult", "check_range", "find_learning_rate"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,27 @@ def _sweep(
     return losses, smoothed, False
 
 
+def check_range(lowest: float, highest: float, n_steps: int) -> None:
+    """Refuse rates that cannot be gone through.
+
+    Parameters
+    ----------
+    lowest, highest, n_steps
+        As in `find_learning_rate`.
+
+    Raises
+    ------
+    ValueError
+        If they do not grow, or are not at least two.
+    """
+    are_rates = 0 < lowest < highest < math.inf
+    if not are_rates or not isinstance(n_steps, Integral) or n_steps < 2:
+        raise ValueError(
+            "find_learning_rate: it needs 0 < lowest < highest and at least 2 steps. "
+            f"Got {lowest!r}, {highest!r} and {n_steps!r}."
+        )
+
+
 def find_learning_rate(
     module: nn.Module,
     objective: Objective,
@@ -192,11 +214,7 @@ def find_learning_rate(
     LRFinderResult
         Rates, losses and a suggestion; ``plot()`` draws them.
     """
-    if not 0 < lowest < highest or n_steps < 2:
-        raise ValueError(
-            "find_learning_rate: it needs 0 < lowest < highest and at least 2 steps. "
-            f"Got {lowest!r}, {highest!r} and {n_steps!r}."
-        )
+    check_range(lowest, highest, n_steps)
     values = np.geomspace(lowest, highest, n_steps)
     device = module_device(module)
     reference = max(group["lr"] for group in optimizer.param_groups)

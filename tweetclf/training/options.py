@@ -52,7 +52,8 @@ class TrainingOptions:
         :func:`~tweetclf.training.adamw`, :class:`~tweetclf.training.KerasAdam` or
         :class:`~tweetclf.training.Lamb`, with betas and epsilon of their own.
     betas : tuple of float or None, default=None
-        Decay of the optimizer's two moments.
+        Decay of the optimizer's two moments. Refused where the schedule sets the
+        first of them from step to step: "one_cycle", and ULMFiT's own.
     eps : float or None, default=None
         What the optimizer adds to the root of the second moment.
     schedule : {"constant", "cosine", "linear", "noam", "one_cycle", \
@@ -62,7 +63,8 @@ class TrainingOptions:
     warmup : float or None, default=None
         Share of the steps in which the rate rises. None: `warmup` of the estimator,
         if it has one that is not None; else 0, but 0.1 for "noam" and
-        "slanted_triangular" and 0.3 for "one_cycle".
+        "slanted_triangular" and 0.3 for "one_cycle". "slanted_triangular" needs more
+        than 0.
     loss : str or None, default=None
         What is minimised. Of classes "cross_entropy" or "soft_macro_f1"; of indicator
         matrices "binary_cross_entropy", "soft_macro_f1" or "soft_jaccard"; of numbers
@@ -70,14 +72,15 @@ class TrainingOptions:
         ``scoring="loss"`` means that one.
     reduction : {"sample", "weight"}, default="sample"
         What the cross-entropy with class weights is divided by: the number of texts,
-        or the sum of their weights.
+        or the sum of their weights. Refused where there are none.
     label_smoothing : float or None, default=None
         Share of the target that is spread over all classes, or between the two
         answers of each label. None: 0.1 for classes of ULMFiT, else 0.
     confidence_penalty : float, default=0.0
         Strength of the penalty on confident outputs beside the cross-entropy.
     huber_delta : float, default=1.0
-        Error at which Huber's loss turns, in standard deviations of the targets.
+        Error at which Huber's loss turns, in standard deviations of the targets. Any
+        other is refused beside other losses.
     accumulate : int, default=1
         Batches whose gradients make up a step. A step then has ``accumulate *
         batch_size`` texts.
@@ -88,7 +91,9 @@ class TrainingOptions:
         Where the loss is not finite: raise, or go back to the last good state and
         halve the rate.
     max_rollbacks : int, default=3
-        How often to go back before the divergence is raised after all.
+        How often to go back before the divergence is raised after all. Any other is
+        refused beside "stop". Each stage of ULMFiT counts anew, and starts again from
+        the full rate.
     compile : bool, default=False
         For BiLSTMs: train through `torch.compile`.
     gradient_checkpointing : bool, default=False
@@ -125,15 +130,21 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if isinstance(self.betas, list):
             # JSON and TOML have no tuples; equal options should be equal.
-            object.__setattr__(self, "betas", tuple(self.betas))
+            self._put("betas", tuple(self.betas))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:
                 raise self._error(name, f"one of {', '.join(map(repr, choices))}")
+            self._put(name, _as_plain(value, str))
         for name, (is_right, wanted) in _NUMBERS.items():
             value = getattr(self, name)
             if not is_right(value):
                 raise self._error(name, wanted)
+            # So that equal options have equal keys, 1 and NumPy's 1.0 among them.
+            self._put(name, _as_plain(value, _KINDS.get(name, float)))
+
+    def _put(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     def _error(self, name: str, wanted: str) -> ValueError:
         return ValueError(
@@ -192,6 +203,15 @@ class TrainingOptions:
         return tuple((name, repr(value)) for name, value in self.as_dict().items())
 
 
+def _as_plain(value: Any, kind: type) -> Any:
+    """Return NumPy's numbers and words as Python's, numbers of this kind."""
+    if isinstance(value, tuple):
+        return tuple(_as_plain(entry, kind) for entry in value)
+    if value is None:
+        return None
+    return str(value) if isinstance(value, str) else kind(value)
+
+
 def _is_share(value: Any) -> bool:
     return isinstance(value, Real) and 0 <= float(value) < 1
 
@@ -235,4 +255,12 @@ _NUMBERS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_rollbacks": (_at_least(0), "an int of at least 0"),
     "compile": _FLAG,
     "gradient_checkpointing": _FLAG,
+}
+
+# What the others are, which are no floats.
+_KINDS: dict[str, type] = {
+    "accumulate": int,
+    "max_rollbacks": int,
+    "compile": bool,
+    "gradient_checkpointing": bool,
 }
