@@ -406,8 +406,8 @@ class Run:
         """Go back to the last good state with half the rate, or give up."""
         options, n_rollbacks = self.options, self.progress.n_rollbacks
         where = (
-            f"fit_loop: the {error.what} in epoch {error.epoch}, step {error.step}, at a "
-            f"learning rate of {error.rate:.3g}"
+            f"fit_loop: the {error.what} in epoch {error.epoch}, step {error.step}, at "
+            f"a learning rate of {error.rate:.3g}"
         )
         # Only on_divergence="rollback" keeps good states.
         if self.good is None or n_rollbacks >= options.max_rollbacks:
