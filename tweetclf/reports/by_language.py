@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from tweetclf.exceptions import DataError
 from tweetclf.reports.cells import missing, number, number_sources, reference_text
@@ -24,9 +23,6 @@ from tweetclf.tasks.by_language import (
     language_table,
 )
 from tweetclf.tasks.published import PublishedResult, canonical_system
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "ALL",
