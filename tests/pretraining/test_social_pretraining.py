@@ -99,6 +99,64 @@ def test_both_tweets_of_a_pair_are_in_the_batch_apart(tokenizer):
     assert not special.any()
 
 
+def _tweets_of_sequences(batch) -> list[list[int]]:
+    """Return the numbers of the tweets of each sequence."""
+    starts = batch["lengths"].numpy().cumsum() - batch["lengths"].numpy()
+    sequence = np.searchsorted(batch["sizes"].cumsum(), starts, side="right")
+    found: list[list[int]] = [[] for _ in batch["sizes"]]
+    for number, tweet in zip(sequence, batch["identities"].tolist(), strict=True):
+        found[number].append(tweet)
+    return found
+
+
+def _check_apart(batch) -> None:
+    """Check by who they are that no partners, and no tweet twice, share a sequence."""
+    partners = [set(pair) for pair in batch["identities"].reshape(2, -1).T.tolist()]
+    for tweets in _tweets_of_sequences(batch):
+        assert len(set(tweets)) == len(tweets)
+        assert not any(pair <= set(tweets) for pair in partners)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [[1, 2], [0, 1]],
+        [[k, k + 1] for k in range(8)],
+        [[7 - k, 8 - k] for k in range(8)],
+        [[0, k] for k in range(1, 9)],
+    ],
+    ids=["two", "chain", "chain backwards", "star"],
+)
+def test_partners_stay_apart_where_pairs_form_a_chain(tokenizer, groups):
+    tweets = _tweets(tokenizer, replace(SMALL, max_length=100))
+    options = {"batch_size": len(groups), "mask_rate": 0.3, "shuffle": False}
+    batch = next(SocialBatches(tweets, np.array(groups), blocked=False,
+                               **options).epoch(0))  # fmt: skip
+    _check_apart(batch)
+    assert batch["sizes"].sum() == batch["lengths"].sum()
+    assert len(batch["sizes"]) < len(batch["lengths"]) or len(groups) == 2
+
+
+def test_a_pair_of_another_process_is_apart_too(tokenizer):
+    groups = np.array([[0, 5], [1, 6], [0, 1], [7, 8]])
+    tweets = _tweets(tokenizer, replace(SMALL, max_length=100))
+    options = {"batch_size": 4, "mask_rate": 0.3, "shuffle": False, "world_size": 2}
+    first, second = (
+        next(SocialBatches(tweets, groups, blocked=False, rank=r, **options).epoch(0))
+        for r in range(2)
+    )
+    assert _tweets_of_sequences(first) == [[0], [1, 5], [6]]
+    assert _tweets_of_sequences(second) == [[0, 7], [1, 8]]
+
+
+def test_tweets_alone_share_sequences_but_not_with_themselves(tokenizer):
+    groups = np.array([[3], [4], [3], [5]])
+    tweets = _tweets(tokenizer, replace(SMALL, max_length=100))
+    batch = next(SocialBatches(tweets, groups, batch_size=4, mask_rate=0.3,
+                               shuffle=False, blocked=False).epoch(0))  # fmt: skip
+    assert _tweets_of_sequences(batch) == [[3, 4], [3, 5]]
+
+
 def test_tweets_may_share_sequences_but_pairs_never_do(tokenizer, stage1):
     """The states are those of a plain BERT on the sequences, one by one."""
     from transformers import AutoModelForMaskedLM
@@ -112,9 +170,7 @@ def test_tweets_may_share_sequences_but_pairs_never_do(tokenizer, stage1):
     assert len(sizes) < len(lengths)
     begins, starts = lengths.cumsum() - lengths, sizes.cumsum() - sizes
     assert set(starts) <= set(begins)  # no tweet is cut
-    sequence = np.searchsorted(starts, begins, side="right")
-    assert (sequence[:6] != sequence[6:]).all()
-    assert not set(sequence[:6]) & set(sequence[6:])
+    _check_apart(batch)
     model = AutoModelForMaskedLM.from_pretrained(stage1).eval()
     with torch.no_grad():
         plain = [
@@ -129,7 +185,9 @@ def test_tweets_may_share_sequences_but_pairs_never_do(tokenizer, stage1):
     assert not np.allclose(first, apart, atol=1e-3)
 
 
-def test_training_with_shared_sequences_is_another_one(stage1, tmp_path):
+def test_training_with_shared_sequences_is_another_one(stage1, tokenizer, tmp_path):
+    from safetensors.torch import load_file
+
     found = {}
     for blocked in (True, False):
         training = replace(SMALL, n_steps=3, blocked_attention=blocked)
@@ -138,6 +196,17 @@ def test_training_with_shared_sequences_is_another_one(stage1, tmp_path):
         found[blocked] = (out / "model.safetensors").read_bytes()
         told = json.loads((out / "social.json").read_text("utf-8"))
         assert told["training"]["blocked_attention"] is blocked
+        # What is held out is measured as it is trained.
+        read, groups = _tweets(tokenizer), read_groups(PAIRS, 60, training)
+        held = groups[module._hold_out(len(groups), training, 0)[1]]
+        measured = SocialBatches(read, held, batch_size=len(held), mask_rate=0.15,
+                                 shuffle=False, blocked=blocked)  # fmt: skip
+        net = _net(out, tokenizer, training)
+        head = load_file(out / "projection.safetensors")
+        net.projection.load_state_dict(head)
+        with torch.inference_mode():
+            scores = HeldPairs(measured, training)(net)
+        assert told["scores"] == pytest.approx(scores, rel=1e-4)
     assert found[True] != found[False]
 
 

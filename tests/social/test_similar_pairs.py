@@ -17,6 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 from tweetclf.exceptions import DataError, TweetclfWarning
 from tweetclf.social import SimilarPairs, mine_similar_pairs, similar
 from tweetclf.social._index import FaissIndex, exact_neighbours, plan_index, unit
+from tweetclf.social._mining_work import MiningWork
 
 
 def vectors(n: int = 300, dim: int = 16, seed: int = 0) -> np.ndarray:
@@ -314,6 +315,47 @@ def test_unfinished_work_of_others_is_not_taken(
         mine_similar_pairs(X, tmp_path / "p", **{"k": 3, **other})
 
 
+@pytest.mark.parametrize("damage", ["missing", "short"])
+@pytest.mark.parametrize("name", ["places.i4", "scores.f4"])
+def test_rows_that_are_lost_are_not_taken_for_known(
+    name: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that finds them lost may die before it has any anew."""
+    monkeypatch.setattr(similar, "BLOCK", 64)
+
+    def stop(new: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    X, work = vectors(), tmp_path / "p.mining"
+    whole = mine_similar_pairs(X, tmp_path / "whole", k=3)
+    with pytest.raises(KeyboardInterrupt):
+        mine_similar_pairs(X, tmp_path / "p", k=3, report=stop)
+    data = (work / name).read_bytes()
+    (work / name).unlink()
+    if damage == "short":
+        (work / name).write_bytes(data[:-4])
+    assert MiningWork(work, 300, 3).n_done == 0  # killed here
+    assert MiningWork(work, 300, 3).n_done == 0
+    again = mine_similar_pairs(X, tmp_path / "p", k=3)
+    assert _bytes(again.folder) == _bytes(whole.folder)
+
+
+def test_two_do_not_mine_into_one_folder(tmp_path: Path) -> None:
+    X = vectors()
+    refused = []
+
+    def again(new: int, total: int) -> None:
+        with pytest.raises(DataError, match=r"has .*p\.mining\.lock") as raised:
+            mine_similar_pairs(X, tmp_path / "p", k=3)
+        refused.append(raised)
+        mine_similar_pairs(X, tmp_path / "other", k=3)
+
+    pairs = mine_similar_pairs(X, tmp_path / "p", k=3, report=again)
+    assert len(refused) == 1
+    assert _bytes(pairs.folder) == _bytes(tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "p"]
+
+
 @pytest.mark.slow
 def test_a_mining_that_is_shot_goes_on(tmp_path: Path) -> None:
     code = (
@@ -331,8 +373,10 @@ def test_a_mining_that_is_shot_goes_on(tmp_path: Path) -> None:
     assert subprocess.run(command).returncode == -signal.SIGKILL
     known: list[int] = []
     whole = mine_similar_pairs(X, tmp_path / "whole", k=3)
-    again = mine_similar_pairs(
-        X, tmp_path / "p", k=3, report=lambda new, _: known.append(new)
-    )
+    with pytest.warns(TweetclfWarning, match="is gone; its work is taken over"):
+        again = mine_similar_pairs(
+            X, tmp_path / "p", k=3, report=lambda new, _: known.append(new)
+        )
     assert known == [256, 344]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p", "whole", "x.npy"]
     assert _bytes(again.folder) == _bytes(whole.folder)

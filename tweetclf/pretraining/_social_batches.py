@@ -2,11 +2,13 @@
 
 Every tweet is a sequence of its own in the row: it attends to itself alone, and its
 positions begin at 0. So the two tweets of a pair never see one another. They do not
-either where tweets share sequences, which is an option.
+either where tweets share sequences, which is an option: no two tweets that are a pair
+of the same batch share one, in whichever pairs they come.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -170,37 +172,50 @@ def order_by_language(
 
 
 def shared_sequences(
-    lengths: NDArray[np.integer], n_sides: int, most: int
+    lengths: NDArray[np.integer],
+    tweets: NDArray[np.integer],
+    pairs: NDArray[np.integer],
+    most: int,
 ) -> NDArray[np.int64]:
     """Return the lengths of sequences that tweets share, in the order of the row.
 
-    Tweets are put into a sequence one after the other while they fit, and those of
-    another side of the pairs into another: so the two of a pair never share one.
+    Tweets are put into a sequence one after the other while they fit. Another one
+    begins where a tweet is a partner of one that is in it, or the same tweet once more:
+    where pairs form a chain, that happens among the firsts and among the seconds, too.
 
     Parameters
     ----------
     lengths : ndarray of int of shape (n,)
-        Of the tweets, all of a side before all of the next.
-    n_sides : int
-        How many sides there are.
+        Of the tweets.
+    tweets : ndarray of int of shape (n,)
+        Which tweets they are.
+    pairs : ndarray of int of shape (m, 2) or (m, 1)
+        All pairs of the batch; or tweets alone, which have no partners.
     most : int
         Tokens of a sequence.
 
     Examples
     --------
     >>> import numpy as np
-    >>> shared_sequences(np.array([3, 4, 2, 5, 3, 3]), 2, 8).tolist()
-    [7, 2, 8, 3]
+    >>> pairs = np.array([[0, 3], [1, 4], [4, 5]])
+    >>> tweets = pairs.T.reshape(-1)  # 0, 1, 4, 3, 4, 5
+    >>> shared_sequences(np.array([3, 4, 2, 5, 2, 3]), tweets, pairs, 8).tolist()
+    [7, 7, 2, 3]
     """
+    apart: defaultdict[int, set[int]] = defaultdict(set)
+    if pairs.shape[1] == 2:
+        for one, other in pairs.tolist():
+            apart[one].add(other)
+            apart[other].add(one)
     found: list[int] = []
-    for side in np.split(lengths, n_sides):
-        filled = most + 1
-        for length in side.tolist():
-            if filled + length > most:
-                found.append(0)
-                filled = 0
-            filled += length
-            found[-1] = filled
+    filled, barred = most + 1, set[int]()
+    for tweet, length in zip(tweets.tolist(), lengths.tolist(), strict=True):
+        if filled + length > most or tweet in barred:
+            found.append(0)
+            filled, barred = 0, set()
+        filled += length
+        found[-1] = filled
+        barred |= {tweet, *apart[tweet]}
     return np.array(found, dtype=np.int64)
 
 
@@ -316,7 +331,16 @@ class SocialBatches:
         share = self.size // self.world_size
         for number in range(start, self.n_batches(epoch)):
             first = number * self.size + self.rank * share
-            yield self._make(order[first : first + share], first, epoch)
+            batch = self._make(order[first : first + share], first, epoch)
+            if not self.blocked:
+                batch["sizes"] = shared_sequences(
+                    batch["sizes"],
+                    batch["identities"].numpy(),
+                    # Those that other processes read are pairs of the batch, too.
+                    self.groups[order[number * self.size :][: self.size]],
+                    self.tweets.max_length,
+                )
+            yield batch
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         if not self.shuffle:
@@ -339,9 +363,6 @@ class SocialBatches:
         chosen, targets = self._masker.mask(
             ids, lengths, numbers, epoch_key(self._key, epoch)
         )
-        sizes = lengths
-        if not self.blocked:
-            sizes = shared_sequences(lengths, width, self.tweets.max_length)
         batch = {
             "input_ids": torch.from_numpy(ids),
             "lengths": torch.from_numpy(lengths),
@@ -349,7 +370,7 @@ class SocialBatches:
             "targets": torch.from_numpy(targets),
             "identities": torch.from_numpy(tweets),
             # An array stays on the CPU, where the packed encoder looks at it.
-            "sizes": sizes,
+            "sizes": lengths,
             # One segment: no model needs to be told.
             "token_type_ids": None,
         }

@@ -122,6 +122,8 @@ def contrast(
 class HeldPairs:
     """Losses on held-out pairs under masks that stay, and how often a partner is found.
 
+    Tweets share sequences here where they do in training.
+
     Every process measures all of them by itself.
 
     Parameters

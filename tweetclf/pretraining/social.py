@@ -338,6 +338,8 @@ def _batches(
             read,
             groups[held],
             batch_size=min(training.batch_size // accumulate, len(held)),
+            # Losses are of the model as it is trained.
+            blocked=training.blocked_attention,
             shuffle=False,
             **options,
         )

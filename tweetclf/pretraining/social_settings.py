@@ -106,8 +106,9 @@ class SocialTraining:
     blocked_attention : bool, default=True
         Whether each tweet attends to itself alone. Else as many as fit share a sequence
         of `max_length` tokens, see each other, and have positions one after the other;
-        the two of a pair are never in one. The paper packs tweets and does not say
-        which. With several processes the sequences are those of each.
+        two tweets that are a pair of the batch are never in one, nor is one tweet
+        twice. Held-out losses are measured as trained. The paper packs tweets and does
+        not say which. With several processes the sequences are those of each.
     mask_rate : float, default=0.15
         Share of the tokens that is foretold, drawn anew in every epoch.
     language_power : float, default=0.7

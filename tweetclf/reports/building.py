@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tweetclf.leaderboard.ranking import Entry, Leaderboard, TaskBoard
-from tweetclf.reports.by_language import language_section
 from tweetclf.reports.confusion import confusion_figure
 from tweetclf.reports.contrasted import contrast_blocks
 from tweetclf.reports.cost import cost_figure
 from tweetclf.reports.forests import forest_figure
 from tweetclf.reports.formatting import plural, unique_slugs
 from tweetclf.reports.intervals import interval_figure, overall_figure
+from tweetclf.reports.language_boards import language_section
 from tweetclf.reports.model import (
     Block,
     Figure,

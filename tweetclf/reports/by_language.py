@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
-from typing import TYPE_CHECKING
+from statistics import fmean
 
 from tweetclf.exceptions import DataError
 from tweetclf.reports.cells import missing, number, number_sources, reference_text
@@ -14,30 +12,23 @@ from tweetclf.reports.formatting import format_score
 from tweetclf.reports.model import (
     Cell,
     Column,
-    Paragraph,
     Row,
-    Section,
     Spans,
     Table,
     spans,
 )
 from tweetclf.tasks.by_language import (
     TWHIN_RESOURCES,
-    LanguageTable,
     fullest_rows,
     language_table,
 )
 from tweetclf.tasks.published import PublishedResult, canonical_system
-
-if TYPE_CHECKING:
-    from tweetclf.leaderboard.boards import Leaderboard, TaskBoard
 
 __all__ = [
     "ALL",
     "PublishedScores",
     "average_columns",
     "average_key",
-    "language_section",
     "published_scores",
     "tables_of",
 ]
@@ -71,8 +62,12 @@ def published_scores(
     languages: Sequence[str],
     *,
     groups: Mapping[str, Sequence[str]] = TWHIN_RESOURCES,
+    metrics: Mapping[str, str] | None = None,
 ) -> PublishedScores | None:
     """Return published scores on some languages, and their averages over these.
+
+    An average is over just the languages that the report averages over: a system of
+    which one is not published has none.
 
     Parameters
     ----------
@@ -83,65 +78,102 @@ def published_scores(
     languages : sequence of str
         Those of the report.
     groups : mapping of str to sequence of str, default=TWHIN_RESOURCES
-        Languages to average over.
+        Languages to average over; those that the report has not are left out.
+    metrics : mapping of str to str, optional
+        Signature of the report's metric for each language. Rows of another one are
+        left out, with a note; by default none is.
 
     Returns
     -------
     PublishedScores or None
-        None if nothing is published on any of these languages.
+        None if nothing is published on any of these languages. No rows but a note, if
+        rows contradict each other or none is of the metric.
     """
-    chosen = [
-        row for row in fullest_rows(results, dataset) if row.language in languages
-    ]
+    rows, others = _of_metrics(results, dataset, metrics or {})
+    notes = [] if not others else [_other_metrics(others)]
+    chosen = [row for row in fullest_rows(rows, dataset) if row.language in languages]
     if not chosen:
-        return None
+        return PublishedScores((), tuple(notes)) if notes else None
     own = {
         name: [one for one in group if one in languages]
         for name, group in groups.items()
     }
     try:
-        table = language_table(chosen, dataset, groups=own)
-    except DataError:
+        table = language_table(chosen, dataset)
+    except DataError as error:
         # Rows of one's own contradict each other; the report is not worth less.
-        return None
+        notes.append(spans(f"Published results are left out. {error}"))
+        return PublishedScores((), tuple(notes))
     said = {canonical_system(row.system, row.cite): row for row in chosen}
     sources = number_sources(row.source for row in said.values())
-    rows = tuple(
-        (system, _published_cells(table, system, languages, sources, said[system]))
+    averages = {**own, ALL: languages}
+    cells = tuple(
+        (
+            system,
+            {
+                **_published_cells(table.scores[system], languages, averages),
+                **_names(system, said[system], sources),
+            },
+        )
         for system in table.scores
     )
     listed = "; ".join(f"{sign} {source}" for source, sign in sources.items())
-    notes = [spans(f"Sources of published results: {listed}.")]
+    notes.insert(0, spans(f"Sources of published results: {listed}."))
     remarks = dict.fromkeys(
         f"{row.system}, {row.language}: {row.note}" for row in chosen if row.note
     )
     notes += [spans(f"{remark}.") for remark in remarks]
-    return PublishedScores(rows, tuple(notes))
+    return PublishedScores(cells, tuple(notes))
+
+
+def _of_metrics(
+    results: Iterable[PublishedResult], dataset: str, metrics: Mapping[str, str]
+) -> tuple[list[PublishedResult], list[PublishedResult]]:
+    """Return the rows of a dataset that may stand in the report, and the others."""
+    kept, others = [], []
+    for row in results:
+        if row.dataset == dataset:
+            wanted = metrics.get(row.language, row.signature)
+            (kept if row.signature == wanted else others).append(row)
+    return kept, others
+
+
+def _other_metrics(rows: Sequence[PublishedResult]) -> Spans:
+    systems: dict[str, dict[str, None]] = {}
+    for row in rows:
+        named = systems.setdefault(row.metric or "a metric that is not stated", {})
+        named[canonical_system(row.system, row.cite)] = None
+    said = "; ".join(f"{metric} of {', '.join(own)}" for metric, own in systems.items())
+    return spans(f"Published by another metric than ours, and left out: {said}.")
 
 
 def _published_cells(
-    table: LanguageTable,
-    system: str,
+    scores: Mapping[str, float],
     languages: Sequence[str],
-    sources: Mapping[str, str],
-    row: PublishedResult,
+    averages: Mapping[str, Sequence[str]],
 ) -> dict[str, Cell]:
-    why = "not published for all of these languages"
+    """Return the cells of a system's scores and of their averages."""
     cells = {
-        one: number(table.scores[system].get(one), format_score, "not published")
-        for one in languages
+        one: number(scores.get(one), format_score, "not published") for one in languages
     }
-    for group in table.groups:
-        cells[average_key(group)] = number(
-            table.average(system, group), format_score, why
+    for name, wanted in averages.items():
+        complete = wanted and set(wanted) <= set(scores)
+        mean = fmean(scores[one] for one in wanted) if complete else None
+        cells[average_key(name)] = number(
+            mean, format_score, "not published for all of these languages"
         )
-    # Over the report's languages, of which the published table may not have all.
-    complete = set(languages) <= set(table.scores[system])
-    mean = table.average(system) if complete else None
-    cells[average_key(ALL)] = number(mean, format_score, why)
-    cells["system"] = Cell(system, system, mark=sources.get(row.source, ""))
-    cells["reference"] = Cell(reference_text(row), reference_text(row))
     return cells
+
+
+def _names(
+    system: str, row: PublishedResult, sources: Mapping[str, str]
+) -> dict[str, Cell]:
+    """Return the cells that say what was published, and where."""
+    reference = reference_text(row)
+    return {
+        "system": Cell(system, system, mark=sources.get(row.source, "")),
+        "reference": Cell(reference, reference),
+    }
 
 
 def average_key(group: str) -> str:
@@ -231,121 +263,3 @@ def tables_of(
             )
         )
     return tables
-
-
-def language_section(
-    leaderboard: Leaderboard,
-    dataset: str,
-    published: Iterable[PublishedResult] = (),
-    *,
-    groups: Mapping[str, Sequence[str]] = TWHIN_RESOURCES,
-) -> Section:
-    """Put the boards of one task in several languages into one table.
-
-    Parameters
-    ----------
-    leaderboard : Leaderboard
-        Its boards; the language of a task without one is its name.
-    dataset : str
-        The published dataset.
-    published : iterable of PublishedResult, default=()
-        Where its rows are looked for.
-    groups : mapping of str to sequence of str, default=TWHIN_RESOURCES
-        Languages to average over.
-    """
-    boards = {_language(board): board for board in leaderboard.boards if board.entries}
-    own = {
-        name: found
-        for name, wanted in groups.items()
-        if (found := [one for one in wanted if one in boards])
-    }
-    first = [one for found in own.values() for one in found]
-    languages = [*first, *sorted(set(boards) - set(first))]
-    scores: dict[str, dict[str, float]] = {}
-    for language in languages:
-        for entry in boards[language].entries:
-            value = median(entry.seed_scores)
-            if math.isfinite(value):
-                scores.setdefault(entry.system, {})[language] = value
-    quoted = published_scores(published, dataset, languages, groups=own)
-    columns = {**own, ALL: languages}
-    rows = _board_rows(scores, languages, columns)
-    table = _average_table(rows, quoted, average_columns(own, len(languages)))
-    said = spans(
-        "Scores are medians over seeds, as TwHIN-BERT\N{RIGHT SINGLE QUOTATION MARK}s "
-        "paper reports them; the tables of the tasks have means. Published scores are "
-        f"of {dataset}: they compare if these are the same tweets and labels."
-    )
-    tables = tables_of("by-language", "By language", languages, rows, quoted)
-    return Section("by-language", "By language", (Paragraph(said), table, *tables))
-
-
-def _average_table(
-    rows: Sequence[tuple[str, Mapping[str, Cell]]],
-    published: PublishedScores | None,
-    averages: Sequence[Column],
-) -> Table:
-    columns = (
-        Column("system", "System"),
-        *averages,
-        Column("reference", "Reference", data_only=True),
-    )
-    quoted = () if published is None else published.rows
-    made = [
-        Row(
-            tuple(
-                cells.get(column.key, missing("not scored in all of them"))
-                for column in columns[:-1]
-            )
-            + (cells.get("reference", Cell("", "")),),
-            kind,
-        )
-        for kind, group in (("system", rows), ("published", quoted))
-        for _, cells in group
-    ]
-    return Table(
-        "by-language--averages",
-        "Averages over languages, of medians over seeds",
-        columns,
-        tuple(made),
-        () if published is None else published.notes,
-        header_column="system",
-    )
-
-
-def _language(board: TaskBoard) -> str:
-    known = board.facts.language not in ("", "und")
-    return board.facts.language if known else board.facts.name
-
-
-def _board_rows(
-    scores: Mapping[str, Mapping[str, float]],
-    languages: Sequence[str],
-    averages: Mapping[str, Sequence[str]],
-) -> list[tuple[str, dict[str, Cell]]]:
-    """Return the cells of systems, the best average first; the best are bold."""
-    values: dict[str, dict[str, float]] = {}
-    for system, own in scores.items():
-        values[system] = dict(own)
-        for name, wanted in averages.items():
-            if all(one in own for one in wanted):
-                values[system][average_key(name)] = fmean(own[one] for one in wanted)
-    best = {
-        column: max((v[column] for v in values.values() if column in v), default=0.0)
-        for column in (*languages, *map(average_key, averages))
-    }
-    total = average_key(ALL)
-    order = sorted(values, key=lambda name: -values[name].get(total, float("-inf")))
-    return [
-        (
-            system,
-            {
-                "system": Cell(system, system),
-                **{
-                    column: number(value, format_score, "", bold=value == best[column])
-                    for column, value in values[system].items()
-                },
-            },
-        )
-        for system in order
-    ]

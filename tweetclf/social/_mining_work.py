@@ -8,6 +8,8 @@ Layout, in a folder beside the pairs::
     places.i4       neighbours, a row a post
     scores.f4       their cosines
     done.json       how many rows are known: written after these are on disk
+
+A process that works on it has ``<folder>.lock`` beside it.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ import numpy as np
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.utils.files import check_free, claim_folder, write_text_atomic
+from tweetclf.utils.locks import exclusive_lock
 
 __all__ = ["MiningWork", "hash_texts", "mining_work"]
+
+_CALLER = "mine_similar_pairs"
 
 _NAMES = ("places.i4", "scores.f4")
 _TYPES = ("<i4", "<f4")
@@ -73,6 +78,8 @@ class MiningWork:
         size = 4 * shape[0] * shape[1]
         if not path.exists() or path.stat().st_size != size:
             self._kept = self.n_done = 0
+            # First of all: else the next run would take empty rows for known ones.
+            self._done.unlink(missing_ok=True)
             with path.open("wb") as file:
                 file.truncate(size)
         return np.memmap(path, dtype=kind, mode="r+", shape=shape)
@@ -124,15 +131,25 @@ def mining_work(
     FileExistsError
         If `out` exists and is not an empty folder.
     DataError
-        If there is unfinished work of something else.
+        If there is unfinished work of something else, or another process works on it.
     """
-    check_free(out)
     target = Path(out)
     place = target.with_name(f"{target.name}.mining")
+    # Nothing is made beside a folder that is there.
+    check_free(out)
+    with exclusive_lock(place.with_name(f"{place.name}.lock"), _CALLER):
+        # Who had the lock before may have written the pairs since.
+        check_free(out)
+        yield from _locked(place, n_posts, k, told)
+
+
+def _locked(
+    place: Path, n_posts: int, k: int, told: dict[str, Any]
+) -> Iterator[MiningWork]:
     folder = claim_folder(place, {**told, "tweetclf": __version__})
     if folder is None:
         raise DataError(
-            f"mine_similar_pairs: {place} holds unfinished work of other vectors or "
+            f"{_CALLER}: {place} holds unfinished work of other vectors or "
             "settings. Remove it, or choose another path."
         )
     work = MiningWork(folder, n_posts, k)

@@ -222,8 +222,8 @@ def mine_similar_pairs(
     Raises
     ------
     DataError
-        If vectors are not finite, there are fewer than two, or there is unfinished
-        work of others.
+        If vectors are not finite, there are fewer than two, there is unfinished work
+        of others, or another process mines into `out`.
     FileExistsError
         If `out` exists and is not an empty folder.
     ValueError
@@ -233,7 +233,8 @@ def mine_similar_pairs(
     -----
     A run that was stopped goes on where it was, to the same bytes, when it is called
     again with the same vectors and settings: the index and the neighbours found so far
-    are in ``<out>.mining`` until the pairs are written.
+    are in ``<out>.mining`` until the pairs are written. One process at a time has it,
+    by ``<out>.mining.lock``.
 
     2 k + 1 neighbours are sought and, since codes only approximate, ordered by their
     true cosine; a post of which more than k + 1 are left out has fewer than k. Memory:
