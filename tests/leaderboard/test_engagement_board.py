@@ -80,6 +80,42 @@ def _systems(*names: str):
 WAY = EngagementProtocol(n_runs=3, k=2, n_candidates=4)
 
 
+@pytest.fixture
+def crowded(tmp_path: Path) -> LanguagePart:
+    """Users with several test posts each, and a test post that no known user likes."""
+    tweets = [(f"t{k}", f"{WORDS[k % 3]} {k}", "en") for k in range(60)]
+    rng = np.random.default_rng(2)
+    likes = [(f"u{u}", f"t{k}") for k in range(60) for u in rng.choice(12, 6, False)]
+    build_engagement_set(tweets, likes, tmp_path / "set", salt=SALT)
+    found = read_engagement_set(tmp_path / "set")
+    users = learn_user_vectors(found, dim=4, max_iter=1)
+    test = found.records["test"]
+    known = users.known.copy()
+    known[test[test[:, 1] == test[0, 1], 0]] = False
+    ((part,), _) = language_parts(found, replace(users, known=known))
+    assert len(part.pool) == 6 > len(np.unique(part.records["test"][:, 1]))
+    assert np.bincount(part.records["test"][:, 0]).max() > 1
+    return part
+
+
+def test_a_constant_predictor_has_the_chance_that_is_told(
+    crowded: LanguagePart, tmp_path: Path
+):
+    # Without users' vectors nothing is told apart: all posts score 0.
+    part = replace(crowded, user_vectors=np.zeros_like(crowded.user_vectors))
+    store = EngagementStore(tmp_path / "store")
+    for n in (5, 2):
+        way = replace(WAY, n_runs=1, n_candidates=n)
+        found = run_engagements([part], _systems("random"), store, protocol=way)
+        board = build_engagement_board([part], found.records, store, protocol=way)
+        score = board.scores["random"]["en"].median
+        assert score == pytest.approx(board.chance("en"))
+        own = np.bincount(part.records["test"][:, 0])[part.records["test"][:, 0]]
+        left = np.minimum(n, 6 - own)
+        assert board.candidates["en"] == pytest.approx(left.mean())
+        assert board.chance("en") == pytest.approx(np.minimum(1, 2 / (left + 1)).mean())
+
+
 # Languages -----------------------------------------------------------------------
 
 
@@ -185,8 +221,9 @@ def test_runs_are_those_of_the_predictor(parts, tmp_path: Path):
             X_val=part.records["dev"],
         )  # fmt: skip
         ranked = predictor.rank(
-            part.records["test"], user_vectors=part.user_vectors, texts=part.texts
-        )
+            part.records["test"], user_vectors=part.user_vectors, texts=part.texts,
+            pool=part.pool,
+        )  # fmt: skip
         assert_array_equal(store.hits(record), ranked.hits)
         assert record.score == ranked.mean
     assert found.records[0].score != found.records[1].score
@@ -299,7 +336,7 @@ def _records(store: EngagementStore, language: str, hits: dict[str, np.ndarray])
         for run, row in enumerate(rows):
             spec = EngagementSpec(language, "d", system, "t", {}, run, WAY, "v")
             record = EngagementRecord(spec, "finished", score=float(row.mean()),
-                                      n_candidates=4)  # fmt: skip
+                                      n_candidates=4, chance=0.4)  # fmt: skip
             found.append(store.put(record, row))
     return found
 

@@ -19,6 +19,7 @@ from tweetclf.reports.engagement_tables import (
     averages_table,
     data_section,
     differences_section,
+    format_mean,
     long_table,
     score_cell,
     sign_notes,
@@ -80,13 +81,15 @@ def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
     items = []
     asked = board.protocol.n_candidates
     few = [one for one, n in board.candidates.items() if n < asked]
+    mean = sum(board.candidates[one] for one in few) / max(1, len(few))
     if few:
         items.append(
             spans(
-                f"Fewer than {format_count(asked)} other test posts are there in ",
+                f"Fewer than {format_count(asked)} test posts that the user did not engage "
+                "with are there in ",
                 join_names(few, most=12),
-                ": HITS is higher among fewer, so these scores compare with each other "
-                "only, and not with the paper.",
+                f" ({format_mean(mean)} on the mean): HITS is higher among fewer, so "
+                "these scores compare with each other only, and not with the paper.",
             )
         )
     if n_seen:
@@ -136,9 +139,9 @@ def _protocol(board: EngagementBoard) -> Paragraph:
             "A post\N{RIGHT SINGLE QUOTATION MARK}s text becomes a vector that is not "
             "trained further; vectors of users and posts are mapped to 128 numbers "
             "each, and an engagement is a hit if its post is among the "
-            f"{way.k} best of itself and {format_count(way.n_candidates)} test posts "
-            f"that the user did not engage with ({ties}). Posts of test are in no "
-            f"other split. Scores are medians of {plural(way.n_runs, 'run')}."
+            f"{way.k} best of itself and {format_count(way.n_candidates)} test posts, "
+            f"or as many as there are, that the user did not engage with ({ties}). "
+            f"Posts of test are in no other split. Scores are medians of {plural(way.n_runs, 'run')}."
         )
     )
 

@@ -126,8 +126,10 @@ class EngagementBoard:
         is there if each of its languages is.
     contrasts : tuple of EngagementContrast
         All pairs of systems that have all languages.
-    candidates : dict of str to int
-        Language -> posts that each engagement's post was ranked among.
+    candidates : dict of str to float
+        Language -> posts that each engagement's post was ranked among, on the mean.
+    chances : dict of str to float
+        Language -> HITS@k of a predictor that says the same of all posts.
     failed : tuple of EngagementRecord
         Runs that failed; such systems have no score in that language.
     damaged : tuple of str
@@ -142,7 +144,8 @@ class EngagementBoard:
     systems: tuple[str, ...]
     scores: dict[str, dict[str, EngagementScore]]
     contrasts: tuple[EngagementContrast, ...]
-    candidates: dict[str, int]
+    candidates: dict[str, float]
+    chances: dict[str, float]
     failed: tuple[EngagementRecord, ...]
     damaged: tuple[str, ...]
     n_resamples: int
@@ -154,7 +157,7 @@ class EngagementBoard:
 
     def chance(self, language: str) -> float:
         """Return the HITS@k of a predictor that says the same of all posts."""
-        return min(1.0, self.protocol.k / (self.candidates[language] + 1))
+        return self.chances[language]
 
 
 def _scores(column: Column) -> list[EngagementScore]:
@@ -215,7 +218,8 @@ class _Read:
     """Hits of all runs: language -> system -> (n_runs, n_engagements)."""
 
     hits: dict[str, dict[str, NDArray[np.float64]]]
-    candidates: dict[str, int]
+    candidates: dict[str, float]
+    chances: dict[str, float]
     damaged: list[str]
 
 
@@ -226,7 +230,7 @@ def _read(
     n_runs: int,
 ) -> _Read:
     """Read the hits of systems whose runs in a language are all finished."""
-    found = _Read({part.language: {} for part in parts}, {}, [])
+    found = _Read({part.language: {} for part in parts}, {}, {}, [])
     n_tested = {part.language: len(part.records["test"]) for part in parts}
     own: dict[tuple[str, str], list[EngagementRecord]] = {}
     for record in records:
@@ -250,8 +254,11 @@ def _read(
             found.damaged.append(str(error))
             continue
         found.hits[language][system] = np.array(rows)
+        # The same in all runs: candidates depend on the protocol and the data.
         assert runs[0].n_candidates is not None
+        assert runs[0].chance is not None
         found.candidates[language] = runs[0].n_candidates
+        found.chances[language] = runs[0].chance
     return found
 
 
@@ -330,6 +337,7 @@ def build_engagement_board(
         scores,
         _contrasts(columns[ALL]) if ALL in columns else (),
         read.candidates,
+        read.chances,
         tuple(r for r in records if r.status == "failed"),
         tuple(read.damaged),
         n_resamples,

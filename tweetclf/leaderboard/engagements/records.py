@@ -148,9 +148,11 @@ class EngagementRecord:
         Whether there is a score.
     score : float or None
         HITS@k on the test engagements.
-    n_candidates : int or None
-        Other posts that each was ranked among, where there are not so many as asked
-        for.
+    n_candidates : float or None
+        Other posts that each was ranked among, on the mean: fewer than asked for where
+        there are not so many that the user did not engage with.
+    chance : float or None
+        HITS@k of a predictor that says the same of all posts.
     n_iter : int or None
         Epochs of the predictor.
     fit_seconds : float or None
@@ -166,7 +168,8 @@ class EngagementRecord:
     spec: EngagementSpec
     status: str
     score: float | None = None
-    n_candidates: int | None = None
+    n_candidates: float | None = None
+    chance: float | None = None
     n_iter: int | None = None
     fit_seconds: float | None = None
     error: str | None = None

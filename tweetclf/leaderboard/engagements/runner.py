@@ -107,6 +107,7 @@ def _run(
             user_vectors=part.user_vectors,
             texts=part.texts,
             runs=[spec.run for spec in specs],
+            pool=part.pool,
             seed=spec.protocol.seed,
         )
         for predictor, ranked in found:
@@ -115,6 +116,7 @@ def _run(
                 "finished",
                 score=ranked.mean,
                 n_candidates=ranked.n_candidates,
+                chance=ranked.chance,
                 n_iter=predictor.n_iter_,
                 fit_seconds=time.perf_counter() - start,
                 created=_now(),
