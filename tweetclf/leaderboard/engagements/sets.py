@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.social import TwHINEmbedding, pseudonym
+from tweetclf.utils.files import locked
 
 if TYPE_CHECKING:
     from tweetclf.social import EngagementGraph, EngagementSet
@@ -153,11 +154,13 @@ def _kept_embedding(
     state = hashlib.sha256(told.encode())
     state.update(np.ascontiguousarray(train).data)
     place = folder / state.hexdigest()[:16]
-    if not place.exists():
-        checkpoint = place.with_name(f"{place.name}.training")
-        model.fit(train, **sizes, checkpoint=checkpoint)
-        model.save(place)
-        shutil.rmtree(checkpoint, ignore_errors=True)
+    # Of several processes one embeds, the others wait for it.
+    with locked(place.with_name(f"{place.name}.lock")):
+        if not place.exists():
+            checkpoint = place.with_name(f"{place.name}.training")
+            model.fit(train, **sizes, checkpoint=checkpoint)
+            model.save(place)
+            shutil.rmtree(checkpoint, ignore_errors=True)
     return TwHINEmbedding.load(place)
 
 
