@@ -82,6 +82,14 @@ def test_no_two_columns_of_a_table_have_one_name(report) -> None:
         assert len(keys) == len(set(keys)), table.key
 
 
+def test_overlapping_groups_give_a_column_once(board) -> None:
+    groups = {"high": LANGUAGES[:4], "first": LANGUAGES[:2]}
+    found = make_engagement_report(replace(board, groups=groups), figures=False)
+    columns = [c.key for key in ("languages", "languages-2")
+               for c in _table(found, key).columns[1:]]  # fmt: skip
+    assert columns == [*LANGUAGES]
+
+
 def test_it_is_read_back(report) -> None:
     assert read_json(render(report, "json")) == report
 

@@ -26,6 +26,7 @@ from tweetclf.tasks.by_language import (
     LanguageTable,
     fullest_rows,
     language_table,
+    languages_in_order,
 )
 from tweetclf.tasks.published import PublishedResult, canonical_system
 
@@ -259,8 +260,7 @@ def language_section(
         for name, wanted in groups.items()
         if (found := [one for one in wanted if one in boards])
     }
-    first = [one for found in own.values() for one in found]
-    languages = [*first, *sorted(set(boards) - set(first))]
+    languages = list(languages_in_order(own, sorted(boards)))
     scores: dict[str, dict[str, float]] = {}
     for language in languages:
         for entry in boards[language].entries:

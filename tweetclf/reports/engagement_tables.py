@@ -327,7 +327,8 @@ def data_section(board: EngagementBoard, facts: Iterable[str]) -> Section:
     said = spans(
         "Candidates: other posts that each engagement\N{RIGHT SINGLE QUOTATION MARK}s "
         "post is ranked among, on the mean. Chance: HITS of a predictor that says the "
-        "same of all posts, equals in random order. Left out: engagements of users without a vector. ",
+        "same of all posts, equals in random order. Left out: engagements of users "
+        "without a vector. ",
         " ".join(facts),
     )
     table = Table("data", "What was predicted", columns, tuple(rows))

@@ -45,11 +45,12 @@ from tweetclf.reports.model import (
     spans,
 )
 from tweetclf.reports.wording import MetricWords, join_names
+from tweetclf.tasks.by_language import languages_in_order
 
 if TYPE_CHECKING:
     from tweetclf.tasks.published import PublishedResult
 
-__all__ = ["DATASET", "make_engagement_report"]
+__all__ = ["DATASET", "engagement_cautions", "make_engagement_report"]
 
 DATASET = "TwHIN engagement prediction"
 """What the package calls the data of Tables 1 and 6 of TwHIN-BERT."""
@@ -77,7 +78,16 @@ def _verdict(board: EngagementBoard) -> Spans:
     return spans(head, " It cannot be told apart from ", join_names(tied), ".")
 
 
-def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
+def engagement_cautions(board: EngagementBoard, n_seen: int = 0) -> list[Spans]:
+    """Say what makes the scores of a board compare with no others, or too good.
+
+    Parameters
+    ----------
+    board : EngagementBoard
+        What was found.
+    n_seen : int, default=0
+        Posts of dev and test that the users' vectors know.
+    """
     items = []
     asked = board.protocol.n_candidates
     few = [one for one, n in board.candidates.items() if n < asked]
@@ -85,8 +95,8 @@ def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
     if few:
         items.append(
             spans(
-                f"Fewer than {format_count(asked)} test posts that the user did not engage "
-                "with are there in ",
+                f"Fewer than {format_count(asked)} test posts that the user did not "
+                "engage with are there in ",
                 join_names(few, most=12),
                 f" ({format_mean(mean)} on the mean): HITS is higher among fewer, so "
                 "these scores compare with each other only, and not with the paper.",
@@ -100,8 +110,12 @@ def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
                 "who engaged with what is to be predicted."
             )
         )
-    if board.damaged:
-        items += [spans(f"Left out: {what}") for what in board.damaged]
+    return items
+
+
+def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
+    items = engagement_cautions(board, n_seen)
+    items += [spans(f"Left out: {what}") for what in board.damaged]
     return (
         Note("warning", "Read these scores with care", tuple(items)) if items else None
     )
@@ -141,7 +155,8 @@ def _protocol(board: EngagementBoard) -> Paragraph:
             "each, and an engagement is a hit if its post is among the "
             f"{way.k} best of itself and {format_count(way.n_candidates)} test posts, "
             f"or as many as there are, that the user did not engage with ({ties}). "
-            f"Posts of test are in no other split. Scores are medians of {plural(way.n_runs, 'run')}."
+            "Posts of test are in no other split. Scores are medians of "
+            f"{plural(way.n_runs, 'run')}."
         )
     )
 
@@ -212,8 +227,7 @@ def make_engagement_report(
 
 def _in_order(board: EngagementBoard) -> list[str]:
     """Return the languages, those of the groups first."""
-    first = [one for languages in board.groups.values() for one in languages]
-    return [*first, *(one for one in board.languages if one not in first)]
+    return list(languages_in_order(board.groups, board.languages))
 
 
 def _meta(board: EngagementBoard) -> tuple[tuple[str, str], ...]:

@@ -33,7 +33,7 @@ from tweetclf.leaderboard.statistics.bootstrap import (
     holm,
     percentile_interval,
 )
-from tweetclf.tasks.by_language import TWHIN_RESOURCES
+from tweetclf.tasks.by_language import TWHIN_RESOURCES, present_groups
 
 __all__ = [
     "ALL",
@@ -271,6 +271,7 @@ def build_engagement_board(
     groups: Mapping[str, Sequence[str]] = TWHIN_RESOURCES,
     n_resamples: int = 2000,
     seed: int = 0,
+    damaged: Sequence[str] = (),
 ) -> EngagementBoard:
     """Compare systems in every language, and on averages over languages.
 
@@ -288,20 +289,30 @@ def build_engagement_board(
         Languages to average over; those without a part are left out.
     n_resamples : int, default=2000
         Bootstrap resamples; more are drawn where no difference between so many
-        systems could be found with them.
+        pairs of systems could be found with them.
     seed : int, default=0
         Of the resamples.
+    damaged : sequence of str, default=()
+        What is wrong with runs that are not among the records, of `EngagementRun`.
 
     Returns
     -------
     EngagementBoard
         Scores, averages and differences.
+
+    Raises
+    ------
+    DataError
+        If a group is called as a language.
     """
     protocol = protocol or EngagementProtocol()
+    kept = present_groups(groups, (part.language for part in parts))
     read = _read(parts, records, store, protocol.n_runs)
     names = list(dict.fromkeys(r.spec.system for r in records))
     scored = [n for n in names if any(n in own for own in read.hits.values())]
-    n_resamples = enough_resamples(n_resamples, len(scored))
+    # All pairs are compared: as many comparisons as with the best of n_pairs + 1.
+    n_pairs = len(scored) * (len(scored) - 1) // 2
+    n_resamples = enough_resamples(n_resamples, n_pairs + 1)
     columns: dict[str, Scored] = {}
     for part in parts:
         own = read.hits[part.language]
@@ -309,12 +320,6 @@ def build_engagement_board(
         if present:
             drawn = resample(part, [own[n] for n in present], n_resamples, seed)
             columns[part.language] = Scored(present, drawn)
-    there = {part.language for part in parts}
-    kept = {
-        name: found
-        for name, languages in groups.items()
-        if (found := tuple(one for one in languages if one in there))
-    }
     everywhere = {ALL: tuple(part.language for part in parts)}
     for name, languages in {**kept, **everywhere}.items():
         averaged = average([columns.get(one) for one in languages], scored)
@@ -339,6 +344,6 @@ def build_engagement_board(
         read.candidates,
         read.chances,
         tuple(r for r in records if r.status == "failed"),
-        tuple(read.damaged),
+        (*damaged, *read.damaged),
         n_resamples,
     )
