@@ -12,22 +12,30 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tweetclf.cli import main as tweetclf
 from tweetclf.estimators.transformer_presets import TRANSFORMER_PRESETS
 from tweetclf.exceptions import DataError, UnknownNameError
 from tweetclf.leaderboard.definitions import read_definition
 from tweetclf.leaderboard.engagements import TEXT_SYSTEMS, read_engagement_definition
-from tweetclf.leaderboard.given import choose_systems
+from tweetclf.leaderboard.given import choose_systems, parse_parameters
 from tweetclf.tasks import load_task
 
 HERE = Path(__file__).parent
 ENGAGEMENTS = "build/social/engagements"
 HASHTAGS = "build/social/hashtags"
+# A configuration alone is cached as soon as somebody has looked at a model.
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 TITLES = {
     1: "engagement prediction, 12 languages",
     2: "the hashtag sets",
@@ -55,14 +63,14 @@ def definition_of(table: int) -> Path:
 
 
 def has_weights(model: str) -> bool:
-    """Tell whether a model is a folder here, or in the cache of the hub."""
+    """Tell whether the weights of a model are in a folder, or in the hub's cache."""
     if Path(model).is_dir():
-        return True
+        return any(Path(model, name).is_file() for name in WEIGHTS)
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         return False
-    return isinstance(try_to_load_from_cache(model, "config.json"), str)
+    return any(isinstance(try_to_load_from_cache(model, name), str) for name in WEIGHTS)
 
 
 def models_of(systems: Iterable[Any]) -> list[str]:
@@ -76,9 +84,26 @@ def models_of(systems: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def needs_of(table: int) -> Needs:
+def given(options: Sequence[str]) -> argparse.Namespace:
+    """Return those of the options of the command that change what is needed."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--param", action="append", default=[])
+    parser.add_argument("--data-dir")
+    return parser.parse_known_args(list(options))[0]
+
+
+def joined(
+    defined: Mapping[str, Mapping[str, Any]], said: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Put parameters of the command line over those of a definition."""
+    own = parse_parameters(said)
+    names = {**defined, **own}
+    return {n: {**defined.get(n, {}), **own.get(n, {})} for n in names}
+
+
+def needs_of(table: int, options: Sequence[str] = ()) -> Needs:
     """Look for what a table needs."""
-    found = Needs()
+    found, args = Needs(), given(options)
     if table == 2:
         there = Path(HASHTAGS, "card.json").is_file()
         (found.data if there else found.no_data).append(HASHTAGS)
@@ -86,7 +111,9 @@ def needs_of(table: int) -> Needs:
     if table in (1, 6):
         definition = read_engagement_definition(definition_of(table))
         systems = choose_systems(
-            definition.systems, definition.params, registry=TEXT_SYSTEMS
+            definition.systems,
+            joined(definition.params, args.param),
+            registry=TEXT_SYSTEMS,
         )
         card = Path(ENGAGEMENTS, "card.json")
         own: set[str] = set()
@@ -98,10 +125,10 @@ def needs_of(table: int) -> Needs:
             there.append(f"{ENGAGEMENTS} ({language})")
     else:
         board = read_definition(definition_of(table))
-        systems = choose_systems(board.systems, board.params)
+        systems = choose_systems(board.systems, joined(board.params, args.param))
         for name in board.tasks:
             try:
-                load_task(name)
+                load_task(name, data_dir=args.data_dir)
             except (DataError, UnknownNameError):
                 found.no_data.append(name)
             else:
@@ -111,18 +138,19 @@ def needs_of(table: int) -> Needs:
     return found
 
 
-def say(table: int) -> None:
+def say(table: int, options: Sequence[str] = (), file: TextIO | None = None) -> None:
     """Print what a table needs."""
-    found = needs_of(table)
-    print(f"Table {table}: {TITLES[table]}")
+    found = needs_of(table, options)
+    print(f"Table {table}: {TITLES[table]}", file=file)
     for words, there, missing in (
         ("data", found.data, found.no_data),
         ("weights", found.weights, found.no_weights),
     ):
         if there or missing:
-            print(f"  {words}: {len(there)} of {len(there) + len(missing)} at hand")
+            n = len(there) + len(missing)
+            print(f"  {words}: {len(there)} of {n} at hand", file=file)
         if missing:
-            print(f"    missing: {', '.join(missing)}")
+            print(f"    missing: {', '.join(missing)}", file=file)
 
 
 def make(table: int, options: list[str]) -> int:
@@ -150,7 +178,11 @@ def main() -> int:
     parser.add_argument("--table", type=int, choices=TITLES)
     args, options = parser.parse_known_args()
     if args.table is not None:
-        say(args.table)
+        # Standard output is the command's own, which may be JSON.
+        try:
+            say(args.table, options, sys.stderr)
+        except (DataError, UnknownNameError) as error:
+            parser.error(str(error))
         return make(args.table, options)
     if options:
         parser.error(f"{' '.join(options)}: only with --table")

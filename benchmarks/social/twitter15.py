@@ -291,13 +291,13 @@ class Hits(NamedTuple):
     """HITS@10 of one encoder: the mean of the runs for each engagement, their median.
 
     `posts` are the posts of the engagements; a predictor that says the same of all has
-    `chance`, among `n_candidates` other posts.
+    `chance`, among `n_candidates` other posts on the mean.
     """
 
     mean: NDArray[np.float64]
     posts: NDArray[np.int64]
     median: float
-    n_candidates: int
+    n_candidates: float
     chance: float
 
 

@@ -74,7 +74,7 @@ def render(result: dict[str, Any]) -> str:
     lines += [
         "",
         f"Macro-F1 of verdict and hashtags; HITS@10 of {one['n_engagements']:,} "
-        f"engagements among 1 + {one['n_candidates']} test posts (chance "
+        f"engagements among 1 + {one['n_candidates']:.4g} test posts (mean) (chance "
         f"{one['chance']:.4f}). Means over {len(seeds)} seeds; intervals, of each task "
         "alone, over seeds and tweets (engagement: seeds and posts); the last column "
         "goes by p after Holm.",

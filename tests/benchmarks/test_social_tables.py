@@ -58,6 +58,8 @@ def test_what_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    hub = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(own_folder / "no-hub"))
     card = Path("build/social/engagements/card.json")
     card.parent.mkdir(parents=True)
     card.write_text(json.dumps({"languages": [{"language": "en"}]}))
@@ -71,4 +73,32 @@ def test_what_is_missing_is_named(
     assert "Twitter/twhin-bert-large" in said
     assert _tables(monkeypatch, "--table", "2") == 1
     assert _tables(monkeypatch, "--table", "5", "--store", "s", "--output", "o") == 1
-    assert "no task can be run" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "no task can be run" in printed.err
+    assert "Table 5: " in printed.err
+    assert "Table 5: " not in printed.out
+
+
+def test_folders_of_weights_are_at_hand(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(own_folder / "hub"))
+    needs_of = runpy.run_path(str(FOLDER / "tables.py"))["needs_of"]
+    folder = own_folder / "weights"
+    folder.mkdir()
+    given = ["--output", "o", "--param", f"twhin-bert-base.model={folder}"]
+    assert str(folder) in needs_of(1, given).no_weights  # it is empty
+    (folder / "model.safetensors").touch()
+    assert str(folder) in needs_of(1, given).weights
+    assert "Twitter/twhin-bert-base" not in needs_of(1, given).no_weights
+    # A configuration alone is no weights.
+    model = own_folder / "hub" / "models--Twitter--twhin-bert-base"
+    snapshot = model / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text("abc")
+    (snapshot / "config.json").touch()
+    assert "Twitter/twhin-bert-base" in needs_of(1).no_weights
+    (snapshot / "model.safetensors").touch()
+    assert "Twitter/twhin-bert-base" in needs_of(1).weights

@@ -40,6 +40,7 @@ def test_a_set_is_evaluated_and_runs_are_reused(
     assert main([*command, "--format", "all"]) == 0
     printed = capsys.readouterr()
     assert "HITS@10, median of 2 runs, 2 languages" in printed.out
+    assert "(published)" not in printed.out
     assert sorted(p.suffix for p in Path("report").glob("report.*")) == sorted(
         [".html", ".md", ".tex", ".csv", ".json"]
     )
@@ -48,6 +49,12 @@ def test_a_set_is_evaluated_and_runs_are_reused(
     assert "8 of 8 runs were stored before" in printed.err
     assert json.loads(printed.out)["title"] == "Engagement prediction"
     assert "TwHIN-BERT" not in printed.out
+    record = next(Path("runs/engagements").rglob("*.json"))
+    record.write_text("{}")
+    assert main([*command, "--published"]) == 1
+    printed = capsys.readouterr()
+    assert "TwHIN-BERT-Base (published)" in printed.out
+    assert f"left out: {record} is a damaged record" in printed.err
 
 
 def test_a_definition_is_run_and_a_failing_system_named(
@@ -107,6 +114,18 @@ def test_users_are_taken_from_an_embedding(
     said = Path("report/report.md").read_text("utf-8")
     assert "of an embedding of a graph with 320 edges" in said
     assert "holds 16 posts of dev and test" in said
+    printed = capsys.readouterr().err
+    assert "holds 16 posts of dev and test" in printed
+    assert "Fewer than 999 test posts" in printed
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--epochs", "3"])
+    assert stop.value.code == 2
+    assert "--epochs is of vectors that are learnt" in capsys.readouterr().err
+    Path("secret").write_bytes(b"short")
+    with pytest.raises(SystemExit) as stop:
+        main(command)
+    assert stop.value.code == 2
+    assert "holds 5 bytes" in capsys.readouterr().err
     Path("secret").write_bytes(b"another sixteen bytes")
     assert main(command) == 1
     assert "another secret" in capsys.readouterr().err
@@ -125,6 +144,7 @@ def test_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["set", "--system", "tfid"], "Did you mean 'tfidf'", 1),
         (["set", "--param", "tfidf.widht=3"], "no parameter 'widht'", 1),
         (["none"], "none is no set", 1),
+        (["set", "--only", "high"], "a group; name its languages: --only en", 2),
         (["set", "--only", "fi"], "no language can be evaluated", 1),
         (["set", "--config", "none.toml"], "no definition at none.toml", 1),
     ],

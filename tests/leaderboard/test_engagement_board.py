@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +82,42 @@ def _systems(*names: str):
 WAY = EngagementProtocol(n_runs=3, k=2, n_candidates=4)
 
 
+@pytest.fixture
+def crowded(tmp_path: Path) -> LanguagePart:
+    """Users with several test posts each, and a test post that no known user likes."""
+    tweets = [(f"t{k}", f"{WORDS[k % 3]} {k}", "en") for k in range(60)]
+    rng = np.random.default_rng(2)
+    likes = [(f"u{u}", f"t{k}") for k in range(60) for u in rng.choice(12, 6, False)]
+    build_engagement_set(tweets, likes, tmp_path / "set", salt=SALT)
+    found = read_engagement_set(tmp_path / "set")
+    users = learn_user_vectors(found, dim=4, max_iter=1)
+    test = found.records["test"]
+    known = users.known.copy()
+    known[test[test[:, 1] == test[0, 1], 0]] = False
+    ((part,), _) = language_parts(found, replace(users, known=known))
+    assert len(part.pool) == 6 > len(np.unique(part.records["test"][:, 1]))
+    assert np.bincount(part.records["test"][:, 0]).max() > 1
+    return part
+
+
+def test_a_constant_predictor_has_the_chance_that_is_told(
+    crowded: LanguagePart, tmp_path: Path
+):
+    # Without users' vectors nothing is told apart: all posts score 0.
+    part = replace(crowded, user_vectors=np.zeros_like(crowded.user_vectors))
+    store = EngagementStore(tmp_path / "store")
+    for n in (5, 2):
+        way = replace(WAY, n_runs=1, n_candidates=n)
+        found = run_engagements([part], _systems("random"), store, protocol=way)
+        board = build_engagement_board([part], found.records, store, protocol=way)
+        score = board.scores["random"]["en"].median
+        assert score == pytest.approx(board.chance("en"))
+        own = np.bincount(part.records["test"][:, 0])[part.records["test"][:, 0]]
+        left = np.minimum(n, 6 - own)
+        assert board.candidates["en"] == pytest.approx(left.mean())
+        assert board.chance("en") == pytest.approx(np.minimum(1, 2 / (left + 1)).mean())
+
+
 # Languages -----------------------------------------------------------------------
 
 
@@ -113,7 +151,7 @@ def test_an_embedding_of_users_is_kept(engagement_set, tmp_path, monkeypatch):
     options = {"dim": 8, "max_iter": 2}
     plain = learn_user_vectors(engagement_set, **options)
     once = learn_user_vectors(engagement_set, **options, folder=tmp_path)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert sum(place.is_dir() for place in tmp_path.iterdir()) == 1
     with monkeypatch.context() as patch:
         patch.delattr(TwHINEmbedding, "fit")
         again = learn_user_vectors(engagement_set, **options, folder=tmp_path)
@@ -185,8 +223,9 @@ def test_runs_are_those_of_the_predictor(parts, tmp_path: Path):
             X_val=part.records["dev"],
         )  # fmt: skip
         ranked = predictor.rank(
-            part.records["test"], user_vectors=part.user_vectors, texts=part.texts
-        )
+            part.records["test"], user_vectors=part.user_vectors, texts=part.texts,
+            pool=part.pool,
+        )  # fmt: skip
         assert_array_equal(store.hits(record), ranked.hits)
         assert record.score == ranked.mean
     assert found.records[0].score != found.records[1].score
@@ -268,19 +307,88 @@ def test_a_frozen_transformer_is_a_system(parts, tmp_path: Path):
 def test_damaged_runs_are_told(parts, tmp_path: Path):
     store = EngagementStore(tmp_path)
     found = run_engagements(parts[:1], _systems("random"), store, protocol=WAY)
-    hits = tmp_path / f"{found.records[0].spec.path}.npz"
+    (hits,) = tmp_path.glob(f"{found.records[0].spec.path}.*.npz")
     hits.write_bytes(hits.read_bytes()[:-1])
     with pytest.raises(RecordError, match="damaged"):
         store.hits(found.records[0])
     board = build_engagement_board(parts[:1], found.records, store, protocol=WAY)
     assert board.systems == ()
     assert "to run it again" in board.damaged[0]
-    record = hits.with_suffix(".json")
+    record = tmp_path / f"{found.records[0].spec.path}.json"
     document = json.loads(record.read_text())
     document["spec"]["run"] = 7
     record.write_text(json.dumps(document))
     with pytest.raises(RecordError, match="it was changed"):
         store.get(found.records[0].spec)
+    # The others are run, and the one that cannot be read is named.
+    again = run_engagements(
+        parts[:1], _systems("random", "popularity"), store, protocol=WAY
+    )
+    assert (again.n_reused, len(again.records), len(again.damaged)) == (2, 5, 1)
+    board = build_engagement_board(
+        parts[:1], again.records, store, protocol=WAY, damaged=again.damaged
+    )
+    assert board.systems == ("popularity",)
+    assert str(record) in board.damaged[0]
+
+
+def test_runs_whose_hits_are_gone_are_run_again(parts, tmp_path: Path):
+    store = EngagementStore(tmp_path)
+    found = run_engagements(parts[:1], _systems("random"), store, protocol=WAY)
+    kept = store.hits(found.records[1])
+    (hits,) = tmp_path.glob(f"{found.records[1].spec.path}.*.npz")
+    hits.unlink()
+    assert store.get(found.records[1].spec) is None
+    again = run_engagements(parts[:1], _systems("random"), store, protocol=WAY)
+    assert (again.n_reused, len(again.records)) == (2, 3)
+    assert again.records[-1].spec == found.records[1].spec
+    assert_array_equal(store.hits(again.records[-1]), kept)
+
+
+def test_two_processes_may_make_one_run_with_other_bits(tmp_path: Path, monkeypatch):
+    one, two = EngagementStore(tmp_path), EngagementStore(tmp_path)
+    spec = EngagementSpec("en", "d", "mine", "t", {}, 0, WAY, "v")
+    record = EngagementRecord(spec, "finished", score=0.5, n_candidates=4, chance=0.4)
+    first = one.put(record, np.array([1.0, 0.0]))
+    second = two.put(record, np.array([0.0, 1.0]))
+    assert first == second
+    assert one.hits(second).tolist() == [1.0, 0.0]
+    assert len(list(tmp_path.rglob("*.npz"))) == 1
+    # And where the hits of the record are gone, others are taken.
+    next(tmp_path.rglob("*.npz")).unlink()
+    third = two.put(record, np.array([0.0, 1.0]))
+    assert one.get(spec) == third
+    assert one.hits(third).tolist() == [0.0, 1.0]
+
+
+def test_of_two_that_embed_the_same_users_one_waits(
+    engagement_set, tmp_path, monkeypatch
+):
+    fit, started = TwHINEmbedding.fit, []
+
+    def slow(self, *given, **named):
+        started.append(named["checkpoint"])
+        time.sleep(0.3)
+        return fit(self, *given, **named)
+
+    monkeypatch.setattr(TwHINEmbedding, "fit", slow)
+    # Locks are of open files: threads stand for processes.
+    with ThreadPoolExecutor(2) as pool:
+        calls = [
+            pool.submit(
+                learn_user_vectors, engagement_set, dim=4, max_iter=1, folder=tmp_path
+            )
+            for _ in range(2)
+        ]
+        one, two = (call.result() for call in calls)
+    assert_array_equal(one.values, two.values)
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize("seed", ["x", -1, True, 0.5])
+def test_seeds_of_protocols_are_checked(seed):
+    with pytest.raises(ValueError, match="'seed' parameter must be an integer from 0"):
+        EngagementProtocol(seed=seed)
 
 
 # Statistics ----------------------------------------------------------------------
@@ -299,7 +407,7 @@ def _records(store: EngagementStore, language: str, hits: dict[str, np.ndarray])
         for run, row in enumerate(rows):
             spec = EngagementSpec(language, "d", system, "t", {}, run, WAY, "v")
             record = EngagementRecord(spec, "finished", score=float(row.mean()),
-                                      n_candidates=4)  # fmt: skip
+                                      n_candidates=4, chance=0.4)  # fmt: skip
             found.append(store.put(record, row))
     return found
 
@@ -387,6 +495,43 @@ def test_equal_systems_are_tied_and_few_posts_prove_nothing(tmp_path: Path):
     assert twins[0].difference == 0
 
 
+def test_groups_may_overlap_and_are_not_called_as_languages(tmp_path: Path):
+    rng = np.random.default_rng(3)
+    store = EngagementStore(tmp_path)
+    posts = {code: rng.integers(30, size=50) for code in ("en", "es")}
+    parts = [_part(code, rows) for code, rows in posts.items()]
+    records = [
+        r for c in posts for r in _records(store, c, {"one": _draws(rng, 0.5, 50)})
+    ]
+    groups = {"a": ["en", "es", "en"], "b": ["es"]}
+    board = build_engagement_board(
+        parts, records, store, protocol=WAY, groups=groups, n_resamples=100
+    )
+    own = board.scores["one"]
+    assert board.groups == {"a": ("en", "es"), "b": ("es",)}
+    assert own["a"].median == pytest.approx((own["en"].median + own["es"].median) / 2)
+    for name in ("es", "all"):
+        with pytest.raises(DataError, match=f"a group cannot be called '{name}'"):
+            build_engagement_board(
+                parts, records, store, protocol=WAY, groups={name: ["en"]}
+            )
+
+
+def test_resamples_suffice_for_all_pairs(tmp_path: Path):
+    store = EngagementStore(tmp_path)
+    names = [f"s{i}" for i in range(8)]
+    # Each is far better than the one before it.
+    hits = {n: np.tile(np.arange(160) < 20 * i, (3, 1)) * 1.0
+            for i, n in enumerate(names)}  # fmt: skip
+    records = _records(store, "en", hits)
+    board = build_engagement_board(
+        [_part("en", np.arange(160))], records, store, protocol=WAY, n_resamples=100
+    )
+    assert board.n_resamples == 28 / 0.05
+    assert len(board.contrasts) == 28
+    assert max(c.p_holm for c in board.contrasts) < 0.05
+
+
 # Definitions ---------------------------------------------------------------------
 
 
@@ -416,6 +561,9 @@ def test_a_definition_is_read(tmp_path: Path):
         ('ties = "best"', "'ties' parameter must be"),
         ('[groups]\nall = ["en"]', "a group cannot be called 'all'"),
         ("[groups]\nx = []", "the group 'x' must be a list"),
+        ('[groups]\nx = ["en", "en"]', "'en' stands twice in the group 'x'"),
+        ('[groups]\nen = ["en", "es"]', "a group cannot be called 'en'"),
+        ('seed = "x"', "'seed' parameter must be an integer from 0"),
         ("[params]\nx = 1", r"as in \[params.x\]"),
     ],
 )

@@ -53,7 +53,8 @@ def board() -> EngagementBoard:
     failed = EngagementRecord(spec, "failed", error=f"OSError: {EVIL}")
     return EngagementBoard(
         way, parts, {"high": LANGUAGES[:4]}, tuple(scores), scores, (),
-        {code: 900 if code == "en" else 999 for code in LANGUAGES}, (failed,), (), 2000,
+        {code: 900.25 if code == "en" else 999 for code in LANGUAGES},
+        dict.fromkeys(LANGUAGES, 0.0123), (failed,), (), 2000,
     )  # fmt: skip
 
 
@@ -79,6 +80,14 @@ def test_no_two_columns_of_a_table_have_one_name(report) -> None:
     for table in report.tables:
         keys = [column.key for column in table.columns]
         assert len(keys) == len(set(keys)), table.key
+
+
+def test_overlapping_groups_give_a_column_once(board) -> None:
+    groups = {"high": LANGUAGES[:4], "first": LANGUAGES[:2]}
+    found = make_engagement_report(replace(board, groups=groups), figures=False)
+    columns = [c.key for key in ("languages", "languages-2")
+               for c in _table(found, key).columns[1:]]  # fmt: skip
+    assert columns == [*LANGUAGES]
 
 
 def test_it_is_read_back(report) -> None:
@@ -127,7 +136,8 @@ def test_languages_are_cut_into_tables_that_fit(report) -> None:
 
 def test_what_a_reader_must_know_is_said(report) -> None:
     text = render(report, "markdown")
-    assert "Fewer than 999 other test posts are there in en" in text
+    assert "the user did not engage with are there in en (900.2 on the mean)" in text
+    assert "| 999 | 0.012 |" in text
     assert "3 posts of dev and test: they know" in text
     assert "failed in ja" in text
     assert "sif: needs vectors" in text
@@ -137,7 +147,7 @@ def test_what_a_reader_must_know_is_said(report) -> None:
 def test_without_published_rows_or_systems(board) -> None:
     alone = make_engagement_report(board, figures=False)
     assert {row.kind for row in _table(alone, "averages").rows} == {"system"}
-    nothing = replace(board, systems=(), scores={}, candidates={})
+    nothing = replace(board, systems=(), scores={}, candidates={}, chances={})
     assert "No system was scored" in render(make_engagement_report(nothing), "markdown")
 
 

@@ -151,6 +151,32 @@ def test_a_predictor_that_knows_nothing_has_the_hits_of_chance():
     assert ranked.mean == pytest.approx(ranked.chance) == pytest.approx(0.5)
 
 
+def test_known_candidates_are_replaced_as_long_as_there_are_others():
+    records = np.array([[u, p] for u in range(3) for p in range(10 * u, 10 * u + 10)])
+    few = np.vstack([records, [[3, p] for p in range(27)]])
+    users, posts = np.ones((4, 1)), np.ones((30, 1))
+    ranked = rank_engagements(users, posts, few, k=2, n_candidates=8,
+                              pool=np.arange(30))  # fmt: skip
+    # Ten posts each are known, twenty are left; of the last user three are left.
+    assert ranked.n_others.tolist() == [8] * 30 + [3] * 27
+    assert_allclose(ranked.hits, [2 / 9] * 30 + [2 / 4] * 27)
+    assert ranked.mean == pytest.approx(ranked.chance)
+    assert ranked.n_candidates == pytest.approx((8 * 30 + 3 * 27) / 57)
+
+
+def test_what_replaces_known_candidates_is_drawn_fairly():
+    # One user with 6 of 20 posts; the score says which one is among the others.
+    records = np.array([[0, p] for p in range(6)])
+    marked = np.zeros((20, 1))
+    marked[13] = 1.0
+    found = [
+        rank_engagements(np.ones((1, 1)), marked, records, k=1, n_candidates=4,
+                         pool=np.arange(20), ties="optimistic", seed=seed).hits
+        for seed in range(400)
+    ]  # fmt: skip
+    assert np.mean(found) == pytest.approx(1 - 4 / 14, abs=0.04)
+
+
 def test_equal_posts_score_the_same_bits():
     rng = np.random.default_rng(6)
     users = rng.normal(size=(1, 37)).astype(np.float32)

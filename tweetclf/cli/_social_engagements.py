@@ -49,17 +49,26 @@ class _Engagements:
             yield graph.user_ids[int(user)], graph.post_ids[int(post)]
 
 
+def read_salt(path: str) -> bytes:
+    """Read the secret behind pseudonyms, or say why it is none."""
+    try:
+        salt = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--salt-file {path}: {error.strerror}") from error
+    if len(salt) < 16:
+        raise UsageError(
+            f"--salt-file {path} holds {len(salt)} bytes; a secret that nobody can "
+            "guess has 16 at least"
+        )
+    return salt
+
+
 def run(args: argparse.Namespace) -> int:
     """Build the set and print its sizes."""
     from tweetclf.social import EngagementGraph, build_engagement_set
 
     check_output(args.out)
-    salt = None if args.salt_file is None else Path(args.salt_file).read_bytes()
-    if salt is not None and len(salt) < 16:
-        raise UsageError(
-            f"--salt-file {args.salt_file} holds {len(salt)} bytes; a secret that "
-            "nobody can guess has 16 at least"
-        )
+    salt = None if args.salt_file is None else read_salt(args.salt_file)
     report = build_engagement_set(
         tweets_of(args),
         _Engagements(EngagementGraph.open(args.graph)),

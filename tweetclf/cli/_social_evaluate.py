@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from tweetclf.cli._output import (
     warnings_as_notes,
 )
 from tweetclf.cli._running import positive, progress_bar
+from tweetclf.cli._social_engagements import read_salt
 from tweetclf.cli._tables import check_folder, command_line
 from tweetclf.cli.leaderboard import add_report_arguments
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         UserVectors,
     )
     from tweetclf.social import EngagementSet
+    from tweetclf.tasks.published import PublishedResult
 
 __all__ = ["add_arguments", "run"]
 
@@ -87,18 +90,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     users.add_argument(
         "--dim",
         type=positive,
-        default=256,
         metavar="N",
         help="dimensions, where they are learnt from the set (256)",
     )
     users.add_argument(
         "--epochs",
         type=positive,
-        default=10,
         metavar="N",
         help="epochs, where they are learnt from the set (10)",
     )
-    users.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
+    users.add_argument(
+        "--seed",
+        type=seed,
+        metavar="N",
+        help="seed, where they are learnt from the set (0)",
+    )
     users.add_argument(
         "--users", metavar="DIR", help="an embedding to take them from, instead"
     )
@@ -142,7 +148,16 @@ def _definition(args: argparse.Namespace) -> EngagementDefinition:
         protocol = replace(protocol, n_runs=args.runs)
     if args.candidates:
         protocol = replace(protocol, n_candidates=args.candidates)
-    return replace(found, protocol=protocol, **changes)
+    groups = [name for name in args.only or () if name in found.groups]
+    if groups:
+        raise UsageError(
+            f"--only {groups[0]}: that is a group; name its languages: "
+            + " ".join(f"--only {one}" for one in found.groups[groups[0]])
+        )
+    try:
+        return replace(found, protocol=protocol, **changes)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _list_systems() -> int:
@@ -164,16 +179,16 @@ def _user_vectors(args: argparse.Namespace, found: EngagementSet) -> UserVectors
         note("embedding users by the training engagements of the set ...")
         return learn_user_vectors(
             found,
-            dim=args.dim,
-            max_iter=args.epochs,
-            seed=args.seed,
+            dim=args.dim or 256,
+            max_iter=args.epochs or 10,
+            seed=args.seed or 0,
             folder=Path(args.store, "engagement-users"),
         )
     return take_user_vectors(
         found,
         TwHINEmbedding.load(args.users),
         EngagementGraph.open(args.graph),
-        Path(args.salt_file).read_bytes(),
+        read_salt(args.salt_file),
     )
 
 
@@ -183,6 +198,14 @@ def _check(args: argparse.Namespace) -> None:
     together = [args.users, args.graph, args.salt_file]
     if any(together) and not all(together):
         raise UsageError("--users, --graph and --salt-file go together")
+    if args.users:
+        for option in ("dim", "epochs", "seed"):
+            if getattr(args, option) is not None:
+                raise UsageError(
+                    f"--{option} is of vectors that are learnt from the set; leave it "
+                    "out, or leave out --users"
+                )
+        read_salt(args.salt_file)
     check_folder("--store", args.store)
     check_folder("--output", args.output, report=True)
 
@@ -200,6 +223,7 @@ def run(args: argparse.Namespace) -> int:
     )
     from tweetclf.leaderboard.given import choose_systems
     from tweetclf.social import read_engagement_set
+    from tweetclf.tasks.by_language import present_groups
 
     definition = _definition(args)
     systems = choose_systems(
@@ -215,6 +239,8 @@ def run(args: argparse.Namespace) -> int:
     if not parts:
         note("no language can be evaluated.")
         return 1
+    # A group that is called as a language is refused before anything is run.
+    present_groups(definition.groups, (part.language for part in parts))
     store = EngagementStore(args.store)
     told: set[Any] = set()
     try:
@@ -276,9 +302,9 @@ def _conclude(
         protocol=definition.protocol,
         groups=definition.groups,
         n_resamples=definition.n_resamples,
+        damaged=outcome.damaged,
     )
-    for what in board.damaged:
-        note(f"left out: {what}")
+    _warn(board, definition.n_resamples, users.n_seen)
     published = [] if args.no_published else read_published()
     if args.published:
         published += read_published(args.published)
@@ -295,14 +321,47 @@ def _conclude(
     if args.json:
         print_json(json.loads(render(report, "json")))
     else:
-        _print_board(board)
+        _print_board(board, published if args.published is not None else ())
         for path in paths:
             print(path)
     sound = board.systems and not outcome.failed and not board.damaged
     return 0 if sound else 1
 
 
-def _print_board(board: EngagementBoard) -> None:
+def _warn(board: EngagementBoard, n_asked: int, n_seen: int) -> None:
+    """Say on the console what the report says of scores to be read with care."""
+    from tweetclf.reports.engagements import engagement_cautions
+
+    for what in board.damaged:
+        note(f"left out: {what}")
+    for caution in engagement_cautions(board, n_seen):
+        note("warning: " + "".join(span.text for span in caution))
+    if board.n_resamples > n_asked:
+        note(
+            f"{board.n_resamples} resamples are drawn, not {n_asked}: with fewer no "
+            "difference between so many pairs of systems could be found"
+        )
+
+
+def _published_rows(
+    board: EngagementBoard, published: Iterable[PublishedResult], groups: list[str]
+) -> list[list[str]]:
+    from tweetclf.leaderboard.engagements.board import ALL
+    from tweetclf.reports.by_language import average_key, published_scores
+    from tweetclf.reports.engagements import DATASET
+
+    quoted = published_scores(published, DATASET, board.languages, groups=board.groups)
+    rows = []
+    for system, cells in quoted.rows if quoted else ():
+        found = [cells.get(average_key(one)) for one in (ALL, *groups)]
+        first, *others = [cell.text if cell else "" for cell in found]
+        rows.append([f"{system} (published)", first, "", *others])
+    return rows
+
+
+def _print_board(
+    board: EngagementBoard, published: Iterable[PublishedResult] = ()
+) -> None:
     """Print averages with intervals."""
     from tweetclf.leaderboard.engagements.board import ALL
 
@@ -320,6 +379,7 @@ def _print_board(board: EngagementBoard) -> None:
                 *(f"{one.median:.4f}" if one else "" for one in known),
             ]
         )
+    rows += _published_rows(board, published, groups)
     n = len(board.languages)
     print(
         f"HITS@{board.protocol.k}, median of {board.protocol.n_runs} runs, {n} "

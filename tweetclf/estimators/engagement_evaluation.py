@@ -47,6 +47,7 @@ def engagement_runs(
     user_vectors: ArrayLike,
     texts: Any,
     runs: Iterable[int],
+    pool: ArrayLike | None = None,
     seed: int = 0,
 ) -> Iterator[tuple[EngagementPredictor, RankedEngagements]]:
     """Train once a run, and rank the test engagements.
@@ -63,6 +64,9 @@ def engagement_runs(
         Of all posts. The features of the first run serve all.
     runs : iterable of int
         Numbers of the runs, each the `random_state` of its predictor.
+    pool : array-like of int, optional
+        Posts that test candidates are drawn from; by default those of the test
+        engagements.
     seed : int, default=0
         Of the candidates, which are the same in all runs.
 
@@ -79,7 +83,10 @@ def engagement_runs(
         if run.vectorizer_ is not None:
             # Frozen: computed once. The first run has fitted the vectorizer.
             features = run.features(texts)
-        yield run, run.rank(test, user_vectors=user_vectors, texts=features, seed=seed)
+        ranked = run.rank(
+            test, user_vectors=user_vectors, texts=features, pool=pool, seed=seed
+        )
+        yield run, ranked
 
 
 def evaluate_engagement(

@@ -40,6 +40,7 @@ __all__ = [
     "averages_table",
     "data_section",
     "differences_section",
+    "format_mean",
     "long_table",
     "score_cell",
     "sign_notes",
@@ -50,6 +51,11 @@ APART = spans(
     "Published scores are of other posts and users, which are not public: they show "
     "where the paper's systems stand among each other, and do not compare with ours."
 )
+
+
+def format_mean(value: float | None) -> str:
+    """Mean of counts, with a decimal where it is not whole."""
+    return DASH if value is None else f"{round(value, 1):,.10g}"
 
 
 def score_cell(score: EngagementScore | None, why: str) -> Cell:
@@ -309,7 +315,7 @@ def data_section(board: EngagementBoard, facts: Iterable[str]) -> Section:
                         for key, _ in keys
                     ),
                     number(
-                        board.candidates.get(part.language), format_count, "not scored"
+                        board.candidates.get(part.language), format_mean, "not scored"
                     ),
                     number(board.chance(part.language), format_score, "")
                     if known
@@ -320,7 +326,9 @@ def data_section(board: EngagementBoard, facts: Iterable[str]) -> Section:
         )
     said = spans(
         "Candidates: other posts that each engagement\N{RIGHT SINGLE QUOTATION MARK}s "
-        "post is ranked among. Left out: engagements of users without a vector. ",
+        "post is ranked among, on the mean. Chance: HITS of a predictor that says the "
+        "same of all posts, equals in random order. Left out: engagements of users "
+        "without a vector. ",
         " ".join(facts),
     )
     table = Table("data", "What was predicted", columns, tuple(rows))

@@ -19,6 +19,7 @@ from tweetclf.reports.engagement_tables import (
     averages_table,
     data_section,
     differences_section,
+    format_mean,
     long_table,
     score_cell,
     sign_notes,
@@ -44,11 +45,12 @@ from tweetclf.reports.model import (
     spans,
 )
 from tweetclf.reports.wording import MetricWords, join_names
+from tweetclf.tasks.by_language import languages_in_order
 
 if TYPE_CHECKING:
     from tweetclf.tasks.published import PublishedResult
 
-__all__ = ["DATASET", "make_engagement_report"]
+__all__ = ["DATASET", "engagement_cautions", "make_engagement_report"]
 
 DATASET = "TwHIN engagement prediction"
 """What the package calls the data of Tables 1 and 6 of TwHIN-BERT."""
@@ -76,17 +78,28 @@ def _verdict(board: EngagementBoard) -> Spans:
     return spans(head, " It cannot be told apart from ", join_names(tied), ".")
 
 
-def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
+def engagement_cautions(board: EngagementBoard, n_seen: int = 0) -> list[Spans]:
+    """Say what makes the scores of a board compare with no others, or too good.
+
+    Parameters
+    ----------
+    board : EngagementBoard
+        What was found.
+    n_seen : int, default=0
+        Posts of dev and test that the users' vectors know.
+    """
     items = []
     asked = board.protocol.n_candidates
     few = [one for one, n in board.candidates.items() if n < asked]
+    mean = sum(board.candidates[one] for one in few) / max(1, len(few))
     if few:
         items.append(
             spans(
-                f"Fewer than {format_count(asked)} other test posts are there in ",
+                f"Fewer than {format_count(asked)} test posts that the user did not "
+                "engage with are there in ",
                 join_names(few, most=12),
-                ": HITS is higher among fewer, so these scores compare with each other "
-                "only, and not with the paper.",
+                f" ({format_mean(mean)} on the mean): HITS is higher among fewer, so "
+                "these scores compare with each other only, and not with the paper.",
             )
         )
     if n_seen:
@@ -97,8 +110,12 @@ def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
                 "who engaged with what is to be predicted."
             )
         )
-    if board.damaged:
-        items += [spans(f"Left out: {what}") for what in board.damaged]
+    return items
+
+
+def _warnings(board: EngagementBoard, n_seen: int) -> Note | None:
+    items = engagement_cautions(board, n_seen)
+    items += [spans(f"Left out: {what}") for what in board.damaged]
     return (
         Note("warning", "Read these scores with care", tuple(items)) if items else None
     )
@@ -136,9 +153,10 @@ def _protocol(board: EngagementBoard) -> Paragraph:
             "A post\N{RIGHT SINGLE QUOTATION MARK}s text becomes a vector that is not "
             "trained further; vectors of users and posts are mapped to 128 numbers "
             "each, and an engagement is a hit if its post is among the "
-            f"{way.k} best of itself and {format_count(way.n_candidates)} test posts "
-            f"that the user did not engage with ({ties}). Posts of test are in no "
-            f"other split. Scores are medians of {plural(way.n_runs, 'run')}."
+            f"{way.k} best of itself and {format_count(way.n_candidates)} test posts, "
+            f"or as many as there are, that the user did not engage with ({ties}). "
+            "Posts of test are in no other split. Scores are medians of "
+            f"{plural(way.n_runs, 'run')}."
         )
     )
 
@@ -209,8 +227,7 @@ def make_engagement_report(
 
 def _in_order(board: EngagementBoard) -> list[str]:
     """Return the languages, those of the groups first."""
-    first = [one for languages in board.groups.values() for one in languages]
-    return [*first, *(one for one in board.languages if one not in first)]
+    return list(languages_in_order(board.groups, board.languages))
 
 
 def _meta(board: EngagementBoard) -> tuple[tuple[str, str], ...]:

@@ -26,7 +26,7 @@ from tweetclf.reports.model import (
     Table,
     spans,
 )
-from tweetclf.tasks.by_language import TWHIN_RESOURCES
+from tweetclf.tasks.by_language import TWHIN_RESOURCES, languages_in_order
 from tweetclf.tasks.published import PublishedResult
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def language_section(
         for name, wanted in groups.items()
         if (found := [one for one in wanted if one in boards])
     }
-    first = [one for found in own.values() for one in found]
-    languages = [*first, *sorted(set(boards) - set(first))]
+    languages = list(languages_in_order(own, sorted(boards)))
     scores: dict[str, dict[str, float]] = {}
     for language in languages:
         for entry in boards[language].entries:

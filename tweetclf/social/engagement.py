@@ -266,6 +266,40 @@ def expected_hits(
     return (above < k).astype(np.float64)
 
 
+def _draw_unknown(
+    generators: tuple[np.random.Generator, np.random.Generator],
+    users: NDArray[np.int64],
+    positives: NDArray[np.int64],
+    known: NDArray[np.int64],
+    n_posts: int,
+    n_candidates: int,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw candidates that are no known engagements of their users.
+
+    `known` holds the sorted ``user * n_posts + post``. Returns candidates, and which of
+    them are none, since the user has no others: at the end of their row.
+    """
+    generator, again = generators
+    drawn = draw_candidates(generator, positives, n_posts, n_candidates)
+    unfit = np.isin(users[:, None] * n_posts + drawn, known)
+    for row in np.flatnonzero(unfit.any(axis=1)).tolist():
+        first = users[row] * n_posts
+        start, stop = np.searchsorted(known, [first, first + n_posts])
+        true, had = known[start:stop] - first, drawn[row].copy()
+        fit, lost = had[~unfit[row]], had[unfit[row]]
+        if len(had) < n_posts - 1:
+            # Enough that as many as were lost remain without `had` and `true`. Of those
+            # all sets are equally likely, and so they are with `fit`.
+            n_asked = len(had) + len(true) + len(lost)
+            more = draw_candidates(again, positives[row : row + 1], n_posts, n_asked)[0]
+            more = again.permutation(more[~np.isin(more, np.append(had, true))])
+            n_more = min(len(more), len(lost))
+            fit, lost = np.append(fit, more[:n_more]), lost[n_more:]
+        drawn[row] = np.append(fit, lost)
+        unfit[row] = np.arange(len(had)) >= len(fit)
+    return drawn, unfit
+
+
 @dataclass(frozen=True, eq=False)
 class RankedEngagements:
     """How well engagements were found among other posts.
@@ -276,13 +310,13 @@ class RankedEngagements:
         Whether each was among the `k` best, see `expected_hits`.
     k : int
         How many count as best.
-    n_candidates : int
+    n_others : ndarray of int64 of shape (n,)
         How many other posts each was ranked among.
     """
 
     hits: NDArray[np.float64]
     k: int
-    n_candidates: int
+    n_others: NDArray[np.int64]
 
     @property
     def mean(self) -> float:
@@ -290,9 +324,14 @@ class RankedEngagements:
         return float(self.hits.mean())
 
     @property
+    def n_candidates(self) -> float:
+        """Mean of the numbers of other posts."""
+        return float(self.n_others.mean())
+
+    @property
     def chance(self) -> float:
-        """HITS@k of a predictor that says the same of all."""
-        return min(1.0, self.k / (self.n_candidates + 1))
+        """HITS@k of a predictor that says the same of all, equals in random order."""
+        return float(np.minimum(1.0, self.k / (self.n_others + 1)).mean())
 
 
 def rank_engagements(
@@ -320,15 +359,16 @@ def rank_engagements(
     k : int, default=10
         How many of the best count.
     n_candidates : int, default=999
-        Other posts to rank among; all of the pool, where it has not so many.
+        Other posts to rank among; all of the pool that are no known engagements of
+        the user, where there are not so many.
     pool : array-like of int, optional
         Posts to draw from; by default the different posts of `records`, so that all
         candidates are as new to the predictor as the positive is. The paper says
         "random tweets", and not whose.
     known : array-like of int of shape (m, 2), optional
         Engagements that are true as well: their posts are no candidates for their
-        users ("filtered"). By default `records`; an empty array filters nothing. The
-        paper does not say.
+        users ("filtered"), and others are drawn in their place. By default `records`;
+        an empty array filters nothing. The paper does not say.
     ties : {"expected", "optimistic", "pessimistic"}, default="expected"
         See `expected_hits`; the paper does not say.
     seed : int, default=0
@@ -337,7 +377,7 @@ def rank_engagements(
     Returns
     -------
     RankedEngagements
-        A number an engagement.
+        Two numbers an engagement: its hit, and how many it was ranked among.
 
     Examples
     --------
@@ -346,7 +386,7 @@ def rank_engagements(
     >>> ranked = rank_engagements(np.eye(20), np.eye(20), [[3, 3], [4, 5]], k=1,
     ...                           pool=np.arange(20))
     >>> ranked.hits.tolist(), ranked.n_candidates
-    ([1.0, 0.0], 19)
+    ([1.0, 0.0], 19.0)
     """
     caller = "rank_engagements"
     n_posts = len(post_states)
@@ -363,20 +403,21 @@ def rank_engagements(
     if len(posts) < 2:
         raise DataError(f"{caller}: there is no other post to rank among; give more.")
     true = rows if known is None else np.asarray(known, dtype=np.int64).reshape(-1, 2)
-    codes = np.unique(true[:, 0] * n_posts + true[:, 1])
-    width = min(n_candidates, len(posts) - 1)
-    generator = stream(seed, "candidates")
-    hits = []
+    at = np.minimum(np.searchsorted(posts, true[:, 1]), len(posts) - 1)
+    true, at = true[posts[at] == true[:, 1]], at[posts[at] == true[:, 1]]
+    codes = np.unique(true[:, 0] * len(posts) + at)
+    generators = stream(seed, "candidates"), stream(seed, "candidates again")
+    hits, n_others = [], []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
         users, wanted = rows[some].T
-        drawn = posts[
-            draw_candidates(generator, places[some], len(posts), n_candidates)
-        ]
+        drawn, unfit = _draw_unknown(
+            generators, users, places[some], codes, len(posts), n_candidates
+        )
         # The positive among them: so equal posts score the same bits.
-        ranked = np.concatenate([wanted[:, None], drawn], axis=1)
+        ranked = np.concatenate([wanted[:, None], posts[drawn]], axis=1)
         scores = np.einsum("nd,nmd->nm", user_states[users], post_states[ranked])
-        is_known = np.isin(users[:, None] * n_posts + drawn, codes)
-        others = np.where(is_known, np.nan, scores[:, 1:])
+        others = np.where(unfit, np.nan, scores[:, 1:])
         hits.append(expected_hits(scores[:, 0], others, k, ties=ties))
-    return RankedEngagements(np.concatenate(hits), k, width)
+        n_others.append((~unfit).sum(axis=1))
+    return RankedEngagements(np.concatenate(hits), k, np.concatenate(n_others))

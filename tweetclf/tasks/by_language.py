@@ -19,6 +19,8 @@ __all__ = [
     "LanguageTable",
     "fullest_rows",
     "language_table",
+    "languages_in_order",
+    "present_groups",
 ]
 
 # The paper heads four columns each with these words; which they are follows from the
@@ -89,6 +91,60 @@ class LanguageTable:
             texts = ("" if math.isnan(cell) else f"{cell:.4f}" for cell in cells)
             lines.append((system, *texts))
         return lines
+
+
+def present_groups(
+    groups: Mapping[str, Sequence[str]], languages: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the languages of each group that are there, each of them once.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of str
+        Name -> languages of it; groups may overlap.
+    languages : iterable of str
+        What is there; groups of none of them are left out.
+
+    Raises
+    ------
+    DataError
+        If a group is called as one of the languages, or "all": its average would be
+        taken for something else.
+
+    Examples
+    --------
+    >>> from tweetclf.tasks.by_language import present_groups
+    >>> present_groups({"big": ["en", "ja", "en"], "rest": ["da"]}, ["en", "es"])
+    {'big': ('en',)}
+    """
+    there = set(languages)
+    for name in groups:
+        if name in there or name == "all":
+            raise DataError(
+                f"a group cannot be called {name!r}, which is a column of its own. "
+                "Call the group otherwise."
+            )
+    return {
+        name: found
+        for name, wanted in groups.items()
+        if (found := tuple(one for one in dict.fromkeys(wanted) if one in there))
+    }
+
+
+def languages_in_order(
+    groups: Mapping[str, Sequence[str]], languages: Iterable[str]
+) -> tuple[str, ...]:
+    """Return languages, those of the groups first, each of them once.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of str
+        Name -> languages of it.
+    languages : iterable of str
+        The others, in this order.
+    """
+    first = (one for found in groups.values() for one in found)
+    return tuple(dict.fromkeys([*first, *languages]))
 
 
 def fullest_rows(
@@ -192,16 +248,11 @@ def language_table(
                 f"{own[row.language]} and {row.score} ({row.table}). Choose a table."
             )
     there = {language for own in scores.values() for language in own}
-    kept = {
-        name: found
-        for name, languages in groups.items()
-        if (found := tuple(one for one in languages if one in there))
-    }
-    first = [one for languages in kept.values() for one in languages]
+    kept = present_groups(groups, there)
     return LanguageTable(
         dataset,
         metrics[0],
-        (*first, *sorted(there - set(first))),
+        languages_in_order(kept, sorted(there)),
         kept,
         scores,
         printed,

@@ -33,7 +33,7 @@ from tweetclf.leaderboard.statistics.bootstrap import (
     holm,
     percentile_interval,
 )
-from tweetclf.tasks.by_language import TWHIN_RESOURCES
+from tweetclf.tasks.by_language import TWHIN_RESOURCES, present_groups
 
 __all__ = [
     "ALL",
@@ -126,8 +126,10 @@ class EngagementBoard:
         is there if each of its languages is.
     contrasts : tuple of EngagementContrast
         All pairs of systems that have all languages.
-    candidates : dict of str to int
-        Language -> posts that each engagement's post was ranked among.
+    candidates : dict of str to float
+        Language -> posts that each engagement's post was ranked among, on the mean.
+    chances : dict of str to float
+        Language -> HITS@k of a predictor that says the same of all posts.
     failed : tuple of EngagementRecord
         Runs that failed; such systems have no score in that language.
     damaged : tuple of str
@@ -142,7 +144,8 @@ class EngagementBoard:
     systems: tuple[str, ...]
     scores: dict[str, dict[str, EngagementScore]]
     contrasts: tuple[EngagementContrast, ...]
-    candidates: dict[str, int]
+    candidates: dict[str, float]
+    chances: dict[str, float]
     failed: tuple[EngagementRecord, ...]
     damaged: tuple[str, ...]
     n_resamples: int
@@ -154,7 +157,7 @@ class EngagementBoard:
 
     def chance(self, language: str) -> float:
         """Return the HITS@k of a predictor that says the same of all posts."""
-        return min(1.0, self.protocol.k / (self.candidates[language] + 1))
+        return self.chances[language]
 
 
 def _scores(column: Column) -> list[EngagementScore]:
@@ -215,7 +218,8 @@ class _Read:
     """Hits of all runs: language -> system -> (n_runs, n_engagements)."""
 
     hits: dict[str, dict[str, NDArray[np.float64]]]
-    candidates: dict[str, int]
+    candidates: dict[str, float]
+    chances: dict[str, float]
     damaged: list[str]
 
 
@@ -226,7 +230,7 @@ def _read(
     n_runs: int,
 ) -> _Read:
     """Read the hits of systems whose runs in a language are all finished."""
-    found = _Read({part.language: {} for part in parts}, {}, [])
+    found = _Read({part.language: {} for part in parts}, {}, {}, [])
     n_tested = {part.language: len(part.records["test"]) for part in parts}
     own: dict[tuple[str, str], list[EngagementRecord]] = {}
     for record in records:
@@ -250,8 +254,11 @@ def _read(
             found.damaged.append(str(error))
             continue
         found.hits[language][system] = np.array(rows)
+        # The same in all runs: candidates depend on the protocol and the data.
         assert runs[0].n_candidates is not None
+        assert runs[0].chance is not None
         found.candidates[language] = runs[0].n_candidates
+        found.chances[language] = runs[0].chance
     return found
 
 
@@ -264,6 +271,7 @@ def build_engagement_board(
     groups: Mapping[str, Sequence[str]] = TWHIN_RESOURCES,
     n_resamples: int = 2000,
     seed: int = 0,
+    damaged: Sequence[str] = (),
 ) -> EngagementBoard:
     """Compare systems in every language, and on averages over languages.
 
@@ -281,20 +289,30 @@ def build_engagement_board(
         Languages to average over; those without a part are left out.
     n_resamples : int, default=2000
         Bootstrap resamples; more are drawn where no difference between so many
-        systems could be found with them.
+        pairs of systems could be found with them.
     seed : int, default=0
         Of the resamples.
+    damaged : sequence of str, default=()
+        What is wrong with runs that are not among the records, of `EngagementRun`.
 
     Returns
     -------
     EngagementBoard
         Scores, averages and differences.
+
+    Raises
+    ------
+    DataError
+        If a group is called as a language.
     """
     protocol = protocol or EngagementProtocol()
+    kept = present_groups(groups, (part.language for part in parts))
     read = _read(parts, records, store, protocol.n_runs)
     names = list(dict.fromkeys(r.spec.system for r in records))
     scored = [n for n in names if any(n in own for own in read.hits.values())]
-    n_resamples = enough_resamples(n_resamples, len(scored))
+    # All pairs are compared: as many comparisons as with the best of n_pairs + 1.
+    n_pairs = len(scored) * (len(scored) - 1) // 2
+    n_resamples = enough_resamples(n_resamples, n_pairs + 1)
     columns: dict[str, Scored] = {}
     for part in parts:
         own = read.hits[part.language]
@@ -302,12 +320,6 @@ def build_engagement_board(
         if present:
             drawn = resample(part, [own[n] for n in present], n_resamples, seed)
             columns[part.language] = Scored(present, drawn)
-    there = {part.language for part in parts}
-    kept = {
-        name: found
-        for name, languages in groups.items()
-        if (found := tuple(one for one in languages if one in there))
-    }
     everywhere = {ALL: tuple(part.language for part in parts)}
     for name, languages in {**kept, **everywhere}.items():
         averaged = average([columns.get(one) for one in languages], scored)
@@ -330,7 +342,8 @@ def build_engagement_board(
         scores,
         _contrasts(columns[ALL]) if ALL in columns else (),
         read.candidates,
+        read.chances,
         tuple(r for r in records if r.status == "failed"),
-        tuple(read.damaged),
+        (*damaged, *read.damaged),
         n_resamples,
     )

@@ -10,12 +10,10 @@ from typing import Any
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.definitions import MIN_RESAMPLES
 from tweetclf.leaderboard.engagements.records import EngagementProtocol
-from tweetclf.tasks.by_language import TWHIN_RESOURCES
+from tweetclf.tasks.by_language import TWHIN_RESOURCES, present_groups
 from tweetclf.utils.documents import check_keys, make_settings, read_toml
 
 __all__ = ["EngagementDefinition", "read_engagement_definition"]
-
-_RESERVED = "all"
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,19 @@ class EngagementDefinition:
             if not isinstance(getattr(self, name), Mapping):
                 raise ValueError(f"{name!r} must be a table.")
         for name, languages in self.groups.items():
-            if name == _RESERVED or name in self.languages:
-                raise ValueError(f"a group cannot be called {name!r}.")
             if not isinstance(languages, list | tuple) or not languages:
                 raise ValueError(
                     f"the group {name!r} must be a list of languages. Got "
                     f"{languages!r}."
                 )
+            twice = [one for one in languages if list(languages).count(one) > 1]
+            if twice:
+                raise ValueError(f"{twice[0]!r} stands twice in the group {name!r}.")
+        grouped = [one for languages in self.groups.values() for one in languages]
+        try:
+            present_groups(self.groups, [*self.languages, *grouped])
+        except DataError as error:
+            raise ValueError(str(error)) from None
         for name, given in self.params.items():
             if not isinstance(given, Mapping):
                 raise ValueError(

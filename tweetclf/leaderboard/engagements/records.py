@@ -3,12 +3,13 @@
 Layout::
 
     STORE/engagements/LANGUAGE/SYSTEM/KEY.json         record, written once, last
-    STORE/engagements/LANGUAGE/SYSTEM/KEY.npz          the hit of each test engagement
+    STORE/engagements/LANGUAGE/SYSTEM/KEY.HASH.npz     the hit of each test engagement
     STORE/engagements/LANGUAGE/SYSTEM/KEY.failed.json  last failure of a run
 
     STORE/engagement-users/KEY/                       vectors of users, if learnt
 
-A record names the hash of its hits, which is checked when they are read.
+A record names the hash of its hits, which is checked when they are read. It is in their
+name, too: processes that make a run at once do not write over each other's hits.
 """
 
 from __future__ import annotations
@@ -82,6 +83,12 @@ class EngagementProtocol:
                 "EngagementProtocol: the 'ties' parameter must be 'expected', "
                 f"'optimistic' or 'pessimistic'. Got {self.ties!r} instead."
             )
+        seed = self.seed
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ValueError(
+                "EngagementProtocol: the 'seed' parameter must be an integer from 0. "
+                f"Got {seed!r} instead."
+            )
 
 
 @dataclass(frozen=True)
@@ -148,9 +155,11 @@ class EngagementRecord:
         Whether there is a score.
     score : float or None
         HITS@k on the test engagements.
-    n_candidates : int or None
-        Other posts that each was ranked among, where there are not so many as asked
-        for.
+    n_candidates : float or None
+        Other posts that each was ranked among, on the mean: fewer than asked for where
+        there are not so many that the user did not engage with.
+    chance : float or None
+        HITS@k of a predictor that says the same of all posts.
     n_iter : int or None
         Epochs of the predictor.
     fit_seconds : float or None
@@ -166,7 +175,8 @@ class EngagementRecord:
     spec: EngagementSpec
     status: str
     score: float | None = None
-    n_candidates: int | None = None
+    n_candidates: float | None = None
+    chance: float | None = None
     n_iter: int | None = None
     fit_seconds: float | None = None
     error: str | None = None
@@ -204,8 +214,13 @@ class EngagementStore:
     def _file(self, spec: EngagementSpec, ending: str) -> Path:
         return self.path / f"{spec.path}{ending}"
 
+    def _hits_file(self, record: EngagementRecord) -> Path:
+        return self._file(record.spec, f".{(record.hits_sha256 or '')[:16]}.npz")
+
     def get(self, spec: EngagementSpec) -> EngagementRecord | None:
         """Return the finished record of a run, or None if there is none yet.
+
+        A record whose hits are gone is none: the run is to be made again.
 
         Raises
         ------
@@ -223,7 +238,10 @@ class EngagementStore:
                 raise ValueError("it is of another run")
             if document.pop("spec") != spec.to_document():
                 raise ValueError("it was changed")
-            return EngagementRecord(spec, **document)
+            record = EngagementRecord(spec, **document)
+            if not re.fullmatch("[0-9a-f]{64}", record.hits_sha256 or ""):
+                raise ValueError("it names no hits")
+            return record if self._hits_file(record).is_file() else None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordError(
                 f"{path} is a damaged record: {error}. Delete the file to run it again."
@@ -232,7 +250,7 @@ class EngagementStore:
     def put(
         self, record: EngagementRecord, hits: NDArray[np.float64] | None = None
     ) -> EngagementRecord:
-        """Store a record; a finished one that is there is kept.
+        """Store a record; a finished one that is there with its hits is kept.
 
         Parameters
         ----------
@@ -255,12 +273,16 @@ class EngagementStore:
         data = buffer.getvalue()
         record = replace(record, hits_sha256=sha256_bytes(data))
         # The record names its hits, so they must be there first.
-        if not self._file(spec, ".json").is_file():
-            write_bytes_atomic(self._file(spec, ".npz"), data)
-        write_text_once(self._file(spec, ".json"), record.to_json())
-        self._file(spec, ".failed.json").unlink(missing_ok=True)
+        path, hits_path = self._file(spec, ".json"), self._hits_file(record)
+        write_bytes_atomic(hits_path, data)
+        write_text_once(path, record.to_json())
         stored = self.get(spec)
-        assert stored is not None
+        if stored is None:  # of the record that is there the hits are gone
+            write_text_atomic(path, record.to_json())
+            stored = record
+        elif self._hits_file(stored) != hits_path:
+            hits_path.unlink(missing_ok=True)
+        self._file(spec, ".failed.json").unlink(missing_ok=True)
         return stored
 
     def hits(self, record: EngagementRecord) -> NDArray[np.float64]:
@@ -271,7 +293,7 @@ class EngagementStore:
         RecordError
             If they are missing or damaged.
         """
-        path = self._file(record.spec, ".npz")
+        path = self._hits_file(record)
         try:
             data = path.read_bytes()
             if sha256_bytes(data) != record.hits_sha256:
@@ -280,7 +302,6 @@ class EngagementStore:
                 hits: NDArray[np.float64] = arrays["hits"]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise RecordError(
-                f"{path} is damaged: {error}. Delete it, and the record beside it, to "
-                "run it again."
+                f"{path} is damaged: {error}. Delete it to run it again."
             ) from error
         return hits

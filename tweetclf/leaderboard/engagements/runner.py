@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf._version import __version__
 from tweetclf.estimators.engagement_evaluation import engagement_runs
-from tweetclf.exceptions import DataError
+from tweetclf.exceptions import DataError, RecordError
 from tweetclf.leaderboard.engagements.records import (
     EngagementProtocol,
     EngagementRecord,
@@ -40,11 +40,14 @@ class EngagementRun:
         Systems that were not run, and why.
     n_reused : int
         How many of the records stood in the store before.
+    damaged : list of str
+        What is wrong with stored runs that could not be read, and were left out.
     """
 
     records: list[EngagementRecord] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     n_reused: int = 0
+    damaged: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[EngagementRecord]:
@@ -107,6 +110,7 @@ def _run(
             user_vectors=part.user_vectors,
             texts=part.texts,
             runs=[spec.run for spec in specs],
+            pool=part.pool,
             seed=spec.protocol.seed,
         )
         for predictor, ranked in found:
@@ -115,6 +119,7 @@ def _run(
                 "finished",
                 score=ranked.mean,
                 n_candidates=ranked.n_candidates,
+                chance=ranked.chance,
                 n_iter=predictor.n_iter_,
                 fit_seconds=time.perf_counter() - start,
                 created=_now(),
@@ -224,7 +229,11 @@ def _all_runs(
         return
     missing = []
     for spec in specs:
-        stored = store.get(spec)
+        try:
+            stored = store.get(spec)
+        except RecordError as error:
+            outcome.damaged.append(str(error))
+            continue
         if stored is None:
             missing.append(spec)
         else:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.social import TwHINEmbedding, pseudonym
+from tweetclf.utils.files import locked
 
 if TYPE_CHECKING:
     from tweetclf.social import EngagementGraph, EngagementSet
@@ -78,6 +79,9 @@ class LanguagePart:
         their user has no vector.
     digest : str
         Hash of all of it.
+    pool : ndarray of int64, optional
+        Posts of the test split, which candidates are drawn from: those too that no user
+        with a vector engages with. By default those of the test engagements.
     """
 
     language: str
@@ -86,6 +90,7 @@ class LanguagePart:
     records: dict[str, NDArray[np.int64]]
     sizes: dict[str, int]
     digest: str
+    pool: NDArray[np.int64] | None = None
 
     # What systems are asked for: see System.arguments.
     kind = "engagement"
@@ -149,11 +154,13 @@ def _kept_embedding(
     state = hashlib.sha256(told.encode())
     state.update(np.ascontiguousarray(train).data)
     place = folder / state.hexdigest()[:16]
-    if not place.exists():
-        checkpoint = place.with_name(f"{place.name}.training")
-        model.fit(train, **sizes, checkpoint=checkpoint)
-        model.save(place)
-        shutil.rmtree(checkpoint, ignore_errors=True)
+    # Of several processes one embeds, the others wait for it.
+    with locked(place.with_name(f"{place.name}.lock")):
+        if not place.exists():
+            checkpoint = place.with_name(f"{place.name}.training")
+            model.fit(train, **sizes, checkpoint=checkpoint)
+            model.save(place)
+            shutil.rmtree(checkpoint, ignore_errors=True)
     return TwHINEmbedding.load(place)
 
 
@@ -275,6 +282,8 @@ def _part(
     for name in SPLITS:
         rows = found.records[name]
         rows = rows[number[rows[:, 1]] >= 0]
+        if name == "test":
+            pool = np.unique(number[rows[:, 1]]).astype(np.int64)
         there = users.known[rows[:, 0]]
         n_left_out += int((~there).sum())
         chosen[name] = rows[there]
@@ -291,9 +300,8 @@ def _part(
         sizes[f"{name}_records"] = len(rows)
     texts = tuple(found.texts[i] for i in posts.tolist())
     vectors = users.values[own]
-    return LanguagePart(
-        code, texts, vectors, records, sizes, _digest(code, texts, vectors, records)
-    )
+    digest = _digest(code, texts, vectors, records, pool)
+    return LanguagePart(code, texts, vectors, records, sizes, digest, pool)
 
 
 def _digest(
@@ -301,9 +309,10 @@ def _digest(
     texts: tuple[str, ...],
     vectors: NDArray[np.float32],
     records: dict[str, NDArray[np.int64]],
+    pool: NDArray[np.int64],
 ) -> str:
     state = hashlib.sha256(json.dumps([code, *texts]).encode())
-    arrays: list[NDArray[Any]] = [vectors, *(records[name] for name in SPLITS)]
+    arrays: list[NDArray[Any]] = [vectors, *(records[name] for name in SPLITS), pool]
     for array in arrays:
         state.update(f"{array.dtype}{array.shape}".encode())
         state.update(np.ascontiguousarray(array).data)
