@@ -143,10 +143,10 @@ def test_failed_trials_are_named(
 ) -> None:
     from dataclasses import replace
 
-    from tweetclf.leaderboard import get_system, given
+    from tweetclf.leaderboard.systems import SYSTEMS
 
-    system = replace(get_system("tfidf-lr"), grid={"lr__C": (-1.0, 1.0)})
-    monkeypatch.setattr(given, "get_system", lambda name: system)
+    system = replace(SYSTEMS.get("tfidf-lr"), grid={"lr__C": (-1.0, 1.0)})
+    monkeypatch.setattr(SYSTEMS, "get", lambda name: system)
     assert main([*SAMPLE, "tfidf-lr"]) == 1
     printed = capsys.readouterr()
     assert "failed: trial 0 {'lr__C': -1.0}: InvalidParameterError" in printed.err

@@ -96,7 +96,7 @@ class TakesTrainingOptions(BaseEstimator):
 
     def _move_old_parameters(self) -> None:
         """Put what models had before there were options into the options."""
-        smoothing = vars(self).pop("label_smoothing", None)
+        smoothing = self.__dict__.pop("label_smoothing", None)
         # Labels of an indicator matrix were not smoothed then, whatever it was.
         if smoothing is None or getattr(self, "multilabel_", False):
             return

@@ -130,7 +130,8 @@ def _of_metrics(
     results: Iterable[PublishedResult], dataset: str, metrics: Mapping[str, str]
 ) -> tuple[list[PublishedResult], list[PublishedResult]]:
     """Return the rows of a dataset that may stand in the report, and the others."""
-    kept, others = [], []
+    kept: list[PublishedResult] = []
+    others: list[PublishedResult] = []
     for row in results:
         if row.dataset == dataset:
             wanted = metrics.get(row.language, row.signature)

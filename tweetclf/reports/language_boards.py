@@ -88,8 +88,9 @@ def language_section(
         each = "; ".join(f"{one} by {metrics[one]}" for one in languages)
         remarks.append(f"Averages are over scores of several metrics: {each}.")
     told = [Paragraph(spans(remark)) for remark in remarks]
-    blocks = (Paragraph(said), *told, table, *tables)
-    return Section("by-language", "By language", blocks)
+    return Section(
+        "by-language", "By language", (Paragraph(said), *told, table, *tables)
+    )
 
 
 def _average_table(
