@@ -78,6 +78,25 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def growth_of_memory() -> Callable[[Callable[[], object]], float]:
+    """Measure by what share 50 calls make the process larger, after 10 others."""
+    psutil = pytest.importorskip("psutil")
+    process = psutil.Process()
+
+    def measure(call: Callable[[], object]) -> float:
+        for _ in range(10):
+            call()
+        gc.collect()
+        before = process.memory_info().rss
+        for _ in range(50):
+            call()
+        gc.collect()
+        return process.memory_info().rss / before - 1
+
+    return measure
+
+
 def _set_aside() -> None:
     # Every run of a leaderboard collects garbage, so that its memory is its own. With
     # all tests and torch, scikit-learn and pandas in one process there are a million

@@ -521,22 +521,11 @@ def test_the_global_generator_of_torch_is_left_alone(tiny: str) -> None:
 
 
 @pytest.mark.slow
-def test_fifty_fits_leave_no_memory_behind(two_layers: str) -> None:
-    import gc
-
-    import psutil
-
-    process = psutil.Process()
-
+def test_fifty_fits_leave_no_memory_behind(
+    two_layers: str, growth_of_memory: Any
+) -> None:
     def fit() -> None:
         classifier(two_layers, max_iter=1).fit(TEXTS, LABELS).predict(TEXTS)
 
-    for _ in range(10):
-        fit()
-    gc.collect()
-    before = process.memory_info().rss
-    for _ in range(50):
-        fit()
-    gc.collect()
-    growth = process.memory_info().rss / before - 1
+    growth = growth_of_memory(fit)
     assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"

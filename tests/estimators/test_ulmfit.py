@@ -382,23 +382,14 @@ def test_the_leaderboard_builds_it_for_each_kind_of_task(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [ULMFiTClassifier, ULMFiTRegressor])
-def test_fifty_fits_leave_no_memory_behind(folder: Path, kind: Any) -> None:
-    import gc
-
-    psutil = pytest.importorskip("psutil")
-    process = psutil.Process()
+def test_fifty_fits_leave_no_memory_behind(
+    folder: Path, kind: Any, growth_of_memory: Any
+) -> None:
     y = LABELS if kind is ULMFiTClassifier else [float(len(text)) for text in TEXTS]
     options = {**OPTIONS, "lm_params": HOW, "fine_tuning": ((1, 0.01),), "max_iter": 1}
 
     def fit() -> None:
         kind(language_model=folder, **options).fit(TEXTS, y).predict(TEXTS)
 
-    for _ in range(10):
-        fit()
-    gc.collect()
-    before = process.memory_info().rss
-    for _ in range(50):
-        fit()
-    gc.collect()
-    growth = process.memory_info().rss / before - 1
+    growth = growth_of_memory(fit)
     assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"

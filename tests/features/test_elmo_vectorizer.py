@@ -410,23 +410,12 @@ def test_neither_torch_nor_h5py_is_loaded_before_it_is_needed():
 
 
 @pytest.mark.slow
-def test_fifty_fits_leave_no_memory_behind(small):
-    import gc
-
-    psutil = pytest.importorskip("psutil")
-    process = psutil.Process()
+def test_fifty_fits_leave_no_memory_behind(small, growth_of_memory):
     texts = TEXTS * 10
 
     def fit():
         elmo = ElmoVectorizer(small, n_components=2)
         elmo.fit(texts).transform(texts)
 
-    for _ in range(10):
-        fit()
-    gc.collect()
-    before = process.memory_info().rss
-    for _ in range(50):
-        fit()
-    gc.collect()
-    growth = process.memory_info().rss / before - 1
+    growth = growth_of_memory(fit)
     assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"
