@@ -16,7 +16,6 @@ __all__ = [
     "atomic_path",
     "check_free",
     "claim_folder",
-    "locked",
     "sha256_bytes",
     "sha256_file",
     "write_bytes_atomic",
@@ -111,30 +110,6 @@ def write_text_once(path: str | os.PathLike[str], text: str) -> bool:
         return True
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Wait until no other process holds the lock of a file, and hold it.
-
-    The file stays, empty. The lock ends with the process, however that ends. Where the
-    system has no such locks (Windows), nothing is waited for.
-
-    Parameters
-    ----------
-    path : path
-        The file; made if it is not there.
-    """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("ab") as file:
-        try:
-            import fcntl
-        except ImportError:  # pragma: no cover
-            pass
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def check_free(path: str | os.PathLike[str]) -> None:

@@ -1,4 +1,4 @@
-"""Folders of work that one process at a time may have, on any file system."""
+"""Locks among processes: one that refuses a second one, and one that lets it wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from tweetclf.exceptions import DataError, TweetclfWarning
 from tweetclf.utils.files import write_text_once
 
-__all__ = ["exclusive_lock"]
+__all__ = ["exclusive_lock", "locked"]
 
 
 @contextmanager
@@ -122,3 +122,27 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Wait until no other process holds the lock of a file, and hold it.
+
+    The file stays, empty. The lock ends with the process, however that ends. Where the
+    system has no such locks (Windows), nothing is waited for.
+
+    Parameters
+    ----------
+    path : path
+        The file; made if it is not there.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("ab") as file:
+        try:
+            import fcntl
+        except ImportError:  # pragma: no cover
+            pass
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

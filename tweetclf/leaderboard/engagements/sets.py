@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.social import TwHINEmbedding, pseudonym
-from tweetclf.utils.files import locked
+from tweetclf.utils.locks import locked
 
 if TYPE_CHECKING:
     from tweetclf.social import EngagementGraph, EngagementSet
