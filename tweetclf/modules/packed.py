@@ -20,7 +20,13 @@ from tweetclf.modules._variable_length import (
     variable_length_attention,
 )
 
-__all__ = ["ATTENTION", "PackedEncoder", "length_buckets", "packed_attention"]
+__all__ = [
+    "ATTENTION",
+    "PackedEncoder",
+    "length_buckets",
+    "longest_sequence",
+    "packed_attention",
+]
 
 ATTENTION = "tweetclf_packed"
 """Name of `packed_attention` among the attention functions of transformers."""
@@ -173,7 +179,7 @@ class PackedEncoder(nn.Module):
             "token_type_ids" in inspect.signature(model.forward).parameters
             and getattr(model.config, "type_vocab_size", 0) > 1
         )
-        self.max_length = _max_length(model, self._padding_position)
+        self.max_length = longest_sequence(model)
         self.is_packed = packing == "packed"
         if packing != "padded":
             original = model.config._attn_implementation
@@ -363,10 +369,23 @@ def _padding_position(model: nn.Module) -> int | None:
     return None
 
 
-def _max_length(model: Any, padding_position: int | None) -> int | None:
+def longest_sequence(model: Any) -> int | None:
+    """Return the tokens of the longest sequence that an encoder has positions for.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        The encoder, without a head.
+
+    Returns
+    -------
+    int or None
+        None if its positions do not end.
+    """
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions is None or positions <= 0:
         return None
+    padding_position = _padding_position(model)
     return int(positions) - (0 if padding_position is None else padding_position + 1)
 
 

@@ -304,6 +304,10 @@ def _check_transformer(state: dict[str, Any]) -> None:
         "a transformer's plan_ or normalizer_ is of no known kind",
     )
     _require(
+        state["max_length"] is not None or type(state.get("max_length_")) is int,
+        "a transformer does not say how long its rows are",
+    )
+    _require(
         not {"_encoder", "_loaded", "_module"} & set(state),
         "a transformer holds more than data",
     )
