@@ -19,6 +19,7 @@ from tweetclf.modules._variable_length import (
     sent,
     variable_length_attention,
 )
+from tweetclf.utils.ranges import take_ranges
 
 __all__ = [
     "ATTENTION",
@@ -237,7 +238,8 @@ class PackedEncoder(nn.Module):
         if (order[1:] > order[:-1]).all():
             return run(input_ids, sizes, token_type_ids, layer)
         # By length, each group is a slice of the row.
-        tokens = sent(_rows_of(order, sizes), input_ids.device)
+        starts = np.cumsum(sizes) - sizes
+        tokens = sent(take_ranges(starts[order], sizes[order]), input_ids.device)
         if token_type_ids is not None:
             token_type_ids = token_type_ids[tokens]
         states = run(input_ids[tokens], sizes[order], token_type_ids, layer)
@@ -351,14 +353,6 @@ def length_buckets(
         buckets.append((first, last, start, int(ends[last - 1])))
         first, start = last, int(ends[last - 1])
     return buckets
-
-
-def _rows_of(order: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the tokens of sequences taken in another order."""
-    starts = np.cumsum(sizes) - sizes
-    chosen = sizes[order]
-    shifts = starts[order] - (np.cumsum(chosen) - chosen)
-    return np.arange(int(sizes.sum())) + np.repeat(shifts, chosen)
 
 
 def _padding_position(model: nn.Module) -> int | None:
