@@ -14,14 +14,9 @@ from tweetclf.estimators._neural_compute import Job, train
 from tweetclf.estimators._packed_inputs import split_packed
 from tweetclf.estimators._training_options import options_of
 from tweetclf.exceptions import DataError
+from tweetclf.features._captured import capture, rebuild_model, rebuild_tokenizer
 from tweetclf.features._encoding import TokenEncoder
-from tweetclf.features._pretrained import (
-    Pretrained,
-    capture,
-    load_pretrained,
-    rebuild_model,
-    rebuild_tokenizer,
-)
+from tweetclf.features._pretrained import Pretrained, load_pretrained
 from tweetclf.modules.packed import longest_sequence
 from tweetclf.training import by_name
 from tweetclf.training.optimizers import adamw, layerwise_rates, parameter_groups
