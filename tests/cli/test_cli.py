@@ -21,7 +21,9 @@ from tweetclf._version import __version__
 from tweetclf.cli import doctor, main
 from tweetclf.cli._main import COMMANDS
 from tweetclf.cli._tables import command_line
+from tweetclf.leaderboard import RunStore
 from tweetclf.reports import read_json
+from tweetclf.tasks import load_task
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -92,6 +94,9 @@ SAMPLE = ["leaderboard", "--task", "sample-humor", *QUICK]
         (["--backend", "magic"], "invalid choice: 'magic'"),
         (["--scheduler", "tcp://x:1"], "--scheduler needs --backend dask"),
         (["--scheduler", "x", "--backend", "loky"], "needs --backend dask"),
+        (["--text", "tweet"], "--text applies to files of your own, and none is"),
+        (["--no-quotes"], "--no-quotes applies to files of your own"),
+        (["--encoding", "cp1252"], "--encoding applies to files of your own"),
     ],
 )
 def test_wrong_options_are_explained(
@@ -274,6 +279,52 @@ def test_own_file(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "mine" in printed
     assert "tfidf-lr" in printed
+
+
+def test_authors_of_an_own_file_stay_together(tmp_path: Path) -> None:
+    """Options and the [data] table reach `load_task`, and files alone."""
+    rows = [
+        f"a{i % 7},qué {'lindo' if i % 2 else 'feo'} día {i},{'PN'[i % 2]}"
+        for i in range(70)
+    ]
+    text = "\n".join(["author,tweet,class", *rows]) + "\n"
+    Path("mine.csv").write_text(text, encoding="cp1252")
+    options = {"text": "tweet", "label": "class", "group": "author"}
+    task = load_task("mine.csv", encoding="cp1252", **options)
+    plain = load_task(
+        "mine.csv", encoding="cp1252", text="tweet", label="class", id="tweet"
+    )
+    argv = [word for name, column in options.items() for word in (f"--{name}", column)]
+    both = ["--task", "mine.csv", "--task", "sample-humor", "--system", "majority"]
+    shared = ["--resamples", "100", "--format", "csv"]
+    own = ["--encoding", "cp1252", *argv]
+    assert main(["leaderboard", *both, *own, *shared, "--store", "a"]) == 0
+    lines = [f'{name} = "{column}"' for name, column in options.items()]
+    Path("d.toml").write_text(
+        'tasks = ["mine.csv", "sample-humor"]\nsystems = ["majority"]\n[data]\n'
+        + "\n".join([*lines, 'encoding = "latin-1"'])
+    )
+    config = ["leaderboard", "--config", "d.toml", "--encoding", "cp1252"]
+    assert main([*config, *shared, "--store", "b"]) == 0
+    used = [
+        {record.spec.task.data["test"] for record in RunStore(store).records()}
+        for store in "ab"
+    ]
+    assert used[0] == used[1]
+    assert task.test.sha256 in used[0]
+    assert plain.test.sha256 not in used[0]
+
+
+def test_a_table_of_data_without_a_file_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("d.toml").write_text(
+        'tasks = ["sample-humor"]\nsystems = ["majority"]\n[data]\ntext = "tweet"\n'
+    )
+    with pytest.raises(SystemExit) as stop:
+        main(["leaderboard", "--config", "d.toml"])
+    assert stop.value.code == 2
+    assert "d.toml: [data] applies to files of your own" in capsys.readouterr().err
 
 
 def test_json_is_nothing_but_json(capsys: pytest.CaptureFixture[str]) -> None:

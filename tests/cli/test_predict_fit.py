@@ -305,6 +305,17 @@ def test_own_table_is_used_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "tfidf-lr", "four.csv", "--output", "small"]) == 0
 
 
+def test_fit_takes_what_audit_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i},a{i % 3},qué día {i},{'PN'[i % 2]}" for i in range(12)]
+    table = "\n".join(["key,who,tweet,verdict", *rows]) + "\n"
+    Path("mine.csv").write_text(table, encoding="cp1252")
+    own = ["--id", "key", "--group", "who", "--encoding", "cp1252", "--no-quotes"]
+    argv = ["fit", "majority", "mine.csv", "--text", "tweet", *own, "--output", "m"]
+    assert main(argv) == 0
+    # The one column that is left is the label.
+    assert "Column 'verdict' was taken as the label" in capsys.readouterr().err
+
+
 def test_divided_data_are_trained_on_train(capsys: pytest.CaptureFixture[str]) -> None:
     splits = ["train", "train", "dev", "dev", "test", "test"]
     rows = [

@@ -126,6 +126,18 @@ def test_your_own_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert "load_task('mine.csv', text='tweet', label='class')" in printed
 
 
+def test_your_own_file_is_read_as_said(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        f"a{i % 9};año {'sí' if i % 2 else 'no'} {i};{'PN'[i % 2]}" for i in range(90)
+    ]
+    table = "\n".join(["who;tweet;class", *rows]).replace(";", ",") + "\n"
+    Path("mine.csv").write_text(table, encoding="cp1252")
+    own = ["--encoding", "cp1252", "--group", "who", "--text", "tweet"]
+    argv = ["search", "--task", "mine.csv", "--system", "tfidf-lr", "--trials", "1"]
+    assert main([*argv, "--strategy", "random", "--folds", "2", *own]) == 0
+    assert "text='tweet', group='who', encoding='cp1252')" in capsys.readouterr().out
+
+
 def test_several_seeds_that_change_nothing_are_noted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard import Protocol, get_system, read_definition
-from tweetclf.leaderboard.definitions import DEFAULT
-from tweetclf.tasks import task_info
+from tweetclf.leaderboard.definitions import _DATA, DEFAULT
+from tweetclf.tasks import load_task, task_info
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "leaderboards"
 
@@ -76,6 +77,15 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         ('tasks = ["a"]\nsystems = ["b", "b"]', "'b' stands twice in 'systems'"),
         ('tasks = ["a"]\nsystems = ["b"]\nseeds = [1, 1]', "1 stands twice"),
         ('tasks = ["a"]\nsystems = ["b"]\nseeds = []', "'seeds' is empty"),
+        ('tasks = ["a"]\nsystems = ["b"]\ndata = "x"', "'data' must be a table"),
+        (
+            'tasks = ["a"]\nsystems = ["b"]\n[data]\ngruop = "x"',
+            r"\[data\]: unknown key 'gruop'. Did you mean 'group'",
+        ),
+        (
+            'tasks = ["a"]\nsystems = ["b"]\n[data]\nquoting = 1',
+            "'quoting' must be true or false",
+        ),
     ],
 )
 def test_errors_name_the_file_and_the_key(
@@ -86,6 +96,20 @@ def test_errors_name_the_file_and_the_key(
     with pytest.raises(DataError, match=message) as caught:
         read_definition(path)
     assert "d.toml" in str(caught.value)
+
+
+def test_the_table_of_data_is_what_load_task_takes(tmp_path: Path) -> None:
+    path = tmp_path / "d.toml"
+    table = 'label = ["a", "b"]\ngroup = "author"\nquoting = false\nseed = 3\n'
+    path.write_text(f'tasks = ["a"]\nsystems = ["b"]\n[data]\n{table}')
+    assert read_definition(path).data == {
+        "label": ["a", "b"],
+        "group": "author",
+        "quoting": False,
+        "seed": 3,
+    }
+    own = set(inspect.signature(load_task).parameters)
+    assert set(_DATA) == own - {"name_or_path", "data_dir", "verify", "holdout"}
 
 
 def test_missing_definition(tmp_path: Path) -> None:

@@ -86,8 +86,13 @@ def given_columns(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def given_reading(args: argparse.Namespace) -> dict[str, Any]:
-    """Return columns, encoding and quoting, as `load_task` takes them."""
-    options = {**given_columns(args), "encoding": args.encoding}
+    """Return columns, encoding and quoting, as `load_task` takes them.
+
+    The encoding is left out where a command has none by default and none was given.
+    """
+    options = given_columns(args)
+    if args.encoding is not None:
+        options["encoding"] = args.encoding
     return {**options, "quoting": False} if args.no_quotes else options
 
 

@@ -18,9 +18,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import (
-    add_column_arguments,
+    add_own_arguments,
     add_parameter_argument,
-    add_reading_arguments,
     load_whole,
     seed,
 )
@@ -42,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", required=True, metavar="DIR", help="folder of the saved model"
     )
     add_parameter_argument(parser)
-    add_column_arguments(parser)
-    add_reading_arguments(parser)
+    add_own_arguments(parser)
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
     parser.add_argument(
         "--with-dev", action="store_true", help="train on dev too, if there is one"

@@ -21,9 +21,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import (
-    add_column_arguments,
+    add_own_arguments,
     add_parameter_argument,
-    given_columns,
+    given_reading,
     say_notes,
 )
 from tweetclf.cli._output import UsageError, note
@@ -130,7 +130,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="cross-validate on train and dev, and leave test alone",
     )
-    add_column_arguments(parser.add_argument_group("your own file"))
+    add_own_arguments(parser)
+    # What is not given here may stand in the definition.
+    parser.set_defaults(encoding=None)
     add_where_arguments(parser)
     add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
 
@@ -154,6 +156,8 @@ def _definition(args: argparse.Namespace) -> Definition:
             name: {**definition.params.get(name, {}), **given.get(name, {})}
             for name in {**definition.params, **given}
         }
+    if given := given_reading(args):
+        changes["data"] = {**definition.data, **given}
     if args.seeds:
         changes["seeds"] = tuple(range(args.seeds))
     if args.title:
@@ -183,6 +187,28 @@ def _named_by(config: str | None, given: Any) -> Iterator[None]:
         raise
 
 
+def _own_options(
+    definition: Definition, args: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """Return, for each task, what is said of files of one's own if it is one."""
+    from tweetclf.tasks.loading import is_registered
+
+    own = [name for name in definition.tasks if not is_registered(name)]
+    if not own and given_reading(args):
+        option = next(iter(given_reading(args)))
+        option = {"quoting": "no-quotes"}.get(option, option.replace("_", "-"))
+        raise UsageError(
+            f"--{option} applies to files of your own, and none is among the tasks"
+        )
+    # Tasks named by hand stand in place of those that the table was written for.
+    if not own and definition.data and not args.task:
+        raise UsageError(
+            f"{args.config}: [data] applies to files of your own, and none is among "
+            "the tasks"
+        )
+    return {n: dict(definition.data) if n in own else {} for n in definition.tasks}
+
+
 def _load_tasks(
     definition: Definition, args: argparse.Namespace
 ) -> tuple[list[Task], list[tuple[str, str | None, str]]]:
@@ -190,13 +216,13 @@ def _load_tasks(
     from tweetclf.exceptions import DataError
     from tweetclf.tasks import load_task
 
-    columns = given_columns(args)
+    options = _own_options(definition, args)
     tasks: list[Task] = []
     skipped: list[tuple[str, str | None, str]] = []
     for name in definition.tasks:
         try:
             with _named_by(args.config, args.task):
-                task = load_task(name, data_dir=args.data_dir, **columns)
+                task = load_task(name, data_dir=args.data_dir, **options[name])
         except DataError as error:
             # A file that the user named by hand must not be passed over.
             if args.task:

@@ -20,8 +20,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import (
-    add_column_arguments,
-    add_reading_arguments,
+    add_own_arguments,
     given_columns,
     given_reading,
 )
@@ -48,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="FILE", help="the file, for a run on data of your own"
     )
-    add_column_arguments(parser)
-    add_reading_arguments(parser)
+    add_own_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._data import (
-    add_column_arguments,
+    add_own_arguments,
     add_parameter_argument,
-    given_columns,
+    given_reading,
     say_notes,
 )
 from tweetclf.cli._output import (
@@ -67,7 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``tweetclf search``."""
     _add_what(parser)
     _add_how(parser)
-    add_column_arguments(parser.add_argument_group("your own file"))
+    add_own_arguments(parser)
+    # Said only where it was given.
+    parser.set_defaults(encoding=None)
     add_where_arguments(parser, said="threads where a system can, else 1; tpe 1")
     _add_kept(parser)
 
@@ -218,7 +220,7 @@ def run(args: argparse.Namespace) -> int:
     check_folder("--store", args.store)
     if args.output:
         check_folder("--output", args.output)
-    task = load_task(args.task, data_dir=args.data_dir, **given_columns(args))
+    task = load_task(args.task, data_dir=args.data_dir, **given_reading(args))
     say_notes(task)
     if args.backend == "dask" and args.strategy == "tpe" and args.jobs is None:
         note("tpe runs one trial at a time; --jobs N proposes and runs N together.")
@@ -326,7 +328,7 @@ def _print_use(
     names = system.parameter_names(task, best.params)
     given = ", ".join(f"{names[name]}={v!r}" for name, v in best.params.items())
     columns = "".join(
-        f", {key}={value!r}" for key, value in given_columns(args).items()
+        f", {key}={value!r}" for key, value in given_reading(args).items()
     )
     own = parse_parameters(args.param)
     chosen = f", {own!r}" if own else ""

@@ -38,6 +38,10 @@ class Definition:
         Bootstrap resamples behind the intervals, at least 100.
     params : mapping of str to mapping, default={}
         System -> keyword arguments of its factory.
+    data : mapping of str to object, default={}
+        What `load_task` is told of those tasks that are files of one's own: columns
+        (``text``, ``text_b``, ``label``, ``id``, ``group``), ``kind``, ``metric``,
+        ``pos``, ``language``, ``encoding``, ``quoting`` and ``seed``.
     by_language : str, default=""
         A published dataset with scores by language, such as "TwHIN hashtag
         prediction": where tasks are one thing in several languages, the report has a
@@ -52,6 +56,7 @@ class Definition:
     n_resamples: int = 2000
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     by_language: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 DEFAULT = Definition(
@@ -71,7 +76,7 @@ DEFAULT = Definition(
 )
 """What ``tweetclf leaderboard`` runs when nothing is asked for."""
 
-_TYPES: dict[str, tuple[type, str]] = {
+_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "title": (str, "a string"),
     "tasks": (list, "a list of task names"),
     "systems": (list, "a list of system names"),
@@ -83,17 +88,43 @@ _TYPES: dict[str, tuple[type, str]] = {
     "n_folds": (int, "an integer"),
     "params": (dict, "a table of tables, as in [params.transformer]"),
     "by_language": (str, "the name of a published dataset"),
+    "data": (dict, "a table of what your own files are like, as in [data]"),
+}
+
+_COLUMN = (str, "the name of a column")
+_DATA: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "text": _COLUMN,
+    "text_b": _COLUMN,
+    "label": ((str, list), "the name of a column, or a list of them"),
+    "id": _COLUMN,
+    "group": _COLUMN,
+    "kind": (str, "a kind of task"),
+    "metric": (str, "the name of a metric"),
+    "pos": (str, "a label"),
+    "language": (str, "a language tag"),
+    "encoding": (str, "the name of an encoding"),
+    "quoting": (bool, "true or false"),
+    "seed": (int, "an integer"),
 }
 
 
-def _check(document: dict[str, Any], place: str) -> None:
-    check_keys(document, _TYPES, place)
-    for key, value in document.items():
-        kind, words = _TYPES[key]
+def _check_types(
+    table: Mapping[str, Any],
+    types: Mapping[str, tuple[type | tuple[type, ...], str]],
+    place: str,
+) -> None:
+    check_keys(table, types, place)
+    for key, value in table.items():
+        kind, words = types[key]
         # bool is an int to Python, but not to a reader of the file.
         wrong = isinstance(value, bool) and kind is int
         if not isinstance(value, kind) or wrong:
             raise DataError(f"{place}: {key!r} must be {words}. Got {value!r} instead.")
+
+
+def _check(document: dict[str, Any], place: str) -> None:
+    _check_types(document, _TYPES, place)
+    _check_types(document.get("data", {}), _DATA, f"{place}, [data]")
     for key in ("tasks", "systems"):
         if not document.get(key):
             raise DataError(f"{place}: {key!r} is missing or empty.")

@@ -133,6 +133,21 @@ def load_task(
     )
 
 
+def is_registered(name: str) -> bool:
+    """Tell whether `load_task` takes a name for that of a registered task.
+
+    Examples
+    --------
+    >>> from tweetclf.tasks.loading import is_registered
+    >>> is_registered("sample-humor"), is_registered("./sample-humor")
+    (True, False)
+    """
+    try:
+        return not _looks_like_path(name) and bool(task_info(name))
+    except UnknownNameError:
+        return False
+
+
 def _looks_like_path(name: str) -> bool:
     return "/" in name or os.sep in name or "." in name or name.startswith("~")
 
