@@ -47,8 +47,8 @@ def test_a_stored_run_is_made_again(
     printed = capsys.readouterr()
     assert printed.out.startswith(f"equal: tfidf-lr on {TASK}, seed 0: the score 0.")
     assert printed.err == ""
-    assert main(["rerun", f"runs/{TASK}/tfidf-lr/{key}.json", "--json"]) == 1
-    assert "neither a file nor the key" in capsys.readouterr().err
+    assert main(["rerun", f"{TASK}/tfidf-lr/{key}.json", "--json"]) == 1
+    assert "neither a folder, a file nor the key" in capsys.readouterr().err
     assert main(["rerun", f"runs/runs/{TASK}/tfidf-lr/{key}.json", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["equal"] is True
@@ -149,6 +149,9 @@ def test_wrong_use_and_nothing_to_export(capsys: pytest.CaptureFixture[str]) -> 
     assert "no such finished runs" in capsys.readouterr().err
     Path("empty").mkdir()
     assert main(["export", "empty"]) == 1
+    capsys.readouterr()
+    assert main(["export", "nofolder"]) == 1
+    assert "'nofolder' is neither a folder, a file" in capsys.readouterr().err
     assert not Path("exported").exists()
 
 

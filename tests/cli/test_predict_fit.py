@@ -252,6 +252,15 @@ def test_proba_of_plain_lines_is_refused(
     assert "plain lines have none" in capsys.readouterr().err
 
 
+def test_columns_of_plain_lines_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("t.csv").write_text("tweet\nlindo\n", encoding="utf-8")
+    argv = ["predict", str(folder / "one"), "t.csv", "--format", "lines"]
+    assert main([*argv, "--text", "tweet"]) == 1
+    assert "plain lines have no columns" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("output", [True, False])
 def test_interrupted_predict_says_what_is_true(folder: Path, output: bool) -> None:
     options = ["--output", "out.txt"] if output else []

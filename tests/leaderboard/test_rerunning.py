@@ -195,14 +195,16 @@ def test_a_run_is_found_by_file_and_by_key(
         found, predictions = find_run(name, store)
         assert found == record
         np.testing.assert_array_equal(predictions["y_pred"], arrays["y_pred"])
+    within = str(path.relative_to(store.path))
+    assert find_run(within, store)[0] == record
     # A record and its predictions may be moved together.
     for suffix in (".json", ".npz"):
         moved = tmp_path / f"moved{suffix}"
         moved.write_bytes(path.with_suffix(suffix).read_bytes())
     assert find_run(str(tmp_path / "moved.json"), store)[0] == record
     for name, said in [
-        ("nonsense", "neither a file nor the key"),
-        ("*", "neither a file nor the key"),
+        ("nonsense", "neither a folder, a file nor the key"),
+        ("*", "neither a folder, a file nor the key"),
         ("0" * 16, "none does"),
         (str(store.path), "is a folder"),
     ]:

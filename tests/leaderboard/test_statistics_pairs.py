@@ -600,14 +600,14 @@ def test_verdicts_say_what_was_found() -> None:
     )
     assert compare(near, margin=0.05).verdict.startswith(
         "NBSVM and atalaya-svm are equivalent on these 784 tweets: they differ by less "
-        "than 5.0 points (p = "
+        "than 5.0 points (p "
     )
     worse = compare(_noisy(gold, 0.5, 6))
     low, high = (100 * x for x in worse.interval)
     assert worse.verdict == (
         "NBSVM is better than atalaya-svm on these 784 tweets, by "
         f"{100 * worse.difference:.1f} points of macro_f1 (95 % interval {low:.1f} to "
-        f"{high:.1f}; p = 0.0001)."
+        f"{high:.1f}; p < 0.001)."
     )
     small = compare(near, margin=0.3)
     assert "equivalent" in small.verdict

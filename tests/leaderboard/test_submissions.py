@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score, jaccard_score
 
 from tweetclf import load_task
 from tweetclf.exceptions import DataError
+from tweetclf.leaderboard._submission_files import archive_bytes, read_files
 from tweetclf.leaderboard.submission_formats import submission_format
 from tweetclf.leaderboard.submissions import (
     make_submission,
@@ -426,6 +427,25 @@ def test_damaged_encrypted_and_huge_archives_are_refused(tmp_path, monkeypatch):
         score_submission(task, path)
 
 
+def test_files_of_a_folder_may_stand_side_by_side(tmp_path):
+    layout = submission_format(bare("tweeteval-stance"))
+    flat, deep = tmp_path / "flat", tmp_path / "deep"
+    for name in layout.files.values():
+        for path in (flat / name.replace("/", "_"), deep / name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(f"0\n{len(name)}\n".encode())
+    archive = tmp_path / "flat.zip"
+    archive.write_bytes(
+        archive_bytes({path.name: path.read_bytes() for path in flat.iterdir()})
+    )
+    expected = read_files(layout, deep)
+    assert set(expected) == set(layout.files.values())
+    assert read_files(layout, flat) == read_files(layout, archive) == expected
+    (flat / "stance_atheism.txt").unlink()
+    with pytest.raises(DataError, match="no file 'stance/atheism.txt'"):
+        read_files(layout, flat)
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     "name", ["emoji", "emotion", "hate", "irony", "offensive", "stance"]
@@ -440,12 +460,8 @@ def test_shipped_predictions_of_tweeteval_give_the_published_figures(
     task = load_task(f"tweeteval-{name}", data_dir=shared_data)
     source = shipped / f"{name}.txt"
     if name == "stance":
-        # The repository has a folder of five files; here they are named otherwise.
-        source = tmp_path / "predictions"
-        (source / "stance").mkdir(parents=True)
-        for target in dict.fromkeys(task.test.groups):
-            data = (shipped / f"stance_{target}.txt").read_bytes()
-            (source / "stance" / f"{target}.txt").write_bytes(data)
+        # Its five files stand beside the others, as stance_abortion.txt and so on.
+        source = shipped
     score = next(iter(score_submission(task, source).values()))
     assert round(100 * score, 2) == expected
 

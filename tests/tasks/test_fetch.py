@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import http.server
 import json
+import socket
 import threading
 from collections import Counter
 from pathlib import Path
@@ -286,3 +287,18 @@ def test_what_cannot_be_fetched_says_how_to_get_it(tmp_path, server):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(DataError, match="cannot be written"):
         fetch("tweeteval-irony", tmp_path / "file", base_url=server.url, retries=0)
+
+
+def test_no_network_is_one_clear_line(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(DataError) as caught:
+        fetch("tweeteval-irony", tmp_path, base_url=f"http://{host}/", retries=2)
+    said = str(caught.value)
+    assert f"no connection to {host}" in said
+    assert "--base-url" in said
+    assert "urllib3" not in said
+    # pooch has a logger of its own, which says each of its retries.
+    assert capfd.readouterr().err == ""

@@ -1,7 +1,7 @@
 """Make a stored run again, and say whether every number is the same.
 
-RECORD is the file of a record, with its predictions beside it, or the key of a run in
-the store. The same system is trained on the same data with the same settings and seed,
+RECORD is the file of a record, with its predictions beside it (its path may begin in
+the folder of the store), or the key of a run in the store. The same system is trained on the same data with the same settings and seed,
 in a temporary store. Data that are not those of the run are refused. Code, libraries
 and machine may be other ones; what is different is said.
 
@@ -9,7 +9,7 @@ Exit code 0 if scores, chosen settings and all predictions are the same, bit for
 1 if not, or if the run cannot be made again.
 
 examples:
-  tweetclf rerun runs/sample-sentiment/nbsvm/0123456789abcdef.json
+  tweetclf rerun runs/runs/sample-sentiment/nbsvm/0123456789abcdef.json
   tweetclf rerun 01234567 --store runs
   tweetclf rerun 01234567 --data my.csv --text tweet --label class
 """

@@ -29,14 +29,24 @@ def archive_bytes(files: Mapping[str, bytes]) -> bytes:
     return target.getvalue()
 
 
+def _flat(name: str) -> str:
+    """Return how a file of a folder is called where files stand side by side.
+
+    TweetEval's own predictions are: ``stance_abortion.txt``.
+    """
+    return name.replace("/", "_")
+
+
 def _unpack(path: Path, names: Sequence[str]) -> tuple[dict[str, bytes], list[str]]:
     """Return the content of the named files of a zip file, and what it holds."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = {info.filename: info for info in archive.infolist()}
-            if sum(entries[n].file_size for n in names if n in entries) > _MAX_BYTES:
+            held = {n: n if n in entries else _flat(n) for n in names}
+            held = {n: entry for n, entry in held.items() if entry in entries}
+            if sum(entries[n].file_size for n in held.values()) > _MAX_BYTES:
                 raise DataError(f"{path}: the files are too large for a submission.")
-            found = {n: archive.read(n) for n in names if n in entries}
+            found = {n: archive.read(entry) for n, entry in held.items()}
             return found, sorted(entries)
     # Encrypted files are a RuntimeError, unknown compression is not implemented.
     except (
@@ -53,7 +63,8 @@ def read_files(layout: SubmissionFormat, path: Path) -> dict[str, bytes]:
     """Return the content of the files of a submission: a zip, a folder, a file."""
     names = list(layout.files.values())
     if path.is_dir():
-        found = {n: (path / n).read_bytes() for n in names if (path / n).is_file()}
+        held = {n: path / (n if (path / n).is_file() else _flat(n)) for n in names}
+        found = {n: file.read_bytes() for n, file in held.items() if file.is_file()}
         has = sorted(p.name for p in path.iterdir())
     elif not path.is_file():
         raise DataError(f"There is no file or folder at {path}.")

@@ -132,8 +132,8 @@ class RunStore:
         """
         if not _KEY.fullmatch(key):
             raise RecordError(
-                f"{key!r} is neither a file nor the key of a run: 4 to 16 hexadecimal "
-                "digits."
+                f"{key!r} is neither a folder, a file nor the key of a run: 4 to 16 "
+                "hexadecimal digits."
             )
         paths = [
             path
@@ -270,8 +270,8 @@ def find_run(name: str, store: RunStore) -> tuple[RunRecord, dict[str, np.ndarra
     Parameters
     ----------
     name : str
-        Path of a record, with the predictions beside it; or the key of a run in
-        `store`, or the first digits of it.
+        Path of a record, as it is or within `store`, with the predictions beside it;
+        or the key of a run in `store`, or the first digits of it.
     store : RunStore
         The store.
 
@@ -290,6 +290,8 @@ def find_run(name: str, store: RunStore) -> tuple[RunRecord, dict[str, np.ndarra
         raise RecordError(
             f"{name} is a folder; name the file of one record, or a key and the store."
         )
+    if not path.is_file() and (store.path / path).is_file():
+        path = store.path / path
     if not path.is_file():
         record = store.find(name)
         return record, store.predictions(record)

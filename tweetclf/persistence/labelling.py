@@ -225,6 +225,11 @@ def _check_request(
             "--proba adds columns, and plain lines have none. Give a CSV, TSV or JSON "
             "Lines input (--format names it)."
         )
+    if format == "lines" and text:
+        raise DataError(
+            f"plain lines have no columns, so there is none called {text!r}: leave "
+            "--text out, or say with --format that the input is CSV, TSV or JSON Lines."
+        )
     if format == "lines" and (text_b or pair):
         raise DataError(
             "plain lines hold one text each. Give the pairs as CSV, TSV or JSON Lines "

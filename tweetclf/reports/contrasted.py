@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tweetclf.leaderboard.boards import Contrast, TaskBoard
 from tweetclf.leaderboard.statistics import ALPHA
+from tweetclf.leaderboard.statistics.verdicts import verdict
 from tweetclf.reports.cells import missing, number
 from tweetclf.reports.formatting import (
     format_count,
@@ -30,7 +31,7 @@ from tweetclf.reports.model import (
     strong,
 )
 from tweetclf.reports.ranked import DAGGER
-from tweetclf.reports.wording import MetricWords, best_entries
+from tweetclf.reports.wording import MetricWords, best_entries, noun_of
 
 __all__ = ["contrast_blocks", "verdict_spans"]
 
@@ -41,13 +42,16 @@ _FIRST, _SECOND = "\ue000", "\ue001"
 _PLACES = re.compile(f"([{_FIRST}{_SECOND}])")
 
 
-def verdict_spans(contrast: Contrast, words: MetricWords, *known: str) -> Spans:
+def verdict_spans(
+    contrast: Contrast, words: MetricWords, *known: str, noun: str = "tweet"
+) -> Spans:
     """Return the verdict of a comparison, with its names kept apart from the text.
 
     Names stand out, save those that are `known` from the heading.
     """
     comparison = contrast.comparison
-    said = replace(comparison, names=(_FIRST, _SECOND), metric=words.short).verdict
+    unnamed = replace(comparison, names=(_FIRST, _SECOND), metric=words.short)
+    said = verdict(unnamed, noun)
     names = {
         sign: name(system) if system in known else strong(system)
         for sign, system in zip((_FIRST, _SECOND), comparison.names, strict=True)
@@ -120,10 +124,12 @@ def _columns(words: MetricWords) -> tuple[Column, ...]:
 _UNDEFINED = "a score is not defined"
 
 
-def _row(contrast: Contrast, words: MetricWords, family: str, marked: bool) -> Row:
+def _row(
+    contrast: Contrast, words: MetricWords, family: str, marked: bool, noun: str
+) -> Row:
     c = contrast.comparison
     low, high = c.interval
-    said = _text(verdict_spans(contrast, words))
+    said = _text(verdict_spans(contrast, words, noun=noun))
     pair = f"{c.names[0]} vs. {c.names[1]}"
     tied = marked and _tied(contrast)
     family_text = f"{c.family_size} {family}"
@@ -168,8 +174,8 @@ def _notes(
             "interval may leave 0 out where p is above 0.05. A point is 0.01."
         ),
         spans(
-            "Detectable is the true difference that these tweets would show with a "
-            "probability of 80 %, at the strictest step of Holm's procedure."
+            f"Detectable is the true difference that these {noun_of(board)}s would "
+            "show with a probability of 80 %, at the strictest step of Holm's procedure."
         ),
     ]
     if any(_tied(contrast) for contrast in shown):
@@ -179,7 +185,7 @@ def _notes(
         mean = ", mean over pairs of runs" if several else ""
         notes.append(
             spans(
-                "Fixed are the tweets that the second system gets wrong and the first "
+                f"Fixed are the {noun_of(board)}s that the second system gets wrong and the first "
                 f"right{mean}; broken are those the other way round."
             )
         )
@@ -196,7 +202,7 @@ def _coverage(board: TaskBoard) -> Paragraph | None:
         spans(
             "What the comparisons below cover: the pooled out-of-fold predictions of "
             f"{models} of each system, held fixed, on other "
-            f"{'pairs' if board.facts.kind == 'pair' else 'tweets'} of this sort. They "
+            f"{noun_of(board)}s of this sort. They "
             "say nothing about training again on other data (the models of different "
             "folds share most of theirs), nor about a model trained on all of it."
         )
@@ -227,12 +233,13 @@ def contrast_blocks(board: TaskBoard, words: MetricWords, key: str) -> list[Bloc
     if coverage is not None:
         blocks.append(coverage)
     n = len(board.contrasts)
+    noun = noun_of(board)
     best = board.contrasts[0].comparison.names[0]
     blocks.append(
         Listing(
             "The best against "
             + (f"each of the {n} other systems" if n > 1 else "the other system"),
-            tuple(verdict_spans(c, words, best) for c in board.contrasts),
+            tuple(verdict_spans(c, words, best, noun=noun) for c in board.contrasts),
             folded=n > _MANY,
         )
     )
@@ -241,12 +248,12 @@ def contrast_blocks(board: TaskBoard, words: MetricWords, key: str) -> list[Bloc
         blocks.append(
             Listing(
                 f"Below the best: {pairs} of neighbours",
-                tuple(verdict_spans(c, words) for c in board.neighbours),
+                tuple(verdict_spans(c, words, noun=noun) for c in board.neighbours),
                 folded=True,
             )
         )
-    rows = [_row(c, words, "against the best", True) for c in board.contrasts]
-    rows += [_row(c, words, "of neighbours", False) for c in board.neighbours]
+    rows = [_row(c, words, "against the best", True, noun) for c in board.contrasts]
+    rows += [_row(c, words, "of neighbours", False, noun) for c in board.neighbours]
     what = f"{best} against the others"
     if board.neighbours:
         what += ", and neighbours"

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from tweetclf.utils.p_values import round_p
+
 __all__ = [
     "DASH",
     "display_width",
@@ -159,7 +161,7 @@ def format_p(value: float | None) -> str:
     value = finite(value)
     if value is None:
         return DASH
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return round_p(value)
 
 
 def plural(n: int, singular: str, many: str | None = None) -> str:

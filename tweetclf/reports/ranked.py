@@ -313,7 +313,7 @@ def _table_notes(
 
 
 def _kind(board: TaskBoard) -> str:
-    return "pairs" if board.facts.kind == "pair" else "tweets"
+    return f"{noun_of(board)}s"
 
 
 def ranked_table(

@@ -9,7 +9,7 @@ from tweetclf.reports.axes import WIDTH
 from tweetclf.reports.displays._style import page_style
 from tweetclf.reports.displays.critical_difference import CriticalDifferenceDisplay
 from tweetclf.reports.drawing import Drawing, defaults
-from tweetclf.reports.formatting import format_p, plural
+from tweetclf.reports.formatting import plural
 from tweetclf.reports.model import (
     Block,
     Cell,
@@ -24,6 +24,7 @@ from tweetclf.reports.model import (
 )
 from tweetclf.reports.overall import overall_rows, scored_boards
 from tweetclf.reports.wording import join_names
+from tweetclf.utils.p_values import p_equals
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.statistics import ManyTasks
@@ -95,8 +96,7 @@ def _compare(leaderboard: Leaderboard, split: str) -> ManyTasks | None:
 
 def _sentences(result: ManyTasks, display: CriticalDifferenceDisplay) -> Spans:
     n, k = result.n_tasks, len(result.systems)
-    p = format_p(result.friedman_p)
-    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    p = p_equals(result.friedman_p)
     test = f"(chi-squared {result.friedman_statistic:.1f}, {p})"
     if result.friedman_p >= result.alpha:
         head = spans(

@@ -135,9 +135,14 @@ def tied_entries(board: TaskBoard, n_resamples: int) -> list[Entry]:
     return [e for e in board.entries if e.rank > 1 and e.tied]
 
 
+def noun_of(board: TaskBoard) -> str:
+    """Return what is classified in a task: "tweet" or "pair"."""
+    return "pair" if board.facts.kind == "pair" else "tweet"
+
+
 def where_scored(board: TaskBoard) -> str:
     """Say what was scored: "784 test tweets"."""
-    what = "pair" if board.facts.kind == "pair" else "tweet"
+    what = noun_of(board)
     if board.split == "cv":
         return plural(board.n_scored, what)
     return plural(board.n_scored, f"{board.split} {what}")

@@ -77,12 +77,13 @@ class Columns:
         if found is None:
             raise DataError(
                 f"{table.path}: no column looks like the {role}; the columns are "
-                f"{', '.join(map(repr, table.columns))}. Name it with {role}=..."
+                f"{', '.join(map(repr, table.columns))}. Name it with {role}=... "
+                f"(--{role})."
             )
         if found != role:
             self.notes.append(
-                f"Column {found!r} was taken as the {role} (guessed; pass {role}=... "
-                "to choose)."
+                f"Column {found!r} was taken as the {role} (guessed; pass {role}=..., "
+                f"--{role}, to choose)."
             )
         return found
 

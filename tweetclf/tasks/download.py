@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -180,7 +181,10 @@ def _keeper(
 @contextmanager
 def _quiet_pooch() -> Iterator[None]:
     """Silence pooch's own messages; ours name file and remedy."""
-    logger = logging.getLogger("pooch")
+    import pooch
+
+    # It is in no hierarchy: logging.getLogger("pooch") is another one.
+    logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
@@ -198,6 +202,12 @@ def _download(keeper: Any, file: str) -> None:
     again = "Finished files are kept: run the same again to go on."
     try:
         keeper.fetch(file, downloader=downloader)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise DataError(
+            f"{url} could not be downloaded: no connection to {urlsplit(url).netloc}, "
+            "or it broke off. Check the network, or name a mirror with base_url=..., "
+            f"--base-url. {again}"
+        ) from error
     except requests.RequestException as error:
         raise DataError(f"{url} could not be downloaded: {error}. {again}") from error
     except ValueError as error:

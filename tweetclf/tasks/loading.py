@@ -106,8 +106,8 @@ def load_task(
             if given := [option for option, value in own.items() if value is not None]:
                 raise DataError(
                     f"{info.name!r} is a registered task, which is never changed: "
-                    f"{given[0]}=... applies to files of your own. Write ./{info.name} "
-                    "to mean a folder of that name."
+                    f"{given[0]}=... ({_option(given[0])}) applies to files of your "
+                    f"own. Write ./{info.name} to mean a folder of that name."
                 )
             return registered_task(info, data_dir, verify)
     except UnknownNameError as error:
@@ -146,6 +146,11 @@ def is_registered(name: str) -> bool:
         return not _looks_like_path(name) and bool(task_info(name))
     except UnknownNameError:
         return False
+
+
+def _option(argument: str) -> str:
+    """Return how the command says an argument."""
+    return "--no-quotes" if argument == "quoting" else f"--{argument.replace('_', '-')}"
 
 
 def _looks_like_path(name: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tweetclf.leaderboard.statistics.bootstrap import ALPHA, holm
+from tweetclf.utils.p_values import p_equals
 
 __all__ = [
     "ManyTasks",
@@ -107,7 +108,7 @@ class ManyTasks:
         if self.friedman_p >= self.alpha:
             return (
                 f"{n} systems cannot be told apart over {self.n_tasks} tasks "
-                f"(Friedman, p = {self.friedman_p:.2g})."
+                f"(Friedman, {p_equals(self.friedman_p)})."
             )
         different = [
             f"{a} and {b}"
@@ -117,7 +118,7 @@ class ManyTasks:
         found = "; ".join(different) if different else "no single pair"
         return (
             f"{n} systems differ over {self.n_tasks} tasks (Friedman, "
-            f"p = {self.friedman_p:.2g}); told apart after Holm over "
+            f"{p_equals(self.friedman_p)}); told apart after Holm over "
             f"{len(self.pairs)} comparisons: {found}."
         )
 

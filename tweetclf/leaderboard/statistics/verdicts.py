@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tweetclf.leaderboard.statistics.bootstrap import ALPHA, TOLERANCE
+from tweetclf.utils.p_values import p_equals
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.statistics.comparison import Comparison
@@ -13,13 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["verdict"]
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: Comparison, noun: str = "tweet") -> str:
     """Say in one line what a comparison shows, and what it cannot show.
 
     Parameters
     ----------
     comparison : Comparison
         Result of `compare_systems` or `compare_pairs`.
+    noun : str, default="tweet"
+        What was classified.
 
     Returns
     -------
@@ -28,7 +31,7 @@ def verdict(comparison: Comparison) -> str:
     """
     a, b = comparison.names
     n = comparison.n_samples
-    tweets = "this tweet" if n == 1 else f"these {n:,} tweets"
+    tweets = f"this {noun}" if n == 1 else f"these {n:,} {noun}s"
     if comparison.n_different == 0:
         return f"{a} and {b} predict the same on {tweets}."
     if not math.isfinite(comparison.difference):
@@ -97,7 +100,8 @@ def _number(value: float) -> str:
 
 
 def _p(comparison: Comparison, value: float | None) -> str:
-    shown = f"p = {value:.2g}"
+    assert value is not None
+    shown = p_equals(value)
     if comparison.family_size == 1:
         return shown
     return f"{shown} after Holm over {comparison.family_size:,} comparisons"

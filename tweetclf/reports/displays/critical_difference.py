@@ -16,6 +16,7 @@ from tweetclf.reports.displays._style import (
     width_in_points,
 )
 from tweetclf.reports.formatting import shorten
+from tweetclf.utils.p_values import p_equals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -221,8 +222,7 @@ class CriticalDifferenceDisplay(Display):
         )
 
     def _foot(self) -> str:
-        p = self.result.friedman_p
-        shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+        shown = p_equals(self.result.friedman_p)
         return (
             f"mean rank over {self.result.n_tasks} tasks, 1 is best; Friedman {shown}"
         )
