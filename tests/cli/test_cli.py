@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from tweetclf._version import __version__
 from tweetclf.cli import doctor, main
 from tweetclf.cli._main import COMMANDS
 from tweetclf.cli._tables import command_line
-from tweetclf.leaderboard import RunStore
+from tweetclf.leaderboard import RunStore, list_systems
 from tweetclf.reports import read_json
 from tweetclf.tasks import load_task
 
@@ -397,7 +398,11 @@ def test_a_failed_run_is_exit_code_one(
 def test_seeds_and_folds(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["leaderboard", "--task", "sample-humor", "--system", "stratified"]
     assert main([*argv, "--seeds", "3", "--resamples", "100"]) == 0
-    capsys.readouterr()
+    printed = capsys.readouterr().out
+    scores = [record.score for record in RunStore("runs").records()]
+    header, _, row = printed.splitlines()[1:4]
+    assert re.search(r"95 % interval +seed sd +fit$", header)
+    assert float(row.split()[-3]) == pytest.approx(statistics.stdev(scores), abs=5e-4)
     assert len(list(Path("runs").rglob("*.npz"))) == 3
     assert main([*argv, "--folds", "3", "--resamples", "100"]) == 0
     assert "cross-validation" in capsys.readouterr().out
@@ -444,6 +449,26 @@ def test_systems_can_be_filtered(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "tfidf-ridge" in printed
     assert "nbsvm" not in printed
+
+
+def test_one_system_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems", "tfidf-lr"]) == 0
+    printed = capsys.readouterr().out
+    grid = re.search("^grid: +(.*)$", printed, re.MULTILINE)
+    assert grid is not None and grid[1].startswith("lr__C {")
+    assert re.search("^parameters: .*lr__C", printed, re.MULTILINE)
+    assert main(["systems", "tfidf-lr", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["grid"]["lr__C"]
+    assert "lr__C" in document["parameters"]
+    assert main(["systems", "tfidf-rl"]) == 1
+    assert "Did you mean 'tfidf-lr'" in capsys.readouterr().err
+
+
+def test_every_system_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    for system in list_systems():
+        assert main(["systems", system.name]) == 0
+        assert system.source in capsys.readouterr().out
 
 
 def test_a_language_has_its_countries(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from tweetclf.cli import main
 from tweetclf.leaderboard import RunStore, Sweep
+from tweetclf.persistence import load
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -38,8 +40,15 @@ def test_the_best_setting_is_printed_and_can_be_used(
     lines = printed.out.partition("from tweetclf import load_task")
     code = (lines[1] + lines[2]).partition("Test was not")[0]
     names: dict[str, object] = {}
-    exec(code, names)
+    exec(code.partition("or, to train")[0], names)
     assert names["model"].get_params()["svm__C"] == sweep.best.params["svm__C"]
+    line = next(x for x in code.splitlines() if x.startswith("tweetclf fit"))
+    assert line == (
+        "tweetclf fit char-svm sample-humor --param "
+        f"char-svm.svm__C={sweep.best.params['svm__C']} --output model"
+    )
+    assert main(shlex.split(line)[1:]) == 0
+    assert load("model").get_params()["svm__C"] == sweep.best.params["svm__C"]
     with Path("out/sweep.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["param_svm__C"] for row in rows][:2] == ["0.01", "0.03"]
@@ -135,7 +144,12 @@ def test_your_own_file_is_read_as_said(capsys: pytest.CaptureFixture[str]) -> No
     own = ["--encoding", "cp1252", "--group", "who", "--text", "tweet"]
     argv = ["search", "--task", "mine.csv", "--system", "tfidf-lr", "--trials", "1"]
     assert main([*argv, "--strategy", "random", "--folds", "2", *own]) == 0
-    assert "text='tweet', group='who', encoding='cp1252')" in capsys.readouterr().out
+    assert "text='tweet', group='who', encoding='cp1252')" in (
+        printed := capsys.readouterr().out
+    )
+    line = next(x for x in printed.splitlines() if x.startswith("tweetclf fit"))
+    assert "mine.csv --text tweet --group who --encoding cp1252 --param" in line
+    assert main([*shlex.split(line)[1:]]) == 0
 
 
 def test_several_seeds_that_change_nothing_are_noted(

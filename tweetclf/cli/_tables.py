@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from tweetclf.cli._output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard import Leaderboard, RunRecord, RunStore
-    from tweetclf.leaderboard.ranking import TaskBoard
+    from tweetclf.leaderboard.ranking import Entry, TaskBoard
 
 __all__ = ["check_folder", "command_line", "write_tables"]
 
@@ -132,11 +133,20 @@ def write_tables(
     return not damaged
 
 
+def _has_seeds(board: TaskBoard) -> bool:
+    return any(len(entry.seed_scores) > 1 for entry in board.entries)
+
+
+def _spread(entry: Entry) -> str:
+    return "" if math.isnan(entry.spread) else f"{entry.spread:.3f}"
+
+
 def _board_rows(board: TaskBoard, published: bool) -> list[list[str]]:
     """Return the printed rows of a board, published ones where their score belongs."""
     from tweetclf.reports.cells import comparable
 
     sign = -1.0 if board.facts.greater_is_better else 1.0
+    several = _has_seeds(board)
     rows = [
         (
             sign * entry.score,
@@ -145,6 +155,7 @@ def _board_rows(board: TaskBoard, published: bool) -> list[list[str]]:
                 entry.system + (" =" if entry.tied and entry.rank > 1 else ""),
                 f"{entry.score:.3f}",
                 f"[{entry.low:.3f}, {entry.high:.3f}]",
+                *([_spread(entry)] if several else []),
                 f"{entry.mean_cost('fit_seconds'):.1f} s",
             ],
         )
@@ -154,7 +165,10 @@ def _board_rows(board: TaskBoard, published: bool) -> list[list[str]]:
         rows += [
             (
                 sign * result.score,
-                ["", f"{result.system} (published)", f"{result.score:.3f}", "", ""],
+                [
+                    *("", f"{result.system} (published)", f"{result.score:.3f}", ""),
+                    *[""] * (1 + several),
+                ],
             )
             for result in board.published
             if comparable(board, result)
@@ -166,19 +180,25 @@ def _board_rows(board: TaskBoard, published: bool) -> list[list[str]]:
 
 def print_boards(leaderboard: Leaderboard, *, published: bool = False) -> None:
     """Print the ranked systems of every task."""
+    from tweetclf.reports.formatting import plural
+    from tweetclf.reports.wording import noun_of
+
     for board in leaderboard.boards:
         how = "test" if board.split == "test" else "cross-validation"
-        print(f"{board.facts.name} ({how}, {board.n_scored} tweets)")
+        several = _has_seeds(board)
+        what = plural(board.n_scored, noun_of(board))
+        print(f"{board.facts.name} ({how}, {what})")
         print_table(
             [
                 "#",
                 "system",
                 board.facts.metric.partition("|")[0],
                 "95 % interval",
+                *(["seed sd"] if several else []),
                 "fit",
             ],
             _board_rows(board, published),
-            right=(0, 2, 4),
+            right=(0, 2, 4, 5),
         )
         if any(entry.tied and entry.rank > 1 for entry in board.entries):
             print(

@@ -191,14 +191,13 @@ def _own_options(
     definition: Definition, args: argparse.Namespace
 ) -> dict[str, dict[str, Any]]:
     """Return, for each task, what is said of files of one's own if it is one."""
-    from tweetclf.tasks.loading import is_registered
+    from tweetclf.tasks.loading import is_registered, option_of
 
     own = [name for name in definition.tasks if not is_registered(name)]
     if not own and given_reading(args):
-        option = next(iter(given_reading(args)))
-        option = {"quoting": "no-quotes"}.get(option, option.replace("_", "-"))
+        option = option_of(next(iter(given_reading(args))))
         raise UsageError(
-            f"--{option} applies to files of your own, and none is among the tasks"
+            f"{option} applies to files of your own, and none is among the tasks"
         )
     # Tasks named by hand stand in place of those that the table was written for.
     if not own and definition.data and not args.task:

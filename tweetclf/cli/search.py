@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +43,12 @@ from tweetclf.cli._running import (
     positive,
     progress_bar,
 )
+from tweetclf.cli._spaces import cell, list_spaces
 from tweetclf.cli._tables import check_folder
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard import Sweep, System, Trial
     from tweetclf.leaderboard.search_protocol import SearchProtocol
-    from tweetclf.leaderboard.spaces import Space
     from tweetclf.tasks import Task
 
 __all__ = ["add_arguments", "run"]
@@ -209,7 +210,7 @@ def _show(bar: Any, trial: Trial, done: int, total: int) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, and print the best settings."""
     if args.spaces:
-        return _list_spaces(args)
+        return list_spaces(args)
     _check_usage(args)
     from tweetclf.leaderboard import RunStore, run_search
     from tweetclf.leaderboard.given import choose_systems, parse_parameters
@@ -284,10 +285,6 @@ def _seeds_changed_nothing(sweep: Sweep) -> bool:
     )
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def _print_sweep(sweep: Sweep, top: int = 10) -> None:
     how = "dev" if sweep.n_folds is None else f"{sweep.n_folds} folds"
     seeds = f", {len(sweep.seeds)} seeds" if len(sweep.seeds) > 1 else ""
@@ -306,7 +303,7 @@ def _print_sweep(sweep: Sweep, top: int = 10) -> None:
             [
                 str(trial.number),
                 f"{trial.score:.4f}",
-                *(_cell(trial.params[n]) if n in trial.params else "" for n in names),
+                *(cell(trial.params[n]) if n in trial.params else "" for n in names),
                 *([str(trial.resource)] if halving else []),
                 f"{trial.fit_seconds:.1f} s",
             ]
@@ -316,6 +313,31 @@ def _print_sweep(sweep: Sweep, top: int = 10) -> None:
     )
     if len(ranked) > top:
         print(f"... and {len(ranked) - top} more (--json or --output for all)")
+
+
+def _fit_line(args: argparse.Namespace, system: System, params: dict[str, Any]) -> str:
+    """Return the command that trains a system with a setting."""
+    from tweetclf.tasks.loading import option_of
+
+    words = ["tweetclf", "fit", args.system, args.task]
+    for name, value in given_reading(args).items():
+        words += [option_of(name)] if value is False else [option_of(name), value]
+    if args.data_dir:
+        words += ["--data-dir", args.data_dir]
+    # A parameter that was searched stands for a given one of its name.
+    given = [text for text in args.param if _parameter(text) not in params]
+    found = [
+        f"{system.name}.{name}={json.dumps(value, ensure_ascii=False)}"
+        for name, value in params.items()
+    ]
+    for text in [*given, *found]:
+        words += ["--param", text]
+    return shlex.join([*words, "--output", "model"])
+
+
+def _parameter(text: str) -> str:
+    """Return the name in ``SYSTEM.NAME=VALUE``."""
+    return text.partition("=")[0].partition(".")[2]
 
 
 def _print_use(
@@ -346,71 +368,10 @@ def _print_use(
         *([f"model.set_params({given})"] if given else []),
         "model.fit(*task.train)",
         "",
+        "or, to train and save it:",
+        "",
+        _fit_line(args, system, {names[n]: v for n, v in best.params.items()}),
+        "",
         "Test was not looked at: score it once, when nothing is left to choose.",
     )
     print(make_safe("\n".join(lines), newlines=True))
-
-
-def _list_spaces(args: argparse.Namespace) -> int:
-    """Print the spaces of papers and those that systems declare."""
-    from tweetclf.leaderboard import get_system, list_systems
-    from tweetclf.leaderboard.named_spaces import FITTING, OWN, SPACES, find_space
-
-    systems = [get_system(args.system)] if args.system else list_systems()
-    own = [
-        (system.name, find_space(system, name))
-        for system in systems
-        for name in OWN
-        if (system.grid if name == "grid" else system.space)
-    ]
-    rows = [
-        (", ".join(FITTING.get(name, ["any that has them"])) or "none so far", space)
-        for name in SPACES
-        if (space := SPACES.get(name))
-    ]
-    rows += own
-    if args.json:
-        print_json(
-            [
-                {
-                    "space": space.name,
-                    "system": who if space.name in OWN else None,
-                    "fitting": FITTING.get(space.name),
-                    "description": space.description,
-                    "source": space.source,
-                    **space.to_document(),
-                }
-                for who, space in rows
-            ]
-        )
-        return 0
-    print_table(
-        ["space", "system", "parameters", "as published", "source"],
-        [[s.name, who, _parameters(s), _plan(s), s.source] for who, s in rows],
-    )
-    return 0
-
-
-def _plan(space: Space) -> str:
-    plan = space.plan
-    said = [
-        plan.strategy,
-        plan.n_trials and f"{plan.n_trials} trials",
-        plan.evaluation if plan.n_folds is None else f"{plan.n_folds} folds",
-        plan.n_seeds and f"{plan.n_seeds} seeds",
-    ]
-    return ", ".join(str(word) for word in said if word)
-
-
-def _parameters(space: Space) -> str:
-    from tweetclf.leaderboard.spaces import Choice
-
-    said = []
-    for name, dimension in space.dimensions.items():
-        if isinstance(dimension, Choice):
-            said.append(f"{name} {{{', '.join(map(_cell, dimension.values))}}}")
-        else:
-            log = " log" if dimension.scale == "log" else ""
-            low, high = _cell(dimension.low), _cell(dimension.high)
-            said.append(f"{name} [{low}, {high}]{log}")
-    return "; ".join(said) or "the system's own"

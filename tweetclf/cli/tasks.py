@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
                 row["name"],
                 row["language"],
                 row["kind"],
-                row["metric"].removesuffix("|v1"),
+                row["metric"],
                 *(
                     str(row["rows"].get(split, ""))
                     for split in ("train", "dev", "test")

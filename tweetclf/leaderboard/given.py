@@ -14,7 +14,7 @@ from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.systems import SYSTEMS, System
 from tweetclf.utils.registry import Registry, resolve, suggest
 
-__all__ = ["choose_systems", "parse_parameters"]
+__all__ = ["choose_systems", "known_parameters", "parse_parameters"]
 
 Parameters = Mapping[str, Mapping[str, Any]]
 
@@ -78,6 +78,23 @@ def _named(text: str, registry: Registry[System]) -> System:
     return replace(registry.get(name), name=own)
 
 
+def known_parameters(system: System) -> list[str]:
+    """Return the arguments of a system's factory and parameters of its estimator.
+
+    Parameters
+    ----------
+    system : System
+        The system.
+    """
+    factory = resolve(system.target)
+    known = [*inspect.signature(factory).parameters]
+    taken = {k: v for k, v in system.params.items() if k in known}
+    # A factory may need an argument that is not given; then its own are all.
+    with contextlib.suppress(TypeError):
+        known += [n for n in factory(**taken).get_params() if n not in known]
+    return known
+
+
 def _with_parameters(system: System, given: Mapping[str, Any]) -> System:
     """Return the system with arguments of its factory, or of its estimator, changed."""
     values = {
@@ -86,13 +103,9 @@ def _with_parameters(system: System, given: Mapping[str, Any]) -> System:
         for name, value in given.items()
     }
     changed = replace(system, params={**system.params, **values})
-    factory = resolve(system.target)
-    known = [*inspect.signature(factory).parameters]
+    known = [*inspect.signature(resolve(system.target)).parameters]
     if not set(given) <= set(known):
-        taken = {k: v for k, v in changed.params.items() if k in known}
-        # A factory may need an argument that is not given; then its own are all.
-        with contextlib.suppress(TypeError):
-            known += [n for n in factory(**taken).get_params() if n not in known]
+        known = known_parameters(changed)
     for name in given:
         if name not in known:
             near = suggest(name, known)

@@ -215,7 +215,7 @@ def takes_pairs(model: Any) -> bool | None:
 
 
 def _check_request(
-    format: str, text_b: str | None, proba: bool, pair: bool | None
+    format: str, text: str | None, text_b: str | None, proba: bool, pair: bool | None
 ) -> None:
     """Refuse what cannot be done, whatever the input holds."""
     if format not in FORMATS:
@@ -361,7 +361,7 @@ def label_stream(
         If a row cannot be read, or already has a column that would be added; the
         message names the input, the line and the fix.
     """
-    _check_request(format, text_b, proba, pair)
+    _check_request(format, text, text_b, proba, pair)
     added = tuple(_columns_added(model, proba))
     job = _Job(model, format, name, text, text_b or None, proba, added)
     rows = _read(source, name, format, encoding, quoted)

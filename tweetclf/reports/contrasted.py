@@ -175,7 +175,8 @@ def _notes(
         ),
         spans(
             f"Detectable is the true difference that these {noun_of(board)}s would "
-            "show with a probability of 80 %, at the strictest step of Holm's procedure."
+            "show with a probability of 80 %, at the strictest step of Holm's "
+            "procedure."
         ),
     ]
     if any(_tied(contrast) for contrast in shown):
@@ -185,8 +186,8 @@ def _notes(
         mean = ", mean over pairs of runs" if several else ""
         notes.append(
             spans(
-                f"Fixed are the {noun_of(board)}s that the second system gets wrong and the first "
-                f"right{mean}; broken are those the other way round."
+                f"Fixed are the {noun_of(board)}s that the second system gets wrong "
+                f"and the first right{mean}; broken are those the other way round."
             )
         )
     return tuple(notes)

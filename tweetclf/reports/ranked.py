@@ -42,6 +42,7 @@ from tweetclf.reports.reliability import (
 from tweetclf.reports.wording import (
     MetricWords,
     best_entries,
+    noun_of,
     signature_note,
     tied_entries,
     where_scored,

@@ -106,7 +106,7 @@ def load_task(
             if given := [option for option, value in own.items() if value is not None]:
                 raise DataError(
                     f"{info.name!r} is a registered task, which is never changed: "
-                    f"{given[0]}=... ({_option(given[0])}) applies to files of your "
+                    f"{given[0]}=... ({option_of(given[0])}) applies to files of your "
                     f"own. Write ./{info.name} to mean a folder of that name."
                 )
             return registered_task(info, data_dir, verify)
@@ -148,7 +148,7 @@ def is_registered(name: str) -> bool:
         return False
 
 
-def _option(argument: str) -> str:
+def option_of(argument: str) -> str:
     """Return how the command says an argument."""
     return "--no-quotes" if argument == "quoting" else f"--{argument.replace('_', '-')}"
 
