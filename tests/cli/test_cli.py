@@ -408,6 +408,15 @@ def test_seeds_and_folds(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cross-validation" in capsys.readouterr().out
 
 
+def test_pairs_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["leaderboard", "--task", "sample-stance", *QUICK, "--format", "markdown"]
+    assert main(argv) == 0
+    assert "sample-stance (test, 45 pairs)" in capsys.readouterr().out
+    said = Path("report/report.md").read_text("utf-8")
+    assert "on these 45 pairs" in said
+    assert "45 tweets" not in said
+
+
 def test_fit_and_predict(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -455,7 +464,8 @@ def test_one_system_is_described(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["systems", "tfidf-lr"]) == 0
     printed = capsys.readouterr().out
     grid = re.search("^grid: +(.*)$", printed, re.MULTILINE)
-    assert grid is not None and grid[1].startswith("lr__C {")
+    assert grid is not None
+    assert grid[1].startswith("lr__C {")
     assert re.search("^parameters: .*lr__C", printed, re.MULTILINE)
     assert main(["systems", "tfidf-lr", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

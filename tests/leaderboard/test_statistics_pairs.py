@@ -29,6 +29,7 @@ from tweetclf.leaderboard.statistics import (
 )
 from tweetclf.leaderboard.statistics.bootstrap import symmetric_interval
 from tweetclf.leaderboard.statistics.coding import paired_cells
+from tweetclf.leaderboard.statistics.verdicts import verdict
 from tweetclf.tasks import get_metric, list_metrics
 
 LABELS = ("a", "b", "c")
@@ -609,6 +610,8 @@ def test_verdicts_say_what_was_found() -> None:
         f"{100 * worse.difference:.1f} points of macro_f1 (95 % interval {low:.1f} to "
         f"{high:.1f}; p < 0.001)."
     )
+    said = verdict(worse, "pair")
+    assert said == worse.verdict.replace("784 tweets", "784 pairs")
     small = compare(near, margin=0.3)
     assert "equivalent" in small.verdict
 
