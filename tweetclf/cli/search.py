@@ -19,6 +19,7 @@ import argparse
 import functools
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -315,7 +316,9 @@ def _print_sweep(sweep: Sweep, top: int = 10) -> None:
         print(f"... and {len(ranked) - top} more (--json or --output for all)")
 
 
-def _fit_line(args: argparse.Namespace, system: System, params: dict[str, Any]) -> str:
+def _fit_line(
+    args: argparse.Namespace, system: System, params: Mapping[str, Any]
+) -> str:
     """Return the command that trains a system with a setting."""
     from tweetclf.tasks.loading import option_of
 
@@ -348,6 +351,9 @@ def _print_use(
     from tweetclf.reports.formatting import make_safe
 
     names = system.parameter_names(task, best.params)
+    # --param knows the parameters of systems as they are, not as tasks wrap them.
+    plain = all(name == inside for name, inside in names.items())
+    fit = _fit_line(args, system, best.params) if plain and not task.grouped else None
     given = ", ".join(f"{names[name]}={v!r}" for name, v in best.params.items())
     columns = "".join(
         f", {key}={value!r}" for key, value in given_reading(args).items()
@@ -368,10 +374,7 @@ def _print_use(
         *([f"model.set_params({given})"] if given else []),
         "model.fit(*task.train)",
         "",
-        "or, to train and save it:",
-        "",
-        _fit_line(args, system, {names[n]: v for n, v in best.params.items()}),
-        "",
+        *(["or, to train and save it:", "", fit, ""] if fit else []),
         "Test was not looked at: score it once, when nothing is left to choose.",
     )
     print(make_safe("\n".join(lines), newlines=True))
