@@ -38,14 +38,14 @@ class Definition:
         Bootstrap resamples behind the intervals, at least 100.
     params : mapping of str to mapping, default={}
         System -> keyword arguments of its factory.
-    data : mapping of str to object, default={}
-        What `load_task` is told of those tasks that are files of one's own: columns
-        (``text``, ``text_b``, ``label``, ``id``, ``group``), ``kind``, ``metric``,
-        ``pos``, ``language``, ``encoding``, ``quoting`` and ``seed``.
     by_language : str, default=""
         A published dataset with scores by language, such as "TwHIN hashtag
         prediction": where tasks are one thing in several languages, the report has a
         table of all languages with averages, and the published rows in it.
+    data : mapping of str to object, default={}
+        What `load_task` is told of those tasks that are files of one's own: columns
+        (``text``, ``text_b``, ``label``, ``id``, ``group``), ``kind``, ``metric``,
+        ``pos``, ``language``, ``encoding``, ``quoting`` and ``seed``.
     """
 
     tasks: tuple[str, ...]
