@@ -202,8 +202,8 @@ def execute_run(
     """Run one system on one task.
 
     What a process pays once (imports, kernels, files that are read) is paid before
-    the clock starts, on a few rows of train. BLAS works with one thread meanwhile: on the sparse matrices of these systems more
-    threads only wait for each other.
+    the clock starts, on a few rows of train. BLAS works with one thread meanwhile: on
+    the sparse matrices of these systems more threads only wait for each other.
 
     Parameters
     ----------
