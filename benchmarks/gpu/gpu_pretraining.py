@@ -96,6 +96,24 @@ def language_model(
     }
 
 
+def _random_pairs(
+    lengths: np.ndarray, vocab_size: int, training: EncoderTraining
+) -> PretrainingBatches:
+    """Return batches of pairs whose sides have these lengths, one after another."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(5, vocab_size, offsets[-1]).astype(np.uint16)
+    return PretrainingBatches(
+        [(tokens, offsets)],
+        n_segments=2,
+        special=_SPECIAL,
+        vocab_size=vocab_size,
+        masking=SpanMasking(),
+        batch_size=training.batch_size,
+        max_length=training.max_length,
+    )
+
+
 def twilbert(
     sizes: Sizes, ceiling: dict[str, float], *, large: bool, batch_size: int
 ) -> dict[str, Any]:
@@ -113,18 +131,7 @@ def twilbert(
     effective = training.effective_batch_size or training.batch_size
     n_steps, skip = sizes((12, 4), (3, 1))
     lengths = tweet_lengths(effective * n_steps, most=40)  # both sides of each pair
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    rng = np.random.default_rng(0)
-    tokens = rng.integers(5, vocab_size, offsets[-1]).astype(np.uint16)
-    source = PretrainingBatches(
-        [(tokens, offsets)],
-        n_segments=2,
-        special=_SPECIAL,
-        vocab_size=vocab_size,
-        masking=SpanMasking(),
-        batch_size=training.batch_size,
-        max_length=training.max_length,
-    )
+    source = _random_pairs(lengths, vocab_size, training)
     # One batch compiles what makes the others.
     next(source.epoch(0))
     batches = TimedBatches(MixedBatches([source]))

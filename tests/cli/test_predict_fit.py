@@ -104,6 +104,48 @@ def test_standard_input_is_read_like_a_file(
     assert re.findall(rb"\b[PN]\b", first) == [b"P", b"N"]
 
 
+def test_the_file_may_stand_anywhere(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("t.csv", "-t.csv"):
+        Path(name).write_text("text,n\nqué lindo día,1\n", encoding="utf-8")
+    model, options = str(folder / "one"), ["--format", "csv", "--proba"]
+    lines = [
+        [model, "t.csv", *options],
+        [model, *options, "t.csv"],
+        [*options, model, "t.csv"],
+        [options[-1], model, *options[:-1], "t.csv"],
+        [*options, "--", model, "-t.csv"],
+    ]
+    for line in lines:
+        assert main(["predict", *line]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("text,n,prediction,")
+    assert printed == printed[: len(printed) // len(lines)] * len(lines)
+    content = "qué lindo día\n".encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert main(["predict", model, "--format", "lines", "-"]) == 0
+    assert capsys.readouterr().out == "P\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["m", "--format", "csv", "t.csv", "u"], "unrecognized arguments: u"),
+        (["m", "--fromat", "csv"], "unrecognized arguments: --fromat csv"),
+        (["--format", "csv"], "the following arguments are required: MODEL"),
+    ],
+)
+def test_arguments_that_nothing_takes(
+    line: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", *line])
+    printed = capsys.readouterr().err
+    assert printed.startswith("usage: tweetclf predict [-h] [--format")
+    assert printed.splitlines()[-1] == f"tweetclf predict: error: {said}"
+
+
 def test_broken_utf8_names_input_and_line(
     folder: Path,
     capsys: pytest.CaptureFixture[str],

@@ -52,6 +52,25 @@ def test_a_graph_is_built_and_described(
     assert "not an empty folder" in capsys.readouterr().err
 
 
+def test_logs_may_stand_on_both_sides_of_options(log: Path, graph: str) -> None:
+    lines = log.read_text().splitlines()
+    Path("a.tsv").write_text("\n".join(lines[:300]))
+    Path("b.tsv").write_text("\n".join([lines[0], *lines[300:]]))
+    line = [
+        "graph",
+        "a.tsv",
+        "--user",
+        "uid",
+        "--post",
+        "pid",
+        "--out",
+        "both",
+        "b.tsv",
+    ]
+    assert main(["social", *line]) == 0
+    assert EngagementGraph.open("both").n_edges == EngagementGraph.open(graph).n_edges
+
+
 def test_statistics_as_json(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--no-header", "--user", "0", "--post", "1", "--action", "2"]
     log.write_text(log.read_text().partition("\n")[2])

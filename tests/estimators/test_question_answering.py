@@ -76,6 +76,16 @@ def fitted(tiny: dict[str, str]) -> TransformerQuestionAnswering:
     return answering(tiny["bert"]).fit(X, Y)
 
 
+def test_by_default_windows_are_as_long_as_the_model_takes(
+    tiny: dict[str, str],
+) -> None:
+    long = [(X[0][0], " ".join([X[0][1]] * 60))]
+    qa = answering(tiny["bert"], max_length=None, max_iter=1).fit(X, Y)
+    given = answering(tiny["bert"], max_length=130, max_iter=1).fit(X, Y)
+    assert (qa.max_length, qa.max_length_) == (None, 130)
+    assert qa.predict(long).tolist() == given.predict(long).tolist()
+
+
 # -- scores -----------------------------------------------------------------------
 
 

@@ -496,6 +496,50 @@ def test_texts_longer_than_the_model_are_refused_at_fit(tiny: str) -> None:
         classifier(tiny, max_length=200).fit(TEXTS, LABELS)
 
 
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_by_default_texts_are_as_long_as_the_model_takes(
+    tmp_path: Path, kind: str
+) -> None:
+    # RoBERTa's first token has position 2.
+    positions = 116 + 2 * (kind == "roberta")
+    model = str(
+        make_tiny_transformer(
+            tmp_path / "model", TEXTS, kind=kind, max_positions=positions
+        )
+    )
+    clf = classifier(model, max_length=None, max_iter=1).fit(TEXTS, LABELS)
+    given = classifier(model, max_length=116, max_iter=1).fit(TEXTS, LABELS)
+    assert clf.max_length is None
+    assert clf.max_length_ == given.max_length_ == 116
+    long = [" ".join(TEXTS[:80]), *TEXTS[:3]]
+    expected = given.predict_proba(long)
+    np.testing.assert_array_equal(clf.predict_proba(long), expected)
+    again = load(save(clf, tmp_path / "ours"))
+    np.testing.assert_array_equal(again.predict_proba(long), expected)
+    clf.save_pretrained(tmp_path / "theirs")
+    read = TransformerClassifier.from_pretrained(tmp_path / "theirs")
+    np.testing.assert_array_equal(read.predict_proba(long), expected)
+    # A directory of transformers alone does not say how long texts are.
+    (tmp_path / "theirs" / "tweetclf.json").unlink()
+    bare = TransformerClassifier.from_pretrained(tmp_path / "theirs")
+    assert (bare.max_length, bare.max_length_) == (None, 116)
+
+
+def test_by_default_a_model_of_many_positions_reads_128_tokens(
+    tiny: str,
+) -> None:
+    clf = regressor(tiny).set_params(max_length=None, max_iter=1)
+    assert clf.fit(TEXTS, [float(v) for v in range(len(TEXTS))]).max_length_ == 128
+
+
+def test_a_model_saved_with_a_number_only_is_read(
+    fitted: TransformerClassifier,
+) -> None:
+    old = pickle.loads(pickle.dumps(fitted))
+    del old.max_length_
+    np.testing.assert_array_equal(old.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         classifier(str(tmp_path / "nowhere")).fit(TEXTS, LABELS)

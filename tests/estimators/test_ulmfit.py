@@ -32,7 +32,7 @@ from tweetclf.exceptions import (  # noqa: E402
     MissingDependencyError,
     ModelFormatError,
 )
-from tweetclf.persistence.allowed import check_state  # noqa: E402
+from tweetclf.persistence._states import check_state  # noqa: E402
 from tweetclf.pretraining import (  # noqa: E402
     LanguageModel,
     LanguageModelConfig,

@@ -13,14 +13,12 @@ from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassificatio
 from transformers.utils import logging
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features._captured import capture, check_captured, rebuild
 from tweetclf.features._encoding import TokenEncoder, _shares, tokenize
 from tweetclf.features._files import MissingFileError
 from tweetclf.features._pretrained import (
-    capture,
-    check_captured,
     load_pretrained,
     quiet_transformers,
-    rebuild,
     save_pretrained,
 )
 from tweetclf.testing import make_tiny_transformer

@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tweetclf.exceptions import DataError, TweetclfWarning
 from tweetclf.utils import locks
-from tweetclf.utils.locks import exclusive_lock
+from tweetclf.utils.locks import exclusive_lock, locked
 
 HOLD = (
     "import sys, time\nfrom tweetclf.utils.locks import exclusive_lock\n"
@@ -54,6 +55,31 @@ def test_the_same_process_has_it_once_and_gives_it_back(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), exclusive_lock(lock, "me"):
         raise KeyboardInterrupt
     assert not list(lock.parent.iterdir())
+
+
+def test_who_waits_gets_the_lock_of_a_process_that_is_killed(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    lock = tmp_path / "new" / "lock"
+    hold = HOLD.replace("exclusive_lock", "locked").replace(", 'other'", "")
+    command = [sys.executable, "-c", hold, str(lock)]
+    over = threading.Event()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+
+        def end() -> None:
+            over.set()
+            other.kill()
+
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            threading.Timer(0.3, end).start()
+            with locked(lock):
+                assert over.is_set()
+        finally:
+            other.kill()
+    with locked(lock):
+        pass
+    assert lock.read_bytes() == b""
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tweetclf.analysis.naming import model_name
 from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features._encoding import TokenEncoder, Tokenized
 from tweetclf.features._pretrained import load_pretrained
-from tweetclf.modules.packed import PackedEncoder
+from tweetclf.modules.packed import longest_sequence
 from tweetclf.preprocessing import get_profile
 from tweetclf.training.devices import choose_device
 
@@ -91,7 +91,7 @@ class LoadedModel:
     @cached_property
     def max_length(self) -> int | None:
         """Tokens of the longest sequence that the model has positions for."""
-        return PackedEncoder(self.model.base_model, packing="padded").max_length
+        return longest_sequence(self.model.base_model)
 
     @cached_property
     def mask_id(self) -> int:

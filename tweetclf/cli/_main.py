@@ -75,8 +75,11 @@ def _overview() -> argparse.ArgumentParser:
 
 
 def _command_parser(name: str) -> argparse.ArgumentParser:
+    # Not of use to "tweetclf --help".
+    from tweetclf.cli._parser import CommandParser
+
     module = importlib.import_module(f"tweetclf.cli.{name}")
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=f"tweetclf {name}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

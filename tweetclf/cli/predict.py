@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _format(args: argparse.Namespace) -> str:
     if args.format:
         return str(args.format)
-    suffix = Path(args.input.removesuffix(".gz")).suffix.lower()
+    from tweetclf.tasks.lines import suffix_of
+
+    suffix = suffix_of(args.input)
     if suffix in {".json", ".parquet", ".xlsx"}:
         raise DataError(
             f"{args.input}: {suffix} files are not labelled. Convert it to CSV, TSV or "

@@ -63,6 +63,8 @@ class TransformerEstimator(NeuralEstimator):
         The model's configuration, as JSON.
     tokenizer_files_ : dict of str to ndarray of uint8
         The files of the tokenizer, by name.
+    max_length_ : int
+        Most tokens of a row.
     normalizer_ : TextNormalizer
         What texts go through before the tokenizer.
     plan_ : str
@@ -72,11 +74,15 @@ class TransformerEstimator(NeuralEstimator):
     architecture_: str
     config_: str
     tokenizer_files_: dict[str, NDArray[Any]]
+    max_length_: int
     normalizer_: Any
     plan_: str
 
     _restored: ClassVar[tuple[str, ...]] = ("_module", "_encoder", "_loaded")
     _auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
+
+    # Most tokens of a row where max_length is None and the model has as many positions.
+    _default_length: ClassVar[int] = 128
 
     # Not "compile": how sequences are packed depends on their lengths, and compiled
     # training has not been seen to give what plain training gives.
@@ -88,7 +94,7 @@ class TransformerEstimator(NeuralEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NeuralEstimator._parameter_constraints,
         "model": [str],
-        "max_length": [Interval(Integral, 4, None, closed="left")],
+        "max_length": [Interval(Integral, 4, None, closed="left"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "warmup": [Interval(Real, 0, 1, closed="left"), None],
         "layer_decay": [Interval(Real, 0, 1, closed="right")],
@@ -119,7 +125,11 @@ class TransformerEstimator(NeuralEstimator):
             import_optional(package, extra="neural", caller=caller)
 
     def _fit_inputs(self, rows: list[Any], seed: int) -> None:
-        from tweetclf.estimators._transformer_compute import describe, load
+        from tweetclf.estimators._transformer_compute import (
+            choose_length,
+            describe,
+            load,
+        )
         from tweetclf.features._encoding import TokenEncoder
         from tweetclf.preprocessing import get_profile
 
@@ -127,20 +137,20 @@ class TransformerEstimator(NeuralEstimator):
         profile = self.profile or loaded.profile or "raw"
         self.normalizer_ = get_profile(profile).make_normalizer()
         self.architecture_, self.config_, self.tokenizer_files_ = describe(loaded)
+        self.max_length_ = choose_length(self, loaded.model)
         self._encoder = (
-            self.max_length,
-            TokenEncoder(loaded.tokenizer, self.max_length),
+            self.max_length_,
+            TokenEncoder(loaded.tokenizer, self.max_length_),
         )
         self._loaded = loaded
 
     def _make_module(self, n_outputs: int) -> Any:
-        from tweetclf.estimators._transformer_compute import check_max_length, remake
+        from tweetclf.estimators._transformer_compute import remake
 
         loaded = self.__dict__.pop("_loaded", None)
         if loaded is None:
             return self._wrap(remake(self), self.plan_)
         module = self._wrap(loaded.model, None)
-        check_max_length(self, module)
         self.plan_ = module.plan
         return module
 
@@ -151,14 +161,19 @@ class TransformerEstimator(NeuralEstimator):
         tokens = self._token_encoder().encode(self._normalized(texts))
         return PackedInputs(tokens, per_row)
 
+    @property
+    def _row_length(self) -> int:
+        # Models saved before None was a choice have no max_length_.
+        return self.max_length_ if self.max_length is None else self.max_length
+
     def _token_encoder(self) -> Any:
         """Return what turns texts into tokens, made anew after unpickling."""
         with _MAKING:
             made = self.__dict__.get("_encoder")
-            if made is None or made[0] != self.max_length:
+            if made is None or made[0] != self._row_length:
                 from tweetclf.estimators._transformer_compute import token_encoder
 
-                made = self._encoder = (self.max_length, token_encoder(self))
+                made = self._encoder = (self._row_length, token_encoder(self))
             return made[1]
 
     def _normalized(self, texts: list[Any]) -> list[Any]:

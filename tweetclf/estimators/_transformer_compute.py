@@ -14,14 +14,10 @@ from tweetclf.estimators._neural_compute import Job, train
 from tweetclf.estimators._packed_inputs import split_packed
 from tweetclf.estimators._training_options import options_of
 from tweetclf.exceptions import DataError
+from tweetclf.features._captured import capture, rebuild_model, rebuild_tokenizer
 from tweetclf.features._encoding import TokenEncoder
-from tweetclf.features._pretrained import (
-    Pretrained,
-    capture,
-    load_pretrained,
-    rebuild_model,
-    rebuild_tokenizer,
-)
+from tweetclf.features._pretrained import Pretrained, load_pretrained
+from tweetclf.modules.packed import longest_sequence
 from tweetclf.training import by_name
 from tweetclf.training.optimizers import adamw, layerwise_rates, parameter_groups
 from tweetclf.training.schedules import Linear
@@ -29,7 +25,7 @@ from tweetclf.training.schedules import Linear
 __all__ = [
     "CLIP_NORM",
     "POOL",
-    "check_max_length",
+    "choose_length",
     "describe",
     "fine_tune",
     "layer_groups",
@@ -83,18 +79,22 @@ def remake(estimator: Any) -> Any:
 def token_encoder(estimator: Any) -> TokenEncoder:
     """Return the tokenizer of a fitted estimator, ready to encode."""
     tokenizer = rebuild_tokenizer(estimator.tokenizer_files_)
-    return TokenEncoder(tokenizer, estimator.max_length)
+    return TokenEncoder(tokenizer, estimator._row_length)
 
 
-def check_max_length(estimator: Any, module: Any) -> None:
-    """Refuse texts that are longer than the model has positions for."""
-    longest = module.max_length
-    if longest is not None and estimator.max_length > longest:
+def choose_length(estimator: Any, model: Any) -> int:
+    """Return the most tokens of a row; refuse more than the model has positions for."""
+    longest = longest_sequence(model.base_model)
+    asked: int | None = estimator.max_length
+    if asked is None:
+        return min(estimator._default_length, longest or estimator._default_length)
+    if longest is not None and asked > longest:
         raise DataError(
             f"{type(estimator).__name__}: the 'max_length' parameter must be at most "
-            f"{longest}, the positions of {estimator.model!r}. Got "
-            f"{estimator.max_length} instead."
+            f"{longest}, the positions of {estimator.model!r}, or None. Got {asked} "
+            "instead."
         )
+    return asked
 
 
 def layer_groups(module: Any) -> list[Any]:

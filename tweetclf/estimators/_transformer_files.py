@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from tweetclf.estimators._neural_compute import finished
-from tweetclf.estimators._transformer_compute import describe, load
+from tweetclf.estimators._transformer_compute import choose_length, describe, load
 from tweetclf.exceptions import DataError, ModelFormatError
 from tweetclf.features._pretrained import PROFILE_FILE
 from tweetclf.modules.transformer_heads import output_layer
@@ -29,7 +29,7 @@ HEAD_FILE = "tweetclf_head.safetensors"
 """The linear layer over pooled states, for which transformers has no class."""
 
 # What prediction depends on.
-_PARAMETERS = ("pooling", "n_segments", "max_length", "threshold", "precision")
+_PARAMETERS = ("pooling", "n_segments", "threshold", "precision")
 
 
 def write_directory(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -68,9 +68,8 @@ def _description(estimator: Any) -> dict[str, Any]:
         "profile": estimator.normalizer_.profile,
         "estimator": type(estimator).__name__,
         "parameters": {
-            name: getattr(estimator, name)
-            for name in _PARAMETERS
-            if hasattr(estimator, name)
+            "max_length": estimator._row_length,
+            **{n: getattr(estimator, n) for n in _PARAMETERS if hasattr(estimator, n)},
         },
     }
     if is_classifier(estimator):
@@ -97,6 +96,9 @@ def read_directory(cls: type, path: str | os.PathLike[str]) -> Any:
     parameters = described.get("parameters", {})
     estimator.set_params(**{k: v for k, v in parameters.items() if k in known})
     loaded = load(estimator)
+    estimator.max_length_ = estimator.max_length or choose_length(
+        estimator, loaded.model
+    )
     estimator.profile = loaded.profile
     estimator.normalizer_ = get_profile(loaded.profile or "raw").make_normalizer()
     if is_classifier(estimator):

@@ -109,8 +109,9 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         or maximum of the states of all tokens, or over first, mean and maximum.
     n_segments : int, default=1
         1: X holds texts; 2: pairs; k: rows of k texts.
-    max_length : int, default=128
+    max_length : int or None, default=None
         Most tokens of a row. Longer ones are cut, the longest segment first.
+        None stands for 128, or as many as the model has positions for, if fewer.
     max_iter : int, default=3
         Epochs.
     batch_size : int, default=32
@@ -163,6 +164,8 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         Least probability at which a label is predicted.
     module_ : torch.nn.Module
         The trained module; ``module_.model`` is the model of transformers.
+    max_length_ : int
+        Most tokens of a row.
     normalizer_ : TextNormalizer
         What texts go through before the tokenizer.
     plan_ : {"packed", "padded", "native"}
@@ -224,7 +227,7 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
         model: str = "Twitter/twhin-bert-base",
         pooling: str = "cls",
         n_segments: int = 1,
-        max_length: int = 128,
+        max_length: int | None = None,
         max_iter: int = 3,
         batch_size: int = 32,
         learning_rate: float = 2e-5,
@@ -341,7 +344,9 @@ class TransformerRegressor(NeuralRegressor, _SequenceEstimator):
     ----------
     target_mean_, target_scale_ : float
         Mean and standard deviation of the training targets.
-    module_, normalizer_, plan_, architecture_, config_, tokenizer_files_
+    module_, max_length_, normalizer_, plan_
+        As in :class:`TransformerClassifier`.
+    architecture_, config_, tokenizer_files_
         As in :class:`TransformerClassifier`.
     n_iter_, history_
         As in :class:`TransformerClassifier`.
@@ -371,7 +376,7 @@ class TransformerRegressor(NeuralRegressor, _SequenceEstimator):
         model: str = "Twitter/twhin-bert-base",
         pooling: str = "cls",
         n_segments: int = 1,
-        max_length: int = 128,
+        max_length: int | None = None,
         max_iter: int = 3,
         batch_size: int = 32,
         learning_rate: float = 2e-5,

@@ -62,8 +62,9 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
     ----------
     model : str, default="Twitter/twhin-bert-base"
         Directory or hub name of the pretrained model.
-    max_length : int, default=128
+    max_length : int or None, default=None
         Most tokens of a context with one choice; the longer of the two is cut.
+        None stands for 128, or as many as the model has positions for, if fewer.
     max_iter : int, default=3
         Epochs.
     batch_size : int, default=32
@@ -81,7 +82,9 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
     ----------
     classes_ : ndarray of shape (n_choices,)
         0 to k - 1.
-    module_, normalizer_, plan_, architecture_, config_, tokenizer_files_
+    module_, max_length_, normalizer_, plan_
+        As in :class:`TransformerClassifier`.
+    architecture_, config_, tokenizer_files_
         As in :class:`TransformerClassifier`.
     n_iter_, history_
         As in :class:`TransformerClassifier`.
@@ -113,7 +116,7 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
         self,
         *,
         model: str = "Twitter/twhin-bert-base",
-        max_length: int = 128,
+        max_length: int | None = None,
         max_iter: int = 3,
         batch_size: int = 32,
         learning_rate: float = 2e-5,

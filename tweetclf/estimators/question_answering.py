@@ -46,8 +46,9 @@ class TransformerQuestionAnswering(TransformerEstimator):
     model : str, default="Twitter/twhin-bert-base"
         Directory or hub name of the pretrained model. Its tokenizer must tell where
         tokens stand (a ``tokenizer.json``).
-    max_length : int, default=384
+    max_length : int or None, default=None
         Most tokens of a question with a window of its context.
+        None stands for 384, or as many as the model has positions for, if fewer.
     overlap : int, default=128
         Tokens of the context that a window shares with the next.
     max_answer_length : int, default=30
@@ -75,7 +76,9 @@ class TransformerQuestionAnswering(TransformerEstimator):
 
     Attributes
     ----------
-    module_, normalizer_, plan_, architecture_, config_, tokenizer_files_
+    module_, max_length_, normalizer_, plan_
+        As in :class:`TransformerClassifier`.
+    architecture_, config_, tokenizer_files_
         As in :class:`TransformerClassifier`.
     n_iter_, history_
         As in :class:`TransformerClassifier`.
@@ -98,6 +101,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
     """
 
     _auto_class: ClassVar[str] = "AutoModelForQuestionAnswering"
+    _default_length: ClassVar[int] = 384
     _n_outputs = 2
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -113,7 +117,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         self,
         *,
         model: str = "Twitter/twhin-bert-base",
-        max_length: int = 384,
+        max_length: int | None = None,
         overlap: int = 128,
         max_answer_length: int = 30,
         no_answer: bool = False,
@@ -276,7 +280,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
         return make_windows(
             tokenizer,
             list(zip(questions, contexts, strict=True)),
-            self.max_length,
+            self._row_length,
             self.overlap,
             type(self).__name__,
         )

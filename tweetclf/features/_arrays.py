@@ -18,6 +18,7 @@ from tweetclf.features._packing import (
     windows,
 )
 from tweetclf.features._reading import Batch
+from tweetclf.utils.ranges import take_ranges
 
 __all__ = [
     "Rows",
@@ -218,7 +219,7 @@ def take_rows(rows: Rows, chosen: np.ndarray) -> Rows:
     sizes = np.diff(indptr)[chosen]
     ends = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=ends[1:])
-    at = np.repeat(indptr[chosen] - ends[:-1], sizes) + np.arange(ends[-1])
+    at = take_ranges(indptr[chosen], sizes)
     return ids[at], counts[at] if len(counts) else counts, ends
 
 

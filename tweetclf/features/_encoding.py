@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tweetclf.utils.ranges import take_ranges
+
 __all__ = ["TokenEncoder", "Tokenized", "tokenize"]
 
 Row = str | Sequence[str]
@@ -43,8 +45,7 @@ class Tokenized:
         """Return the texts at `indices`, in that order; `n_truncated` is kept."""
         starts = np.cumsum(self.lengths) - self.lengths
         lengths = self.lengths[indices]
-        shifts = starts[indices] - (np.cumsum(lengths) - lengths)
-        rows = np.arange(int(lengths.sum())) + np.repeat(shifts, lengths)
+        rows = take_ranges(starts[indices], lengths)
         types = None if self.types is None else self.types[rows]
         return Tokenized(
             self.ids[rows], lengths, self.special[rows], types, self.n_truncated

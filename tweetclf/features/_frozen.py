@@ -14,13 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.features._captured import capture, rebuild
 from tweetclf.features._encoding import TokenEncoder, Tokenized
-from tweetclf.features._pretrained import (
-    Pretrained,
-    capture,
-    load_pretrained,
-    rebuild,
-)
+from tweetclf.features._pretrained import Pretrained, load_pretrained
 from tweetclf.modules.packed import PackedEncoder
 from tweetclf.modules.pooling import POOLINGS, pool
 from tweetclf.training.devices import Precision, choose_device, resolve_precision

@@ -1,4 +1,4 @@
-"""Pretrained models: found, loaded, kept in memory as plain data and made again."""
+"""Pretrained models: found by directory or name, loaded and written."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import json
 import os
 import re
 import socket
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
-
-import numpy as np
-from numpy.typing import NDArray
 
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features._files import MissingFileError
@@ -27,12 +23,7 @@ from tweetclf.utils.optional import import_optional
 __all__ = [
     "PROFILE_FILE",
     "Pretrained",
-    "capture",
-    "check_captured",
     "load_pretrained",
-    "rebuild",
-    "rebuild_model",
-    "rebuild_tokenizer",
     "save_pretrained",
 ]
 
@@ -54,12 +45,8 @@ _TOKENIZERS = (
     "spm.model",
     "tokenizer.model",
 )
-# Names that transformers writes for tokenizers; none of them can hold code.
-_TOKENIZER_FILE = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(?:json|txt|model|bpe|spm|jinja)", re.ASCII
-)
 # What transformers and torch raise on damaged files, or on those that hold code.
-_LOAD_ERRORS = (
+LOAD_ERRORS = (
     AttributeError,
     ImportError,
     KeyError,
@@ -234,10 +221,10 @@ def _check_directory(path: Path, caller: str) -> None:
 def _read_directory(read: Any, source: str, caller: str) -> tuple[Any, Any, Any]:
     try:
         return read(local_files_only=True)
-    except _LOAD_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise ModelFormatError(
             f"{caller}: the model at {str(Path(source).absolute())!r} cannot be read "
-            f"({type(error).__name__}: {_first_line(error)})."
+            f"({type(error).__name__}: {first_line(error)})."
         ) from error
 
 
@@ -256,7 +243,7 @@ def _read_by_name(read: Any, name: str, caller: str) -> tuple[Any, Any, Any]:
     raise MissingFileError(
         f"{caller}: {name!r} is no directory (looked at "
         f"{str(Path(name).absolute())!r}) and could not be had from the model hub "
-        f"({type(cause).__name__}: {_first_line(cause)}). Check the name; where there "
+        f"({type(cause).__name__}: {first_line(cause)}). Check the name; where there "
         f"is no network, run elsewhere: hf download {name} --local-dir DIRECTORY, and "
         "give that directory."
     ) from cause
@@ -278,7 +265,7 @@ def _require_hub() -> None:
             pass
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     text = str(error).strip()
     return text.splitlines()[0].rstrip(".")[:300] if text else "no message"
 
@@ -341,156 +328,3 @@ def save_pretrained(
         tokenizer.save_pretrained(folder)
     text = json.dumps({"profile": profile}, indent=1) + "\n"
     write_text_atomic(Path(folder) / PROFILE_FILE, text)
-
-
-def capture(model: Any, tokenizer: Any) -> dict[str, Any]:
-    """Return a model and its tokenizer as plain data: text, bytes and arrays.
-
-    Returns
-    -------
-    dict
-        "architecture" (name of the class), "config" (JSON), "files" (name -> uint8
-        array) and "weights" (name -> array), to be given to `rebuild`.
-    """
-    with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
-        tokenizer.save_pretrained(name)
-        files = {
-            path.name: np.frombuffer(_file_bytes(path), np.uint8).copy()
-            for path in sorted(Path(name).iterdir())
-            if path.is_file()
-        }
-    weights = {}
-    for key, tensor in model.state_dict().items():
-        tensor = tensor.detach().cpu()
-        if tensor.is_floating_point() and tensor.itemsize < 4:
-            tensor = tensor.float()
-        weights[key] = tensor.numpy()
-    return {
-        "architecture": type(model).__name__,
-        "config": model.config.to_json_string(use_diff=False),
-        "files": files,
-        "weights": weights,
-    }
-
-
-def _file_bytes(path: Path) -> bytes:
-    """Return a tokenizer's file without the padding and cutting of its last call."""
-    data = path.read_bytes()
-    if path.name != "tokenizer.json":
-        return data
-    values = json.loads(data)
-    if values.get("padding") is None and values.get("truncation") is None:
-        return data
-    values |= {"padding": None, "truncation": None}
-    return json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8")
-
-
-def check_captured(state: Any) -> None:
-    """Refuse data that `capture` would not have made.
-
-    Raises
-    ------
-    ModelFormatError
-        If the parts are of other types, files have odd names, or the configuration
-        asks for code.
-    """
-    fits = (
-        isinstance(state, dict)
-        and set(state) == {"architecture", "config", "files", "weights"}
-        and isinstance(state["architecture"], str)
-        and isinstance(state["config"], str)
-        and isinstance(state["files"], dict)
-        and isinstance(state["weights"], dict)
-        and all(
-            isinstance(name, str)
-            and _TOKENIZER_FILE.fullmatch(name)
-            and isinstance(data, np.ndarray)
-            and data.dtype == np.uint8
-            and data.ndim == 1
-            for name, data in state["files"].items()
-        )
-        and all(
-            isinstance(name, str) and isinstance(array, np.ndarray)
-            for name, array in state["weights"].items()
-        )
-    )
-    if not fits:
-        raise ModelFormatError("a pretrained model is not as tweetclf keeps it")
-    texts = [state["config"]]
-    texts += [
-        data.tobytes().decode("utf-8", "replace")
-        for name, data in state["files"].items()
-        if name.endswith("config.json")
-    ]
-    for text in texts:
-        try:
-            values = json.loads(text)
-        except (RecursionError, ValueError) as error:
-            raise ModelFormatError(
-                f"the configuration of a pretrained model is no JSON: {error}"
-            ) from error
-        if not isinstance(values, dict) or "auto_map" in values:
-            raise ModelFormatError(
-                "the configuration of a pretrained model asks for code of its own"
-            )
-
-
-def rebuild(state: Mapping[str, Any], *, caller: str = "rebuild") -> Pretrained:
-    """Make the model and tokenizer again that `capture` was given.
-
-    Raises
-    ------
-    ModelFormatError
-        If the data are damaged or of an unknown architecture.
-    """
-    check_captured(state)
-    import_optional("transformers", extra="neural", caller=caller)
-    try:
-        return _rebuild(state)
-    except _LOAD_ERRORS as error:
-        raise ModelFormatError(
-            f"{caller}: a pretrained model of class {state['architecture']!r} cannot "
-            f"be made again ({type(error).__name__}: {_first_line(error)})."
-        ) from error
-
-
-def _rebuild(state: Mapping[str, Any]) -> Pretrained:
-    import torch
-
-    tokenizer = rebuild_tokenizer(state["files"])
-    model = rebuild_model(state["architecture"], state["config"])
-    weights = {k: torch.from_numpy(np.array(v)) for k, v in state["weights"].items()}
-    model.load_state_dict(weights)
-    return Pretrained(model.eval(), tokenizer, None)
-
-
-def rebuild_tokenizer(files: Mapping[str, NDArray[Any]]) -> Any:
-    """Make the tokenizer again whose files `capture` kept."""
-    import transformers
-
-    with tempfile.TemporaryDirectory(prefix="tweetclf-") as name, quiet_transformers():
-        for file, data in files.items():
-            (Path(name) / file).write_bytes(data.tobytes())
-        return transformers.AutoTokenizer.from_pretrained(
-            name, trust_remote_code=False, local_files_only=True
-        )
-
-
-def rebuild_model(architecture: str, config: str) -> Any:
-    """Make a model again whose class and configuration `capture` kept.
-
-    Its weights are drawn at random, and are to be replaced.
-    """
-    import torch
-    import transformers
-
-    home: Any = transformers
-    if architecture.startswith("TWilBert"):
-        home = importlib.import_module("tweetclf.modules.twilbert")
-    cls: Any = getattr(home, architecture)
-    if not (isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel)):
-        raise TypeError(f"{architecture} is no model")
-    # fork_rng puts the generator back that weights are drawn from.
-    with quiet_transformers(), torch.random.fork_rng(devices=[]):
-        config_class: Any = cls.config_class
-        return cls(config_class.from_dict(json.loads(config)))

@@ -51,7 +51,8 @@ default="mean"
     layer : int, default=-1
         Whose states: -1 is the last layer, 0 the embeddings.
     max_length : int, default=128
-        Most tokens of a text; longer ones are cut, of a pair the longer side first.
+        Most tokens of a text, or as many as the model has positions for, if fewer;
+        longer ones are cut, of a pair the longer side first.
     max_tokens : int, default=4096
         Tokens that are computed at once: more take more memory.
     precision : {"float32", "bfloat16", "auto"}, default="float32"

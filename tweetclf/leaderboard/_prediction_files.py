@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard._submission_rows import finite_number, label_of
-from tweetclf.tasks.lines import read_lines
+from tweetclf.tasks.lines import read_lines, suffix_of
 from tweetclf.tasks.tables import SUFFIXES, Table, read_table
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read_predictions(
         If there is not one valid prediction for each row; the message names file, line
         and what is wrong.
     """
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in SUFFIXES:
         lines = [
             line.removesuffix("\n").removesuffix("\r") for line in read_lines(path)
@@ -104,7 +104,7 @@ def row_ids(path: Path, id: str | None = None) -> tuple[int, list[str] | None]:
     id : str, optional
         Column of the ids; by default one called "id".
     """
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in SUFFIXES:
         return sum(1 for _ in read_lines(path)), None
     table = read_table(path)

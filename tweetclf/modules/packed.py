@@ -19,8 +19,15 @@ from tweetclf.modules._variable_length import (
     sent,
     variable_length_attention,
 )
+from tweetclf.utils.ranges import take_ranges
 
-__all__ = ["ATTENTION", "PackedEncoder", "length_buckets", "packed_attention"]
+__all__ = [
+    "ATTENTION",
+    "PackedEncoder",
+    "length_buckets",
+    "longest_sequence",
+    "packed_attention",
+]
 
 ATTENTION = "tweetclf_packed"
 """Name of `packed_attention` among the attention functions of transformers."""
@@ -173,7 +180,7 @@ class PackedEncoder(nn.Module):
             "token_type_ids" in inspect.signature(model.forward).parameters
             and getattr(model.config, "type_vocab_size", 0) > 1
         )
-        self.max_length = _max_length(model, self._padding_position)
+        self.max_length = longest_sequence(model)
         self.is_packed = packing == "packed"
         if packing != "padded":
             original = model.config._attn_implementation
@@ -231,7 +238,8 @@ class PackedEncoder(nn.Module):
         if (order[1:] > order[:-1]).all():
             return run(input_ids, sizes, token_type_ids, layer)
         # By length, each group is a slice of the row.
-        tokens = sent(_rows_of(order, sizes), input_ids.device)
+        starts = np.cumsum(sizes) - sizes
+        tokens = sent(take_ranges(starts[order], sizes[order]), input_ids.device)
         if token_type_ids is not None:
             token_type_ids = token_type_ids[tokens]
         states = run(input_ids[tokens], sizes[order], token_type_ids, layer)
@@ -347,14 +355,6 @@ def length_buckets(
     return buckets
 
 
-def _rows_of(order: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the tokens of sequences taken in another order."""
-    starts = np.cumsum(sizes) - sizes
-    chosen = sizes[order]
-    shifts = starts[order] - (np.cumsum(chosen) - chosen)
-    return np.arange(int(sizes.sum())) + np.repeat(shifts, chosen)
-
-
 def _padding_position(model: nn.Module) -> int | None:
     """Return the position of padding where positions are counted from it on."""
     for name, module in model.named_modules():
@@ -363,10 +363,23 @@ def _padding_position(model: nn.Module) -> int | None:
     return None
 
 
-def _max_length(model: Any, padding_position: int | None) -> int | None:
+def longest_sequence(model: Any) -> int | None:
+    """Return the tokens of the longest sequence that an encoder has positions for.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        The encoder, without a head.
+
+    Returns
+    -------
+    int or None
+        None if its positions do not end.
+    """
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions is None or positions <= 0:
         return None
+    padding_position = _padding_position(model)
     return int(positions) - (0 if padding_position is None else padding_position + 1)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features import NgramVocabulary
 from tweetclf.features._front_coding import from_arrays
-from tweetclf.persistence.allowed import DROPPED, check_state, class_named, finish
+from tweetclf.persistence._states import check_state
+from tweetclf.persistence.allowed import DROPPED, class_named, finish
 from tweetclf.utils.strings import unpack_strings
 from tweetclf.utils.tensors import is_storable
 

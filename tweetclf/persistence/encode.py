@@ -19,7 +19,8 @@ from sklearn.utils import Bunch
 from tweetclf.exceptions import ModelFormatError
 from tweetclf.features import NgramVocabulary
 from tweetclf.features._front_coding import to_arrays
-from tweetclf.persistence.allowed import DROPPED, check_state, name_of
+from tweetclf.persistence._states import check_state
+from tweetclf.persistence.allowed import DROPPED, name_of
 from tweetclf.persistence.decode import BUILTIN_TYPES, SPARSE_TYPES
 from tweetclf.utils._sklearn import SIMPLE_METHODS, MetadataRequest
 from tweetclf.utils.strings import pack_strings

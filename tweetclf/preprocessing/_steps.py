@@ -299,43 +299,44 @@ def _shorten_word_runs(longest: int) -> Step:
     return lambda text: more.sub(lambda match: match[1], text)
 
 
+def _entity_patterns(options: Options) -> dict[str, tuple[str, str | None]]:
+    """Return name -> pattern, and what takes its place, if anything; the first wins."""
+    found: dict[str, tuple[str, str | None]] = {
+        "url": (patterns.URL, options.urls),
+        "email": (patterns.EMAIL, options.emails),
+    }
+    if options.tokens():
+        found["token"] = patterns.literal_pattern(options.tokens()), None
+    found["entity"] = patterns.ENTITY, None
+    found["handle"] = patterns.HANDLE, options.handles
+    masked = options.hashtag_token if options.hashtags == "mask" else None
+    found["hashtag"] = patterns.hashtag_pattern(), masked
+    if options.emoji == "mask":
+        found["emoji"] = patterns.emoji_pattern(), options.emoji_token
+    if options.numbers is not None:
+        found["digits"] = patterns.NO_NUMBER, None
+        found["number"] = patterns.NUMBER_TO_REPLACE, options.numbers
+    if options.laughter is not None:
+        pattern = patterns.laughter_pattern(options.language)
+        found["laughter"] = pattern, options.laughter
+    return found
+
+
 def _entities_and_rest(options: Options) -> Callable[[str], tuple[str, bool]]:
     """Find every entity in one scan; replace it, or keep it as it stands.
 
     The function returns the text and whether its neighbours may look different now:
     where something was removed, or was glued to what stood beside it.
     """
-    replacements: dict[str, str | None] = {}
-    alternatives: list[str] = []
-
-    def add(name: str, pattern: str, token: str | None) -> None:
-        alternatives.append(f"(?P<{name}>{pattern})")
-        replacements[name] = token
-
-    add("url", patterns.URL, options.urls)
-    add("email", patterns.EMAIL, options.emails)
-    if options.tokens():
-        add("token", patterns.literal_pattern(options.tokens()), None)
-    add("entity", patterns.ENTITY, None)
-    add("handle", patterns.HANDLE, options.handles)
-    masked = options.hashtag_token if options.hashtags == "mask" else None
-    add("hashtag", patterns.hashtag_pattern(), masked)
-    if options.emoji == "mask":
-        add("emoji", patterns.emoji_pattern(), options.emoji_token)
-    glued_after = _GLUED_AFTER
-    if options.numbers is not None:
-        add("digits", patterns.NO_NUMBER, None)
-        add("number", patterns.NUMBER_TO_REPLACE, options.numbers)
-        # ":3" is a face only where it follows no word.
-        glued_after = _GLUED_AFTER_OR_FACE
-    if options.laughter is not None:
-        pattern = patterns.laughter_pattern(options.language)
-        add("laughter", pattern, options.laughter)
-
+    entities = _entity_patterns(options)
+    replacements = {name: token for name, (_, token) in entities.items()}
     plain = _plain_text(options)
     if plain is None and all(token is None for token in replacements.values()):
         return lambda text: (text, False)
+    alternatives = (f"(?P<{name}>{p})" for name, (p, _) in entities.items())
     scan = re.compile("|".join(alternatives)).finditer
+    # ":3" is a face only where it follows no word.
+    glued_after = _GLUED_AFTER if options.numbers is None else _GLUED_AFTER_OR_FACE
     hint = re.compile(_hint(options)).search
 
     def step(text: str) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tweetclf.training.batching import LengthBatches
 from tweetclf.utils.random import stream
+from tweetclf.utils.ranges import take_ranges
 
 __all__ = ["Corpus", "MaskedBatches", "Masking", "mask_tokens", "split_rows"]
 
@@ -197,9 +198,7 @@ class MaskedBatches:
         for number, indices in enumerate(self.batches.epoch(epoch)):
             rows = self.rows[indices]
             lengths = corpus.lengths[rows]
-            ends = np.cumsum(lengths)
-            shift = np.repeat(corpus.starts[rows] - (ends - lengths), lengths)
-            tokens = np.arange(ends[-1]) + shift
+            tokens = take_ranges(corpus.starts[rows], lengths)
             ids = corpus.ids[tokens]
             hidden, places = mask_tokens(
                 ids,

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from tweetclf.modules.packed import PackedEncoder
 from tweetclf.pretraining._masked_batches import MaskedBatches
+from tweetclf.pretraining.objectives import loss_and_hits
 from tweetclf.training.checkpoints import Checkpoints
 from tweetclf.training.devices import Precision, module_device, to_device
 from tweetclf.training.loop import TrainingResult, fit_loop
@@ -142,9 +143,9 @@ class HeldOut:
         for batch in self.batches.epoch(0):
             moved = to_device(batch, device)
             logits = module(moved["input_ids"], moved["lengths"], moved["places"])
-            loss = F.cross_entropy(logits, moved["targets"], reduction="sum")
+            loss, hits = loss_and_hits(logits, moved["targets"])
             total += float(loss)
-            n_right += float((logits.argmax(1) == moved["targets"]).sum())
+            n_right += float(hits)
             n_tokens += len(moved["targets"])
         return {"valid_loss": total / n_tokens, "valid_accuracy": n_right / n_tokens}
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.tasks.lines import open_binary, open_text
+from tweetclf.tasks.lines import open_binary, open_text, suffix_of
+from tweetclf.tasks.rows import JSON_SUFFIXES
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.registry import suggest
 
@@ -34,7 +35,6 @@ _NAMES = {
     "time": ("time", "timestamp", "created_at"),
 }
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_JSON = {".jsonl", ".ndjson"}
 # Longer ones are no ids: a quotation mark was never closed, or texts were taken.
 _LONGEST = 256
 _KEPT = 20
@@ -218,10 +218,10 @@ def _open(
     path: Path, columns: Mapping[str, str | int] | None, bad: BadRows
 ) -> tuple[Iterator[tuple[int, Field]], Sequence[str]]:
     """Return numbered fields in the order of ROLES, and which of them there are."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    suffix = suffix_of(path)
     if suffix in _DELIMITERS:
         return _table(path, _DELIMITERS[suffix], columns, bad)
-    if suffix in _JSON:
+    if suffix in JSON_SUFFIXES:
         return _json(path, columns, bad)
     if suffix == ".parquet":
         return _parquet(path, columns)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from tweetclf.exceptions import DataError
 from tweetclf.tasks.columns import find_text
-from tweetclf.tasks.lines import read_lines
-from tweetclf.tasks.rows import read_json_rows, read_table_rows
+from tweetclf.tasks.lines import suffix_of
+from tweetclf.tasks.rows import JSON_SUFFIXES, TABLE_SUFFIXES, read_fields
 from tweetclf.utils.registry import suggest
 
 __all__ = ["Detector", "Tweet", "TweetFiles", "as_tweets", "language_of"]
@@ -20,8 +20,6 @@ Detector = Callable[[str], str]
 UNKNOWN = "und"
 """ISO 639-3: undetermined."""
 
-_TABLES = {".csv": None, ".tsv": "\t"}
-_JSON = {".jsonl", ".ndjson"}
 _IDS = ("id", "tweet_id", "id_str", "tweetid", "tweet", "post_id", "post")
 _LANGUAGES = ("lang", "language", "lang_code")
 
@@ -114,21 +112,12 @@ class TweetFiles:
         )
 
     def _rows(self, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-        lines = read_lines(path, encoding=self.encoding, table=suffix in _TABLES)
-        if suffix in _JSON:
-            yield from read_json_rows(lines, str(path))
-        elif suffix in _TABLES:
-            header, rows = read_table_rows(
-                lines, str(path), delimiter=_TABLES[suffix], quoted=self.quoted
-            )
-            for line, fields in rows:
-                yield line, dict(zip(header.names, fields, strict=True))
-        else:
+        if suffix_of(path) not in TABLE_SUFFIXES | JSON_SUFFIXES:
             raise DataError(
                 f"{path}: tweets are read from .csv, .tsv, .jsonl and .ndjson, also "
                 "with .gz. Rename or convert the file."
             )
+        return read_fields(path, encoding=self.encoding, quoted=self.quoted)[1]
 
 
 def _column(

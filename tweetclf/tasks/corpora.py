@@ -8,18 +8,14 @@ from typing import Any
 
 from tweetclf.exceptions import DataError, UnknownNameError
 from tweetclf.tasks.columns import find_text
-from tweetclf.tasks.lines import read_lines
 from tweetclf.tasks.loading import load_corpus, load_task
 from tweetclf.tasks.registry import corpus_info
-from tweetclf.tasks.rows import read_json_rows, read_table_rows
+from tweetclf.tasks.rows import read_fields
 
 __all__ = ["TASK_PREFIX", "stream_corpus", "stream_texts"]
 
 TASK_PREFIX = "task:"
 """Before the name of a task whose training split is meant."""
-
-_TABLES = {".csv": None, ".tsv": "\t"}
-_JSON = {".jsonl", ".ndjson"}
 
 
 def stream_corpus(
@@ -97,32 +93,19 @@ def stream_texts(
         If a row cannot be read; the message names the line.
     """
     path = Path(path)
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-    lines = read_lines(path, encoding=encoding, table=suffix in _TABLES)
-    if suffix in _JSON:
-        column = None
-        for line, record in read_json_rows(lines, str(path)):
-            # The columns of the first row are taken for those of all.
-            column = column or find_text(list(record), text, str(path))
-            value = record.get(column)
-            if not isinstance(value, str):
-                raise DataError(
-                    f"{path}, line {line}: {column!r} is {value!r}; expected a text."
-                )
-            yield value
-    elif suffix in _TABLES:
-        delimiter = _TABLES[suffix]
-        header, rows = read_table_rows(
-            lines, str(path), delimiter=delimiter, quoted=quoted
-        )
-        position = header.names.index(find_text(header.names, text, str(path)))
-        for _, fields in rows:
-            yield fields[position]
-    else:
-        if text is not None:
+    names, rows = read_fields(
+        path,
+        columns=() if text is None else (text,),
+        encoding=encoding,
+        quoted=quoted,
+    )
+    column = None if names is None else find_text(names, text, str(path))
+    for line, fields in rows:
+        # The columns of the first row are taken for those of all.
+        column = column or find_text(list(fields), text, str(path))
+        value = fields.get(column)
+        if not isinstance(value, str):
             raise DataError(
-                f"{path} holds one text a line and has no column {text!r}. Name it "
-                ".csv, .tsv or .jsonl if it has columns."
+                f"{path}, line {line}: {column!r} is {value!r}; expected a text."
             )
-        for line_ in lines:
-            yield line_.rstrip("\n").removesuffix("\r")
+        yield value

@@ -17,7 +17,14 @@ from typing import IO, cast
 
 from tweetclf.exceptions import DataError
 
-__all__ = ["BadLine", "checked_lines", "open_binary", "open_text", "read_lines"]
+__all__ = [
+    "BadLine",
+    "checked_lines",
+    "open_binary",
+    "open_text",
+    "read_lines",
+    "suffix_of",
+]
 
 BadLine = Callable[[int, DataError], None]
 """Told the number of a line that cannot be read, and why, where others go on."""
@@ -184,6 +191,18 @@ def _undecodable(line: str, at: int, place: str, encoding: str) -> DataError:
             "cp1252, is common), or save it as UTF-8."
         )
     return DataError(f"{place}, {reason}. {remedy}")
+
+
+def suffix_of(path: str | Path) -> str:
+    """Return what the name of a file says of its kind, packed or not.
+
+    Examples
+    --------
+    >>> from tweetclf.tasks.lines import suffix_of
+    >>> suffix_of("tweets.TSV.gz")
+    '.tsv'
+    """
+    return Path(Path(path).name.removesuffix(".gz")).suffix.lower()
 
 
 def read_lines(

@@ -6,15 +6,29 @@ import csv
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.tasks.lines import BadLine, read_lines
+from tweetclf.tasks.lines import BadLine, read_lines, suffix_of
 
-__all__ = ["Header", "read_json_rows", "read_jsonl", "read_table_rows"]
+__all__ = [
+    "JSON_SUFFIXES",
+    "TABLE_SUFFIXES",
+    "Header",
+    "read_fields",
+    "read_json_rows",
+    "read_jsonl",
+    "read_table_rows",
+]
+
+JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+"""Of files of JSON Lines."""
+
+TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
+"""Of tables: the first by whatever separates the first line, the second by tabs."""
 
 _DELIMITERS = ",;\t|"
 # Longer fields are not tweets: a quotation mark was never closed.
@@ -249,6 +263,65 @@ def _array_hint(number: int, line: str) -> str:
     if number == 1 and line.lstrip().startswith("["):
         return " A JSON array is not JSON Lines: write one object a line."
     return ""
+
+
+def read_fields(
+    path: Path,
+    *,
+    columns: Sequence[str] = (),
+    encoding: str = "utf-8",
+    quoted: bool = True,
+    bad: BadLine | None = None,
+) -> tuple[tuple[str, ...] | None, Iterator[tuple[int, Mapping[str, Any]]]]:
+    """Read a table or JSON Lines by the suffix of its file, others as a text a line.
+
+    Parameters
+    ----------
+    path : path
+        The file, also packed (``.gz``).
+    columns : sequence of str
+        Those that are asked for: a file without columns is refused if there are any.
+    encoding : str, default="utf-8"
+        Encoding of the file.
+    quoted : bool, default=True
+        Whether quotation marks around the fields of a table are no part of them.
+    bad : callable, optional
+        Told of lines that cannot be read, which are passed by then.
+
+    Returns
+    -------
+    names : tuple of str or None
+        Names of the columns; None of JSON Lines, which may have others in each row.
+    rows : iterator of (int, mapping)
+        Number of each line and its fields, read as they are asked for. A text without
+        columns is the field "text"; blank ones are not left out.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or a row without `bad`; the message names the line.
+    """
+    suffix = suffix_of(path)
+    is_table = suffix in TABLE_SUFFIXES
+    lines = read_lines(path, encoding=encoding, table=is_table, bad=bad)
+    if suffix in JSON_SUFFIXES:
+        return None, read_json_rows(lines, str(path), bad=bad)
+    if is_table:
+        delimiter = "\t" if suffix == ".tsv" else None
+        header, rows = read_table_rows(
+            lines, str(path), delimiter=delimiter, quoted=quoted, bad=bad
+        )
+        names = header.names
+        return names, ((n, dict(zip(names, row, strict=True))) for n, row in rows)
+    if columns:
+        raise DataError(
+            f"{path} holds one text a line and has no column {columns[0]!r}. Name it "
+            ".csv, .tsv or .jsonl if it has columns."
+        )
+    numbered = enumerate(lines, start=1)
+    return ("text",), (
+        (n, {"text": line.rstrip("\n").removesuffix("\r")}) for n, line in numbered
+    )
 
 
 def read_jsonl(path: Path, encoding: str = "utf-8") -> list[tuple[int, dict[str, Any]]]:

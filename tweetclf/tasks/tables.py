@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
-from tweetclf.tasks.lines import read_lines
-from tweetclf.tasks.rows import read_jsonl, read_table_rows
+from tweetclf.tasks.lines import read_lines, suffix_of
+from tweetclf.tasks.rows import (
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    read_jsonl,
+    read_table_rows,
+)
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.registry import suggest
 
@@ -65,10 +70,10 @@ def read_table(
     path: Path, *, encoding: str = "utf-8", quoting: bool | None = None
 ) -> Table:
     """Read a table by the suffix of its file."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-    if suffix in {".jsonl", ".ndjson"}:
+    suffix = suffix_of(path)
+    if suffix in JSON_SUFFIXES:
         table = _from_jsonl(path, encoding)
-    elif suffix in {".csv", ".tsv"}:
+    elif suffix in TABLE_SUFFIXES:
         table = _from_text(path, encoding, suffix == ".tsv", quoting)
     elif suffix == ".parquet":
         table = _from_parquet(path)

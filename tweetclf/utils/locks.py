@@ -1,4 +1,10 @@
-"""Locks among processes: one that refuses a second one, and one that lets it wait."""
+"""Locks among processes: one that refuses a second one, and one that lets it wait.
+
+They are two things on purpose. Who is refused wants to know by whom, and who takes over
+from a killed process that it does: a file says so, on any file system. Who waits must
+not wait for a process that is gone: the system ends its lock with it, even on another
+machine, where a file would have to be removed by hand.
+"""
 
 from __future__ import annotations
 

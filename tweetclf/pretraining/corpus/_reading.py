@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 from tweetclf.exceptions import DataError, UnknownNameError
 from tweetclf.pretraining.corpus.plan import CorpusSource
 from tweetclf.tasks.columns import find_text
-from tweetclf.tasks.lines import read_lines
+from tweetclf.tasks.lines import suffix_of
 from tweetclf.tasks.locations import data_folder
 from tweetclf.tasks.registry import corpus_info
-from tweetclf.tasks.rows import read_json_rows, read_table_rows
+from tweetclf.tasks.rows import JSON_SUFFIXES, TABLE_SUFFIXES, read_fields
 from tweetclf.utils.optional import import_optional
 
 __all__ = ["BadRows", "Located", "Row", "locate", "read_rows"]
 
-_JSON = {".jsonl", ".ndjson"}
-_TABLES = {".csv": None, ".tsv": "\t"}
 _EXAMPLES = 20
 _ARROW_ROWS = 10_000
 
@@ -183,31 +181,24 @@ def _plain(value: Any) -> str | None:
 def _fields(located: Located, bad: BadRows) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the number of each line or row, and its fields."""
     source, path = located.source, located.path
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    suffix = suffix_of(path)
     if suffix == ".parquet":
         yield from _arrow_rows(source, path)
         return
-    lines = read_lines(path, encoding=source.encoding, table=suffix in _TABLES, bad=bad)
-    if suffix in _JSON:
-        yield from read_json_rows(lines, str(path), bad=bad)
-    elif suffix in _TABLES:
-        quoted = suffix == ".csv" if source.quoted is None else source.quoted
-        header, rows = read_table_rows(
-            lines, str(path), delimiter=_TABLES[suffix], quoted=quoted, bad=bad
-        )
-        _check_columns(source, header.names, path)
-        for line, fields in rows:
-            yield line, dict(zip(header.names, fields, strict=True))
+    quoted = suffix == ".csv" if source.quoted is None else source.quoted
+    names, rows = read_fields(
+        path,
+        columns=source.columns,
+        encoding=source.encoding,
+        quoted=quoted,
+        bad=bad,
+    )
+    if names is not None:
+        _check_columns(source, names, path)
+    if suffix in TABLE_SUFFIXES | JSON_SUFFIXES:
+        yield from rows
     else:
-        if source.columns:
-            raise DataError(
-                f"{path} holds one text a line and has no column "
-                f"{source.columns[0]!r}. Name it .csv, .tsv or .jsonl if it has "
-                "columns."
-            )
-        for number, line_ in enumerate(lines, start=1):
-            if line_.strip():
-                yield number, {"text": line_.rstrip("\n").removesuffix("\r")}
+        yield from (row for row in rows if row[1]["text"].strip())
 
 
 def _check_columns(source: CorpusSource, names: Any, path: Path) -> None:
