@@ -96,6 +96,57 @@ def logistic_regression() -> None:
         print(f"  {place[2]:58} {own / total:8.0%}")
 
 
+def words() -> None:
+    """Word (1,2) TF-IDF at three sizes from empty caches: what grows faster."""
+    import bench_ngrams
+
+    from tweetclf.preprocessing import TweetTokenizer, _cache
+
+    bench_ngrams.token_fit_ours(tweets(5_000))
+    bound = _cache.MOST_ENTRIES
+    for size in (5_000, 50_000, 500_000):
+        texts = tweets(size)
+        print(f"  {size:,} tweets")
+        for most in (bound, 1 << 24):
+            _cache.MOST_ENTRIES = most
+            _cache.clear_caches()
+            tokenize = TweetTokenizer(lowercase=True)._compiled()
+            with _timed(f"tokens alone, at most {most:,} entries cached"):
+                found = sum(len(tokenize(text)) for text in texts)
+            if most == bound:
+                print(f"  {'tokens':58} {found:10,}")
+            else:
+                print(f"  {'different pieces':58} {_cache.cached_entries():10,}")
+        _cache.MOST_ENTRIES = bound
+        with _timed("all: tokens, n-grams, TF-IDF"):
+            bench_ngrams.token_fit_ours(texts)
+
+
+def sif() -> None:
+    """SIF averages of three sizes: which part grows faster than the texts."""
+    import bench_vectors
+    import numpy as np
+
+    for size in (5_000, 50_000, 150_000):
+        data = bench_vectors._corpus(size)
+        vectorizer = bench_vectors._FromTokens(data.vectors, a=bench_vectors._A)
+        bench_vectors._sif(data)
+        words = len(data.vectors.words)
+        print(f"  {size:,} tweets, vectors of {words:,} words")
+        vectorizer.word_vectors_ = data.vectors
+        with _timed("number the tokens (a dictionary)"):
+            indexed = vectorizer._index(data.tokens)
+        with _timed("count them"):
+            vectorizer._count(indexed)
+        with _timed("average the vectors"):
+            result = vectorizer._average(indexed)
+        with _timed("of that, write the result once, to fresh memory"):
+            np.full(result.shape, 1.0, dtype=result.dtype)
+        near = indexed._replace(ids=indexed.ids % 1_000)
+        with _timed("average the vectors, all tokens among 1,000 words"):
+            vectorizer._average(near)
+
+
 def cold_tokens() -> None:
     """Tokenise 20,000 tweets as ``atalaya-sentiment`` does, with empty caches."""
     import bench_text
@@ -131,7 +182,14 @@ def main(names: list[str]) -> int:
     """Run the named ones, or all; return the exit code."""
     parts: dict[str, Callable[[], None]] = {
         part.__name__: part
-        for part in (atalaya, leaderboard, logistic_regression, cold_tokens)
+        for part in (
+            atalaya,
+            leaderboard,
+            logistic_regression,
+            words,
+            sif,
+            cold_tokens,
+        )
     }
     for name in names or parts:
         if name not in parts:

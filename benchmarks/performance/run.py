@@ -122,11 +122,13 @@ def _lines(row: dict[str, Any]) -> Iterable[str]:
                 f"{peaks['ours'] / peaks['theirs']:.2f}x of "
                 f"{peaks['theirs'] / 2**20:,.0f} MiB"
             )
+        spread = f"[{size['ratio_min']:.1f}, {size['ratio_max']:.1f}]"
+        if size["rounds"] == 1:
+            spread = "(one round)"
         yield (
             f"| {row['what']} | {row['peer']} | {size['size']:,} "
             f"| {_seconds(size['ours_s'])} | {_seconds(size['theirs_s'])} "
-            f"| **{size['ratio']:.1f}x** [{size['ratio_min']:.1f}, "
-            f"{size['ratio_max']:.1f}], CPU {size['ratio_cpu']:.1f}x "
+            f"| **{size['ratio']:.1f}x** {spread}, CPU {size['ratio_cpu']:.1f}x "
             f"| {row['bar']:g} / {row['aim']:g} | {_verdict(row)} "
             f"| {exponent} | {share} |"
         )

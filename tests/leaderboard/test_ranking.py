@@ -217,3 +217,22 @@ def test_failed_runs_stay_visible() -> None:
     assert [r.error for r in board.failed] == ["ValueError: x"]
     only = build_leaderboard([failed], _predictions).boards[0]
     assert only.entries == ()
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
+def test_the_order_of_the_runs_changes_nothing(metric: str) -> None:
+    facts = _facts("toy", metric)
+    scores = ACCURACY if metric == "accuracy" else {"A": 0.0, "B": 0.35, "C": 0.71}
+    records = [
+        _record(facts, name, scores[name], seed)
+        for name in ("B", "C", "A")
+        for seed in (1, 0)
+    ]
+    records = [
+        replace(r, scores={"test": {"official": official_score(r, _predictions(r))}})
+        for r in records
+    ]
+    one = build_leaderboard(records, _predictions, n_resamples=200)
+    other = build_leaderboard(records[::-1], _predictions, n_resamples=200)
+    assert repr(one.boards[0].entries) == repr(other.boards[0].entries)
+    assert one.boards[0].contrasts == other.boards[0].contrasts

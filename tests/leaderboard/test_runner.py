@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.metrics import f1_score
 
 from tweetclf.exceptions import MissingDependencyError, UnknownNameError
@@ -59,6 +62,36 @@ def test_cost_and_environment_are_recorded(
     assert record.cost.model_bytes is not None
     assert record.cost.model_bytes > 1000
     assert record.environment["versions"]["scikit-learn"]
+
+
+class _Noting(DummyClassifier):
+    """Notes how many rows each of its fits has seen."""
+
+    fitted: ClassVar[list[int]] = []
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _Noting:
+        self.fitted.append(len(X))
+        warnings.warn(f"fitted on {len(X)} rows", UserWarning, stacklevel=2)
+        super().fit(X, y, sample_weight)
+        return self
+
+
+def test_a_process_warms_up_before_what_it_pays_once_is_measured(
+    make_task: MakeTask, tmp_path: Path
+) -> None:
+    task = make_task(name="warm", n=90)
+    assert task.train is not None
+    system = System("noting", f"{__name__}:_Noting", "notes", "this test")
+    _Noting.fitted.clear()
+    outcome = run_leaderboard([task], [system], RunStore(tmp_path), seeds=(0, 1))
+    n_train = len(task.train)
+    few = _Noting.fitted[0]
+    assert few < n_train
+    assert _Noting.fitted == [few, n_train, n_train]
+    # What warming up warns of is no remark on the run.
+    remarks = [" ".join(record.warnings) for record in outcome.records]
+    assert all(f"{n_train} rows" in remark for remark in remarks)
+    assert not any(f"on {few} rows" in remark for remark in remarks)
 
 
 def test_finished_runs_are_reused(

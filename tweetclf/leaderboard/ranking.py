@@ -242,13 +242,15 @@ def _by_system(
     """Group the seeds of each variant of a system.
 
     Two runs of one variant and seed have the same numbers: one of them is enough.
+    Systems come by name: resampled cells follow the order of the runs, and the same
+    runs must give the same intervals, wherever they were read from.
     """
     grouped: dict[str, dict[int, RunRecord]] = {}
     for run in runs:
         grouped.setdefault(labels[run.key], {}).setdefault(run.spec.seed, run)
     return {
         label: [by_seed[seed] for seed in sorted(by_seed)]
-        for label, by_seed in grouped.items()
+        for label, by_seed in sorted(grouped.items())
     }
 
 
