@@ -67,7 +67,7 @@ def test_maintenance_refuses_to_change_a_released_task(tmp_path, monkeypatch, ca
 
 
 def test_options_of_own_files_do_not_change_registered_tasks():
-    with pytest.raises(DataError, match=r"label=\.\.\. applies to files of your own"):
+    with pytest.raises(DataError, match=r"label=\.\.\. \(--label\) applies to files"):
         load_task("sample-humor", label="x")
 
 

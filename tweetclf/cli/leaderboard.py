@@ -191,11 +191,11 @@ def _own_options(
     definition: Definition, args: argparse.Namespace
 ) -> dict[str, dict[str, Any]]:
     """Return, for each task, what is said of files of one's own if it is one."""
-    from tweetclf.tasks.loading import is_registered, option_of
+    from tweetclf.tasks.loading import OPTIONS, is_registered
 
     own = [name for name in definition.tasks if not is_registered(name)]
     if not own and given_reading(args):
-        option = option_of(next(iter(given_reading(args))))
+        option = OPTIONS[next(iter(given_reading(args)))]
         raise UsageError(
             f"{option} applies to files of your own, and none is among the tasks"
         )

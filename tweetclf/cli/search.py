@@ -320,11 +320,11 @@ def _fit_line(
     args: argparse.Namespace, system: System, params: Mapping[str, Any]
 ) -> str:
     """Return the command that trains a system with a setting."""
-    from tweetclf.tasks.loading import option_of
+    from tweetclf.tasks.loading import OPTIONS
 
     words = ["tweetclf", "fit", args.system, args.task]
     for name, value in given_reading(args).items():
-        words += [option_of(name)] if value is False else [option_of(name), value]
+        words += [OPTIONS[name]] if value is False else [OPTIONS[name], value]
     if args.data_dir:
         words += ["--data-dir", args.data_dir]
     # A parameter that was searched stands for a given one of its name.

@@ -18,6 +18,14 @@ __all__ = ["load_corpus", "load_task"]
 PathLike = str | os.PathLike[str]
 
 
+OPTIONS = {
+    **{name: f"--{name}" for name in ("text", "label", "id", "group", "encoding")},
+    "text_b": "--text-b",
+    "quoting": "--no-quotes",
+}
+"""How commands say arguments of `load_task`, those that they have."""
+
+
 def load_task(
     name_or_path: PathLike,
     *,
@@ -104,10 +112,12 @@ def load_task(
         if named:
             info = task_info(str(name_or_path))
             if given := [option for option, value in own.items() if value is not None]:
+                option = OPTIONS.get(given[0])
+                said = f"{given[0]}=..." + (f" ({option})" if option else "")
                 raise DataError(
                     f"{info.name!r} is a registered task, which is never changed: "
-                    f"{given[0]}=... ({option_of(given[0])}) applies to files of your "
-                    f"own. Write ./{info.name} to mean a folder of that name."
+                    f"{said} applies to files of your own. Write ./{info.name} to mean "
+                    "a folder of that name."
                 )
             return registered_task(info, data_dir, verify)
     except UnknownNameError as error:
@@ -146,11 +156,6 @@ def is_registered(name: str) -> bool:
         return not _looks_like_path(name) and bool(task_info(name))
     except UnknownNameError:
         return False
-
-
-def option_of(argument: str) -> str:
-    """Return how the command says an argument."""
-    return "--no-quotes" if argument == "quoting" else f"--{argument.replace('_', '-')}"
 
 
 def _looks_like_path(name: str) -> bool:
