@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from tweetclf.leaderboard import (
     get_system,
 )
 from tweetclf.leaderboard.actions import Facts, choose_actions
-from tweetclf.leaderboard.advising import BASELINES, advise_systems
+from tweetclf.leaderboard.advice import make_facts
+from tweetclf.leaderboard.advising import BASELINES, _followed, advise_systems
 from tweetclf.leaderboard.records import Protocol
 from tweetclf.leaderboard.rivals import find_rival, read_rival
 from tweetclf.leaderboard.runner import make_spec
@@ -155,6 +157,37 @@ def test_a_file_is_cross_validated(advice) -> None:
     assert advice.audit.label_noise.n_of == 400
     assert advice.curve is not None
     assert advice.actions
+
+
+def test_small_files_are_asked_for_what_can_be_forecast(task, advice) -> None:
+    # Four times the 320 labels that models of the folds have, less the 400 there are.
+    assert advice.fitted.furthest == 4 * 320
+    assert advice.labels == 880
+    assert advice.forecast.n_to == 400 + 880
+    assert [f.n_to for f in advice.forecasts] == [400 + 440, 400 + 880]
+    assert not advice.no_forecast
+    assert "not known" not in str(advice.actions)
+
+
+def test_what_cannot_be_forecast_is_no_reason_against_labels(task, advice) -> None:
+    trials = SimpleNamespace(curve=lambda *_: advice.curve)
+    asked = {
+        labels: _followed(
+            replace(advice, labels=labels), trials, None, None, reachable=False
+        )
+        for labels in (1000, 50_000)
+    }
+    half, none = asked[1000], asked[50_000]
+    assert half.forecast is None
+    assert half.no_forecast.startswith("1,000 more labels cannot be forecast from 400")
+    facts = make_facts(half, task)
+    assert (facts.labels, facts.gain[1]) == (500, half.forecasts[0].gain)
+    assert none.forecasts == ()
+    (action,) = choose_actions(
+        replace(FACTS, gain=None, no_gain=make_facts(none, task).no_gain)
+    )
+    assert action.key == "try-transformer"
+    assert "forecast from 400 labels, which is no reason against them" in action.reason
 
 
 @pytest.mark.parametrize("n", [4, 12, 50])

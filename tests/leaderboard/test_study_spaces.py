@@ -178,6 +178,27 @@ def test_the_systems_that_a_space_of_a_paper_fits_are_written_down() -> None:
         assert found == installed, f"write the systems of {name} into FITTING"
 
 
+@pytest.mark.parametrize("name", sorted(FITTING))
+def test_a_system_that_a_space_fits_accepts_each_of_its_settings(name: str) -> None:
+    pytest.importorskip("transformers")
+    space = SPACES.get(name)
+    settings = sample_settings(space, 30, seed=0)
+    if space.plan.strategy == "grid":
+        settings = list(space.settings())
+    assert settings
+    assert FITTING[name], "or the space is of no use"
+    for who in FITTING[name]:
+        system = get_system(who)
+        kind = "binary" if system.supports("binary") else "regression"
+        task = load_task({"binary": "sample-humor"}.get(kind, "sample-funniness"))
+        names = system.parameter_names(task, space.dimensions)
+        model = system.build(task)
+        assert not {key for key in names.values() if "__" in key}, "validate the step"
+        for setting in settings:
+            model.set_params(**{names[key]: value for key, value in setting.items()})
+            model._validate_params()
+
+
 def test_a_system_without_a_space_says_which_have_one() -> None:
     with pytest.raises(DataError, match=r"'majority' declares no search space.*nbsvm"):
         find_space(get_system("majority"), "grid")

@@ -9,8 +9,12 @@ from hypothesis import given, settings
 from nasty_texts import tweets
 from sklearn.base import clone
 
-from tweetclf.exceptions import UnknownNameError
+from tweetclf.exceptions import TweetclfWarning, UnknownNameError
 from tweetclf.preprocessing import (
+    TweetNormalizer,
+    TweetTokenizer,
+    TwilbertNormalizer,
+    ULMFiTNormalizer,
     get_profile,
     list_profiles,
     profile_changes,
@@ -160,3 +164,43 @@ def test_importing_loads_little() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+MAKERS = [TweetTokenizer, TweetNormalizer, TwilbertNormalizer, ULMFiTNormalizer]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_label_of_no_profile_is_refused_where_it_is_used(make: type) -> None:
+    wrong = make(profile="twilbrt")
+    for use in (wrong, wrong.fit_transform, wrong.transform):
+        with pytest.raises(UnknownNameError, match="Did you mean 'twilbert'"):
+            use("hola" if use is wrong else ["hola"])
+    with pytest.raises(UnknownNameError, match="Unknown profile 'twilbrt'"):
+        TweetTokenizer(normalizer=TweetNormalizer(profile="twilbrt"))("hola")
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_bare_label_beside_other_options_says_how_to_get_them(make: type) -> None:
+    kind = "tokenizer" if make is TweetTokenizer else "normalizer"
+    said = rf"get_profile\('haha-nbsvm'\).make_{kind}\(\).*'haha-nbsvm@1'"
+    with pytest.warns(TweetclfWarning, match=said):
+        make(profile="haha-nbsvm").fit(["hola"])
+
+
+@pytest.mark.parametrize("name", list_profiles())
+def test_labels_that_profiles_write_are_no_cause_for_warnings(name: str) -> None:
+    # Warnings are errors here.
+    profile = get_profile(name)
+    for made in (profile.make_tokenizer(lemmatizer=None), profile.make_normalizer()):
+        clone(made).fit_transform(["hola"])
+        bare = clone(profile.make_normalizer()).set_params(profile=name)
+        bare.fit_transform(["hola"])
+    for scheme in ("tweet", "whitespace", "punctuation"):
+        profile.make_tokenizer(lemmatizer=None, scheme=scheme)("hola")
+    assert TweetTokenizer(normalizer="raw", profile="raw")("hola") == ["hola"]
+
+
+def test_a_label_of_another_release_is_kept() -> None:
+    for label in ("raw@7", "nonsense@1"):
+        with pytest.warns(TweetclfWarning, match="not known here"):
+            assert TweetTokenizer(profile=label, lowercase=True)("Hola") == ["hola"]

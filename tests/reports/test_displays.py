@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import math
 import subprocess
@@ -23,7 +24,7 @@ from sklearn.metrics import brier_score_loss
 
 from tweetclf.leaderboard.boards import Leaderboard
 from tweetclf.leaderboard.statistics import compare_over_tasks, compare_pairs
-from tweetclf.reports import make_report
+from tweetclf.reports import FORMATS, Paragraph, Table, make_report, render
 from tweetclf.reports.displays import (
     CriticalDifferenceDisplay,
     ForestDisplay,
@@ -34,6 +35,7 @@ from tweetclf.reports.displays._costs import time_ticks
 from tweetclf.reports.displays._style import LINES, MARKERS, PALETTE, Style, series
 from tweetclf.reports.forests import forest_figure
 from tweetclf.reports.formatting import format_seconds
+from tweetclf.reports.over_tasks import pair_blocks
 from tweetclf.reports.ranks import rank_blocks
 from tweetclf.reports.wording import metric_words
 from tweetclf.tasks import get_metric
@@ -269,7 +271,7 @@ def five_tasks(n_systems: int = 6, shuffle: bool = False) -> Leaderboard:
 
 def test_report_tests_the_ranks_over_enough_tasks() -> None:
     leaderboard = five_tasks()
-    paragraph, figure = rank_blocks(leaderboard, "test")
+    paragraph, figure, *_ = rank_blocks(leaderboard, "test")
     said = "".join(span.text for span in paragraph.spans)
     result = CriticalDifferenceDisplay.from_leaderboard(leaderboard, ax=axes()).result
     assert result.friedman_p < 0.001
@@ -282,7 +284,8 @@ def test_report_tests_the_ranks_over_enough_tasks() -> None:
     few = five_tasks(n_systems=3)
     summary = make_report(few).sections[0]
     assert [b for b in rank_blocks(few, "test") if b not in summary.blocks] == []
-    assert len(rank_blocks(leaderboard, "test", figures=False)) == 1
+    unseen = rank_blocks(leaderboard, "test", figures=False)
+    assert unseen == [b for b in rank_blocks(leaderboard, "test") if b != figure]
     # Fewer tasks, fewer systems, no such evaluation.
     assert rank_blocks(rich(), "test") == []
     assert rank_blocks(five_tasks(n_systems=2), "test") == []
@@ -298,8 +301,8 @@ def test_a_task_without_a_score_of_some_system_ranks_nobody_anywhere() -> None:
     six = replace(whole, boards=boards, overall=overall(boards))
     display = CriticalDifferenceDisplay.from_leaderboard(six, ax=axes())
     assert display.result.n_tasks == 5
-    paragraph, figure = rank_blocks(six, "test")
-    before, _ = rank_blocks(whole, "test")
+    paragraph, figure, *_ = rank_blocks(six, "test")
+    before, *_ = rank_blocks(whole, "test")
     said, told = (
         "".join(span.text for span in block.spans) for block in (paragraph, before)
     )
@@ -311,10 +314,54 @@ def test_a_task_without_a_score_of_some_system_ranks_nobody_anywhere() -> None:
 
 
 def test_report_compares_no_pairs_where_friedman_finds_nothing() -> None:
-    paragraph, _ = rank_blocks(five_tasks(shuffle=True), "test")
+    paragraph, _, pairs, *rest = rank_blocks(five_tasks(shuffle=True), "test")
     said = "".join(span.text for span in paragraph.spans)
     assert "finds no difference" in said
     assert "pairs are not compared" in said
+    assert "6 systems cannot be told apart over 5 tasks" in _words(pairs)
+    # Only the Bayesian test of the best two has a table.
+    assert [b.key for b in rest if isinstance(b, Table)] == ["summary--ranks-practical"]
+
+
+def _words(paragraph: Paragraph) -> str:
+    return "".join(span.text for span in paragraph.spans)
+
+
+def test_pairs_over_tasks_are_read_by_wilcoxons_test() -> None:
+    _, _, said, table, practical, shares = rank_blocks(five_tasks(), "test")
+    assert "under 6 tasks it cannot fall below 0.05" in _words(said)
+    assert "told apart after Holm over 15 comparisons: no single pair" in _words(said)
+    assert len(table.rows) == 15
+    assert min(cell.value for cell in table.column("wilcoxon_p")) >= 0.05
+    assert "\N{PLUS-MINUS SIGN}1 point of the official metrics" in _words(practical)
+    for row in shares.rows:
+        assert sum(cell.value for cell in row.cells[1:4]) == pytest.approx(1)
+    report = make_report(five_tasks())
+    for format in FORMATS:
+        page = " ".join(html.unescape(render(report, format)).split())
+        assert ("p after Holm" in page) or ("holm_p" in page), format
+        assert ("practically equivalent" in page) or ("p_equivalent" in page), format
+    # An error of one point is not the same on every task.
+    down = replace(
+        five_tasks(),
+        boards=tuple(
+            replace(b, facts=replace(b.facts, greater_is_better=False))
+            for b in five_tasks().boards
+        ),
+    )
+    keys = [b.key for b in rank_blocks(down, "test") if isinstance(b, Table)]
+    assert keys == ["summary--ranks-pairs"]
+
+
+def test_many_pairs_are_left_to_the_table() -> None:
+    names = tuple("abcdefgh")
+    result = compare_over_tasks(
+        [np.linspace(0.8, 0.5, 8) + k / 100 for k in range(12)], names
+    )
+    said, table = pair_blocks(result, "x")
+    assert "28 of 28 comparisons tell two systems apart" in _words(said)
+    assert "cannot fall" not in _words(said)
+    assert len(table.rows) == 28
 
 
 # -- Score against cost -----------------------------------------------------------

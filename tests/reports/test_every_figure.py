@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, rankdata, wilcoxon
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
@@ -674,6 +674,66 @@ def test_the_errors_of_the_panels_are_those_of_the_first_seed(labelled, others):
                 assert said in figures[f"task-{name}--reliability"]
                 n_panels += 1
     assert n_panels == 11
+
+
+def _many(place: int) -> Any:
+    """Humour, by other tweets of the sample."""
+    task = load_task("sample-humor")
+    parts = {
+        "train": task.train.take(range(40 * place, 40 * place + 80)),
+        "dev": task.dev.take(range(10)),
+        "test": task.test.take(range(10 * place, 10 * place + 40)),
+    }
+    return replace(task, name=f"many-{place}", splits=parts)
+
+
+def _signed_rank(a, b, rope: float, rng: np.random.Generator) -> list[float]:
+    """Share the draws among the regions that are likeliest, draw by draw."""
+    z = np.append(0.0, np.sort(a - b))
+    means = (z[:, None] + z[None, :]) / 2
+    regions = [means > rope, abs(means) <= rope, means < -rope]
+    weights = rng.dirichlet([0.5, *np.ones(len(z) - 1)], size=50_000)
+    mass = np.column_stack(
+        [np.einsum("ni,ij,nj->n", weights, r, weights) for r in regions]
+    )
+    return [float(np.mean(mass.argmax(axis=1) == k)) for k in range(3)]
+
+
+def test_every_number_of_pairs_over_tasks(tmp_path, monkeypatch):
+    tasks = [_many(place) for place in range(6)]
+    for task in tasks:
+        monkeypatch.setitem(METRICS, task.name, f1_of_humor)
+    document = _publish(tmp_path, tasks, ["majority", "stratified", "tfidf-lr"])
+    boards = list(_boards(tmp_path).values())
+    scores = {s: np.array([b.score(s) for b in boards]) for s in boards[0].systems}
+    ranks = dict(
+        zip(
+            scores, rankdata(-np.array([*scores.values()]), axis=0).mean(1), strict=True
+        )
+    )
+    tables = _tables(document)
+    found = {
+        tuple(cell["value"] for cell in row["cells"][:2]): row["cells"][2:]
+        for row in tables["summary--ranks-pairs"]["rows"]
+    }
+    raw = [wilcoxon(np.round(scores[a] - scores[b], 12)).pvalue for a, b in found]
+    adjusted = multipletests(raw, method="holm")[1]
+    assert {frozenset(pair) for pair in found} == {
+        frozenset((a, b)) for a in scores for b in scores if a != b
+    }
+    for cells, *wanted in zip(found.values(), raw, adjusted, strict=True):
+        assert [cell["value"] for cell in cells] == pytest.approx(wanted)
+    best, *others = sorted(ranks, key=lambda s: (ranks[s], s))
+    shares = tables["summary--ranks-practical"]["rows"]
+    assert [row["cells"][0]["value"] for row in shares] == others
+    for other, row in zip(others, shares, strict=True):
+        rng = _stream("signed rank", best, other)
+        wanted = _signed_rank(scores[best], scores[other], 0.01, rng)
+        values = [cell["value"] for cell in row["cells"][1:]]
+        # Equally likely regions share a draw there, and the first has it here.
+        assert values == pytest.approx([*wanted, 0.01], abs=2e-3)
+    told = json.dumps(document)
+    assert f"has probability {100 * shares[0]['cells'][1]['value']:.1f} %" in told
 
 
 # -- words --------------------------------------------------------------------------

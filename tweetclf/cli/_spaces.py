@@ -31,7 +31,7 @@ def list_spaces(args: argparse.Namespace) -> int:
         if (system.grid if name == "grid" else system.space)
     ]
     rows = [
-        (", ".join(FITTING.get(name, ["any that has them"])) or "none so far", space)
+        (", ".join(FITTING.get(name, ["any that has them"])), space)
         for name in SPACES
         if (space := SPACES.get(name))
     ]

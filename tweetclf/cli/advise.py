@@ -79,9 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         type=_labels,
-        default=2000,
         metavar="N",
-        help="how many more labels you think of (2000)",
+        help="how many more labels you think of (2000, or as many of them as can be "
+        "forecast)",
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed (0)")
     add_own_arguments(parser)

@@ -240,7 +240,7 @@ def _labels(facts: Facts) -> Action | None:
 
 def _rest(facts: Facts) -> Action:
     """Say what is left where labels bring little and nothing is broken."""
-    why = f"more labels are not known to help: {facts.no_gain}"
+    why = f"what more labels would bring is not known: {facts.no_gain}"
     if facts.gain is not None:
         low, middle, high = facts.gain
         why = (

@@ -146,7 +146,10 @@ def make_facts(advice: Advice, task: Task) -> Facts:
     noise = audit.label_noise
     sure = [s for s in noise.suspects if s.p_suggested >= _NEARLY_SURE] if noise else []
     counts = count_labels(task)
-    forecast = advice.forecast
+    # More than can be forecast is no reason against the labels that can be.
+    forecast = advice.forecast or max(
+        advice.forecasts, key=lambda found: found.n_to, default=None
+    )
     points = task.metric.greater_is_better
     facts = Facts(
         n_labels=advice.n_labels,
@@ -162,7 +165,7 @@ def make_facts(advice: Advice, task: Task) -> Facts:
         n_rows=found.n_of if found else 0,
         n_suspects=len(sure),
         n_believed=noise.n_of if noise else 0,
-        labels=advice.labels,
+        labels=advice.labels if forecast is None else forecast.n_to - forecast.n_from,
         gain=None
         if forecast is None
         else (forecast.gain_low, forecast.gain, forecast.gain_high),

@@ -61,6 +61,7 @@ _TOO_FEW = (
     "rows of a second label"
 )
 _N_RESAMPLES = 2000
+_MOST_LABELS = 2000
 
 
 def advise_systems(task: Task) -> tuple[list[System], list[tuple[str, str]]]:
@@ -110,7 +111,7 @@ def advise(
     transformer: str | None = None,
     store: str | Path | None = None,
     margin: float = 1.0,
-    labels: int = 2000,
+    labels: int | None = None,
     seed: int = 0,
     on_step: Callable[[str, int, int], None] | None = None,
 ) -> Advice:
@@ -129,8 +130,9 @@ def advise(
     margin : float, default=1.0
         Largest difference that does not matter: in points (hundredths of the score),
         of error metrics in hundredths of the best baseline's error.
-    labels : int, default=2000
-        How many more labels are thought of.
+    labels : int, optional
+        How many more labels are thought of. By default 2,000, or as many as the
+        learning curve can be followed to, if they are fewer.
     seed : int, default=0
         Seed of the systems, of the orders of labels and of the bootstrap.
     on_step : callable, optional
@@ -156,7 +158,7 @@ def advise(
     >>> advice.actions[0].key in {"label-more", "clean-labels", "try-transformer"}
     True
     """
-    if not margin > 0 or labels < 1:
+    if not margin > 0 or (labels is not None and labels < 1):
         raise ValueError(
             f"advise: margin must be above 0 and labels at least 1. Got {margin} and "
             f"{labels} instead."
@@ -169,7 +171,7 @@ def advise(
         "cv" if task.test is None else "test",
         audit_task(task, seed=seed, n_examples=3),
         margin / 100,
-        labels,
+        _MOST_LABELS if labels is None else labels,
         seed,
         tuple(skipped),
     )
@@ -182,11 +184,15 @@ def advise(
         trials = Trials(task, layout, seed=seed, proba_of=_NOISE_SYSTEM, on_fit=steps)
         n_curve = (len(trials.curve_sizes()) - 1) * N_REPEATS
         steps.total += len(systems) * len(layout.folds) + n_curve
-        advice = _measured(replace(advice, rival=rival), systems, trials)
+        advice = _measured(
+            replace(advice, rival=rival), systems, trials, reachable=labels is None
+        )
     return replace(advice, actions=choose_actions(make_facts(advice, task)))
 
 
-def _measured(advice: Advice, systems: Sequence[System], trials: Trials) -> Advice:
+def _measured(
+    advice: Advice, systems: Sequence[System], trials: Trials, *, reachable: bool
+) -> Advice:
     """Add all that is measured by training models."""
     records = {system.name: trials.run(system) for system in systems}
     board, n_resamples = _board(records.values(), trials)
@@ -206,7 +212,9 @@ def _measured(advice: Advice, systems: Sequence[System], trials: Trials) -> Advi
     )
     if best is None:
         return advice
-    advice = _followed(advice, trials, get_system(best), records[best])
+    advice = _followed(
+        advice, trials, get_system(best), records[best], reachable=reachable
+    )
     if advice.rival is None:
         return advice
     return replace(advice, comparisons=_compared(advice, trials))
@@ -277,9 +285,17 @@ def _with_noise(audit: Audit, trials: Trials) -> Audit:
 
 
 def _followed(
-    advice: Advice, trials: Trials, system: System, record: RunRecord
+    advice: Advice,
+    trials: Trials,
+    system: System,
+    record: RunRecord,
+    *,
+    reachable: bool,
 ) -> Advice:
-    """Add the learning curve of a system, and where it leads."""
+    """Add the learning curve of a system, and where it leads.
+
+    With `reachable` no more labels are thought of than the curve can be followed to.
+    """
     try:
         curve = trials.curve(system, record)
     except DataError as error:
@@ -288,16 +304,30 @@ def _followed(
     if flaw is not None:
         return replace(advice, curve=curve, no_forecast=flaw)
     fitted = fit_learning_curve(curve, rng=stream(advice.seed, "learning curve"))
+    n, reach = advice.n_labels, fitted.furthest - advice.n_labels
+    if reachable and 0 < reach < advice.labels:
+        advice = replace(advice, labels=_round_down(reach))
     found, why = [], ""
-    n, labels = advice.n_labels, advice.labels
+    labels = advice.labels
     for more in dict.fromkeys((max(labels // 2, 1), labels, 2 * labels)):
+        if reachable and labels <= reach < more:
+            break  # Nobody asked for it.
         try:
             found.append(fitted.extrapolate(n + more, n))
         except DataError as error:
-            why = why or f"{more:,} more labels are too many: {error}"
+            why = why or (
+                f"{more:,} more labels cannot be forecast from {n:,} labels, which is "
+                f"no reason against them: {error}"
+            )
     return replace(
         advice, curve=curve, fitted=fitted, forecasts=tuple(found), no_forecast=why
     )
+
+
+def _round_down(n: int) -> int:
+    """Return a number with two digits and zeros, as people think of labels."""
+    size = 10 ** max(len(str(n)) - 2, 0)
+    return n // size * size
 
 
 def _compared(advice: Advice, trials: Trials) -> tuple[Comparison, ...]:

@@ -250,6 +250,11 @@ class FittedCurve:
         high = sign * np.minimum(mean + reach, self.curve.limit)
         return (low, high) if sign > 0 else (high, low)
 
+    @property
+    def furthest(self) -> int:
+        """Most labels that something is said about."""
+        return int(MAX_RATIO * int(self.curve.sizes[-1]))
+
     def extrapolate(
         self, n_to: int, n_from: int | None = None, level: float = 0.95
     ) -> Extrapolation:
@@ -271,10 +276,10 @@ class FittedCurve:
         """
         largest = int(self.curve.sizes[-1])
         n_from = largest if n_from is None else int(n_from)
-        if n_to > MAX_RATIO * largest:
+        if n_to > self.furthest:
             raise DataError(
                 f"a curve up to {largest:,} labels says nothing about {n_to:,}: at "
-                f"most {int(MAX_RATIO * largest):,}, {MAX_RATIO:g} times as many, was "
+                f"most {self.furthest:,}, {MAX_RATIO:g} times as many, was "
                 "tried."
             )
         if n_to < n_from:

@@ -25,14 +25,16 @@ __all__ = [
 OWN = ("grid", "wide")
 """Names of the spaces that a system declares: its grid, and its distributions."""
 
+_FINE_TUNED = (
+    "transformer",
+    "transformer-regressor",
+    "twhin-bert-base",
+    "twhin-bert-large",
+)
+
 FITTING: Mapping[str, tuple[str, ...]] = {
-    "japanese-bert": (),
-    "twilbert": (
-        "transformer",
-        "transformer-regressor",
-        "twhin-bert-base",
-        "twhin-bert-large",
-    ),
+    "japanese-bert": _FINE_TUNED,
+    "twilbert": _FINE_TUNED,
 }
 """Systems that have the parameters of a named space, where only some can have them.
 
@@ -133,10 +135,11 @@ register_space(
         {
             "batch_size": Choice((16, 32)),
             "learning_rate": Choice((1e-5, 5e-5, 1e-4, 5e-4)),
-            "pooling": Choice(("avg", "cls")),
+            "pooling": Choice(("mean", "cls")),
         },
         name="twilbert",
-        description="Batch size x learning rate x pooling, three repeats, on dev",
+        description="Batch size x learning rate x pooling, three repeats, on dev; "
+        "pooling 'mean' is the paper's 'avg'",
         source="Gonzalez, Hurtado & Pla, Neurocomputing 2021 (TWilBERT), fine-tuning",
         plan=Plan("grid", evaluation="dev", n_seeds=3),
     )
@@ -155,13 +158,13 @@ register_space(
         {
             "learning_rate": LogUniform(1e-6, 1e-4),
             "batch_size": Choice((8, 16, 32, 64)),
-            "epochs": Integer(1, 10),
+            "max_iter": Integer(1, 10),
             "weight_decay": LogUniform(1e-4, 1e-1),
-            "warmup_ratio": Choice((0.0, 0.06, 0.1)),
+            "warmup": Choice((0.0, 0.06, 0.1)),
         },
         name="japanese-bert",
         description="100 trials of a Bayesian sweep, on dev; the paper publishes no "
-        "ranges, these are ours",
+        "ranges, these are ours; max_iter is its epochs, warmup its warm-up ratio",
         source="BERT for Japanese Twitter, chapter 6",
         plan=Plan("tpe", n_trials=100, evaluation="dev"),
     )

@@ -39,6 +39,13 @@ class StatelessTextTransformer(TransformerMixin, BaseEstimator, ABC):
         options: tuple[Any, ...] = _options_of(type(self))(self)
         return options
 
+    def _validate_params(self) -> None:
+        # Called by `fit`, and by the first use of options.
+        from tweetclf.preprocessing._labels import check_label
+
+        super()._validate_params()
+        check_label(self)
+
     @abstractmethod
     def _compile(self) -> Callable[[str], Any]:
         """Return the function of one text that the options describe."""

@@ -86,7 +86,8 @@ class TweetNormalizer(TextNormalizer):
         `newlines` replaces them.
     profile : str or None, default=None
         The profile the options were taken from, e.g. ``"atalaya-basic@1"``. It is a
-        label and changes nothing; see `tweetclf.preprocessing.profile_changes`.
+        label and changes nothing: ``get_profile(name).make_normalizer()`` sets the
+        options of a profile; see `tweetclf.preprocessing.profile_changes`.
 
     See Also
     --------

@@ -73,7 +73,8 @@ class TweetTokenizer(StatelessTextTransformer):
     collapse : sequence of str, default=()
         Tokens of which only the first in a row is kept.
     profile : str or None, default=None
-        The profile the options were taken from; a label that changes nothing.
+        The profile the options were taken from; a label that changes nothing. Options
+        of a profile are set by ``get_profile(name).make_tokenizer()``.
 
     See Also
     --------

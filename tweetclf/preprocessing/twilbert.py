@@ -92,7 +92,8 @@ class TwilbertNormalizer(TextNormalizer):
         addresses whole; or the patterns of the released code, which make
         ``auser.com`` of ``a@b.com`` and unescape entities once, last.
     profile : str or None, default=None
-        The profile the options were taken from; a label that changes nothing.
+        The profile the options were taken from; a label that changes nothing. Options
+        of a profile are set by ``get_profile(name).make_normalizer()``.
 
     Notes
     -----

@@ -89,7 +89,8 @@ class ULMFiTNormalizer(TextNormalizer):
         Put ``xxbos`` before the text ahead of the last pass, as the tokenizer of
         the released code does.
     profile : str or None, default=None
-        The profile the options were taken from; a label that changes nothing.
+        The profile the options were taken from; a label that changes nothing. Options
+        of a profile are set by ``get_profile(name).make_normalizer()``.
 
     Notes
     -----

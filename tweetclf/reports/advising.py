@@ -76,15 +76,17 @@ def forecast_sentence(found: Extrapolation, words: MetricWords) -> str:
 
     Examples
     --------
+    What ``tweetclf advise tweeteval-irony`` says:
+
     >>> from tweetclf.leaderboard.learning import Extrapolation
     >>> from tweetclf.reports.advising import forecast_sentence
     >>> from tweetclf.reports.wording import metric_words
-    >>> words = metric_words("f1|average:macro|zero:0|v1")
+    >>> words = metric_words("f1|average:binary|pos:irony|zero:0|v1")
     >>> more = Extrapolation(
-    ...     8000, 10_000, 0.7, 0.69, 0.71, 0.013, 0.007, 0.019, 0.95
+    ...     2862, 4862, 0.681, 0.645, 0.718, 0.044, 0.017, 0.071, 0.95
     ... )
     >>> forecast_sentence(more, words)
-    '2,000 more labels: +1.3 ± 0.6 points of macro F1 (95 % interval)'
+    '2,000 more labels: +4.4 ± 2.7 points of F1 of irony (95 % interval)'
     """
     unit = f"points of {words.short}" if words.greater_is_better else words.short
     if not words.greater_is_better:

@@ -1,8 +1,10 @@
-"""Mean ranks over tasks: Friedman's test and the critical-difference diagram."""
+"""Systems over tasks: Friedman's test, the critical-difference diagram, and pairs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tweetclf.leaderboard.boards import Leaderboard
 from tweetclf.reports.axes import WIDTH
@@ -22,6 +24,7 @@ from tweetclf.reports.model import (
     Table,
     spans,
 )
+from tweetclf.reports.over_tasks import pair_blocks, practical_blocks
 from tweetclf.reports.overall import overall_rows, scored_boards
 from tweetclf.reports.wording import join_names
 from tweetclf.utils.p_values import p_equals
@@ -56,15 +59,25 @@ def rank_blocks(
     Returns
     -------
     list of Block
-        Friedman's test in words, and the diagram; nothing where fewer than three
+        Friedman's test in words, the diagram, Wilcoxon's tests of the pairs, and the
+        Bayesian signed-rank test of the best system; nothing where fewer than three
         systems finished the same five tasks.
     """
-    result = _compare(leaderboard, split)
-    if result is None:
+    from tweetclf.leaderboard.statistics import compare_over_tasks
+
+    rows = overall_rows(leaderboard, split)
+    boards, left = scored_boards(leaderboard, split)
+    if len(rows) < MIN_SYSTEMS or len(boards) < MIN_TASKS:
         return []
+    table = np.array(
+        [[row.scores[board.facts.name] for row in rows] for board in boards]
+    )
+    upward = [board.facts.greater_is_better for board in boards]
+    result = compare_over_tasks(
+        table, [row.system for row in rows], greater_is_better=upward
+    )
     display = CriticalDifferenceDisplay(result=result)
     said = _sentences(result, display)
-    _, left = scored_boards(leaderboard, split)
     if left:
         said = spans(
             said,
@@ -73,25 +86,16 @@ def rank_blocks(
             ".",
         )
     blocks: list[Block] = [Paragraph(said)]
+    key = "summary--ranks" if split == "test" else f"summary--ranks-{split}"
     if figures:
-        key = "summary--ranks" if split == "test" else f"summary--ranks-{split}"
         blocks.append(_figure(display, "".join(span.text for span in said), key))
+    blocks += pair_blocks(result, key)
+    if all(upward):
+        # Of errors a point is not a region that means the same on every task.
+        order = np.argsort(result.mean_ranks, kind="stable")
+        names = tuple(result.systems[place] for place in order)
+        blocks += practical_blocks(table[:, order], names, key)
     return blocks
-
-
-def _compare(leaderboard: Leaderboard, split: str) -> ManyTasks | None:
-    from tweetclf.leaderboard.statistics import compare_over_tasks
-
-    rows = overall_rows(leaderboard, split)
-    boards, _ = scored_boards(leaderboard, split)
-    if len(rows) < MIN_SYSTEMS or len(boards) < MIN_TASKS:
-        return None
-    table = [[row.scores[board.facts.name] for row in rows] for board in boards]
-    return compare_over_tasks(
-        table,
-        [row.system for row in rows],
-        greater_is_better=[board.facts.greater_is_better for board in boards],
-    )
 
 
 def _sentences(result: ManyTasks, display: CriticalDifferenceDisplay) -> Spans:
