@@ -3,8 +3,8 @@
 RECORD is the file of a record, with its predictions beside it, or the key of a run in
 the store. The same system is trained on the same data with the same settings and seed,
 in a temporary store; the ledger of the record's store counts it as one more scoring of
-test. Data that are not those of the run are refused. Code, libraries
-and machine may be other ones; what is different is said.
+test. Data that are not those of the run are refused. Code, libraries and machine may be
+other ones; what is different is said.
 
 Exit code 0 if scores, chosen settings and all predictions are the same, bit for bit;
 1 if not, or if the run cannot be made again.

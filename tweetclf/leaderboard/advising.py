@@ -106,7 +106,7 @@ class _Steps:
 
 
 class _Scorings:
-    """Counts models that are scored on test, in the ledger of a store if there is one."""
+    """Counts models that are scored on test, also in the ledger of a store."""
 
     def __init__(self, store: str | Path | None) -> None:
         self._store = None if store is None else RunStore(store)
