@@ -43,7 +43,9 @@ def test_a_stored_run_is_made_again(
     store: RunStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = key_of(store, "tfidf-lr")
+    assert store.test_scorings(TASK) == 2
     assert main(["rerun", key[:8]]) == 0
+    assert store.test_scorings(TASK) == 3
     printed = capsys.readouterr()
     assert printed.out.startswith(f"equal: tfidf-lr on {TASK}, seed 0: the score 0.")
     assert printed.err == ""
@@ -52,6 +54,7 @@ def test_a_stored_run_is_made_again(
     assert main(["rerun", f"runs/runs/{TASK}/tfidf-lr/{key}.json", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["equal"] is True
+    assert store.test_scorings(TASK) == 4
     assert document["key"] == key
     assert document["differences"] == document["conditions"] == []
     assert document["score"]["before"] == document["score"]["now"]

@@ -89,6 +89,32 @@ def test_without_data_the_organisers_files_are_enough(
     assert scores["accuracy|v1"] == 0.5
 
 
+def test_humor_and_funniness_in_one_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("test.csv").write_text("id,text\n5,hola\n6,adiós\n", encoding="utf-8")
+    Path("p.csv").write_text("id,prediction,stars\n6,humor,2.5\n5,not-humor,1\n")
+    argv = ["submit", "p.csv", "--task", "haha-2019", "--test", "test.csv"]
+    argv += ["--output", "out"]
+    both = [*argv, "--also", "haha-2019-funniness=p.csv"]
+    assert main([*both, "--also-column", "stars"]) == 0
+    assert "in every row" not in capsys.readouterr().err
+    expected = "id,is_humor,funniness_average\n5,0,1.0\n6,1,2.5\n"
+    assert Path("out/predictions.csv").read_text() == expected
+    assert main([*argv, "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    assert "the column funniness_average is 3 in every row" in said
+    Path("stars.csv").write_text("id,prediction\n5,1\n7,2\n")
+    assert main([*argv, "--also", "haha-2019-funniness=stars.csv"]) == 1
+    said = capsys.readouterr().err
+    assert "stars.csv: 1 ids of the test file have no prediction" in said
+    assert "1 ids are not in the test file, the first is '7'" in said
+    assert main([*argv, "--also", "haha-2021=stars.csv"]) == 1
+    assert "only haha-2019-funniness stands" in capsys.readouterr().err
+    for wrong in (["--also", "stars.csv"], ["--also-column", "stars"]):
+        with pytest.raises(SystemExit) as stop:
+            main([*argv, *wrong])
+        assert stop.value.code == 2
+
+
 def test_ones_own_file(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"qué {'bueno' if i % 2 else 'malo'} {i},{'NP'[i % 2]}" for i in range(60)]
     Path("my.csv").write_text("text,label\n" + "\n".join(rows) + "\n", "utf-8")

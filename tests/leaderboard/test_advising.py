@@ -25,6 +25,7 @@ from tweetclf.leaderboard.records import Protocol
 from tweetclf.leaderboard.rivals import find_rival, read_rival
 from tweetclf.leaderboard.runner import make_spec
 from tweetclf.leaderboard.shared_runs import lay_out
+from tweetclf.reports import make_advice_report, render
 
 # -- rules --------------------------------------------------------------------------
 
@@ -367,5 +368,13 @@ def test_a_registered_task_takes_a_run_on_test(tmp_path) -> None:
     found = {c.names[1]: c for c in advice.comparisons}
     assert found["nbsvm"].difference == 0
     assert found["nbsvm"].names[0] == "nbsvm (given)"
+    # Six baselines, and all but the largest size of the curve in each of five orders.
+    n_curve = 0 if advice.curve is None else 5 * (len(advice.curve.sizes) - 1)
+    assert len(advice.board.entries) == 6
+    assert advice.n_test_scorings >= 6 + n_curve
+    assert (advice.n_test_scorings - 6) % 5 == 0
+    assert store.test_scorings(task.name) == advice.n_test_scorings
+    report = render(make_advice_report(advice), "markdown")
+    assert f"the test split was scored {advice.n_test_scorings} times" in report
     # A store without neural runs gives nothing to compare with.
     assert find_rival(task, lay_out(task), store.path) is None

@@ -19,7 +19,7 @@ from tweetclf.leaderboard import (
     run_leaderboard,
 )
 from tweetclf.leaderboard.rerunning import rerun
-from tweetclf.leaderboard.store import find_run
+from tweetclf.leaderboard.store import find_run, home_of
 from tweetclf.tasks import Task
 
 MakeTask = Callable[..., Task]
@@ -68,7 +68,11 @@ def test_an_honest_record_is_equal(
     assert again.verdict.startswith("equal: tfidf-lr on toy, seed 0: the score 0.")
     # The store of the record is left as it was.
     assert [r.key for r in store.records()] == [record.key]
-    assert store.test_scorings("toy") == (record.split == "test")
+    on_test = record.split == "test"
+    assert store.test_scorings("toy") == on_test
+    # Unless it is named: then its ledger counts one scoring of test more.
+    assert rerun(record, arrays, task=task, store=store).equal
+    assert store.test_scorings("toy") == 2 * on_test
 
 
 def test_a_record_of_old_that_knows_no_shared_tweets_is_equal(
@@ -202,6 +206,12 @@ def test_a_run_is_found_by_file_and_by_key(
         moved = tmp_path / f"moved{suffix}"
         moved.write_bytes(path.with_suffix(suffix).read_bytes())
     assert find_run(str(tmp_path / "moved.json"), store)[0] == record
+    elsewhere = RunStore(tmp_path / "elsewhere")
+    for name in (str(path), record.key):
+        home = home_of(name, record, store if name == record.key else elsewhere)
+        assert home is not None
+        assert home.path.resolve() == store.path.resolve()
+    assert home_of(str(tmp_path / "moved.json"), record, store) is None
     for name, said in [
         ("nonsense", "neither a folder, a file nor the key"),
         ("*", "neither a folder, a file nor the key"),

@@ -82,6 +82,11 @@ def split(labels, *, ids=None, groups=None):
         ),
         ("intertass-pe", ["NEU", "P"], {"pe.tsv": "100\tNEU\n101\tP\n"}),
         (
+            "tass-general",
+            ["NONE", "P"],
+            {"general.tsv": "100\tNONE\n101\tP\n"},
+        ),
+        (
             "semeval2018-v-oc-ar",
             ["-3", "2"],
             {
@@ -308,6 +313,38 @@ def test_remarks_say_what_to_look_at():
     made = make_submission(bare("semeval2018-v-reg-en"), [0.5] * 2, rows_of(2))
     assert made.remarks == ("all predictions are the same number",)
     assert made.scores == {}
+
+
+def test_both_tasks_of_haha_go_into_one_file(tmp_path):
+    humor, funniness = bare("haha-2019"), bare("haha-2019-funniness")
+    labels, stars = ["humor", "not-humor"], [2.5, 1.0]
+    made = make_submission(humor, labels, rows_of(2), also=(funniness, stars))
+    expected = b"id,is_humor,funniness_average\n100,1,2.5\n101,0,1.0\n"
+    assert made.files == {"predictions.csv": expected}
+    assert made.remarks == ()
+    turned = make_submission(funniness, stars, rows_of(2), also=(humor, labels))
+    assert turned.files == made.files
+    # The scorer of either task reads its own column.
+    path = write_submission(made, tmp_path / "s.zip")
+    (tmp_path / "gold.csv").write_bytes(expected.replace(b"101,0,1", b"101,1,3"))
+    for task, score in ((humor, 2 / 3), (funniness, np.sqrt(2))):
+        scores = score_submission(task, path, gold=tmp_path / "gold.csv")
+        assert next(iter(scores.values())) == pytest.approx(score)
+    alone = make_submission(funniness, stars, rows_of(2))
+    assert alone.remarks == (
+        "no predictions of haha-2019 were given (--also): the column is_humor is 1 in "
+        "every row",
+    )
+    with pytest.raises(DataError, match="1 predictions for 2 test rows"):
+        make_submission(humor, labels, rows_of(2), also=(funniness, [2.0]))
+    irony = bare("tweeteval-irony")
+    with pytest.raises(DataError, match="only haha-2019-funniness stands in the same"):
+        make_submission(humor, labels, rows_of(2), also=(irony, ["irony"] * 2))
+    for task, generic in ((humor, True), (bare("haha-2021"), False)):
+        with pytest.raises(DataError, match=r"no other task .* \(generic format\)"):
+            make_submission(
+                task, labels, rows_of(2), generic=generic, also=(funniness, stars)
+            )
 
 
 def rows_of(n):

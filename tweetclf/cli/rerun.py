@@ -2,9 +2,10 @@
 
 RECORD is the file of a record, with its predictions beside it (its path may begin in
 the folder of the store), or the key of a run in the store. The same system is trained
-on the same data with the same settings and seed, in a temporary store. Data that are
-not those of the run are refused. Code, libraries and machine may be other ones; what
-is different is said.
+on the same data with the same settings and seed, in a temporary store; the ledger of
+the record's store counts it as one more scoring of test. Data that are not those of the
+run are refused. Code, libraries and machine may be other ones; what is different is
+said.
 
 Exit code 0 if scores, chosen settings and all predictions are the same, bit for bit;
 1 if not, or if the run cannot be made again.
@@ -92,12 +93,16 @@ def _document(outcome: Rerun) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     """Make the run again and print what came out."""
     from tweetclf.leaderboard.rerunning import rerun
-    from tweetclf.leaderboard.store import RunStore, find_run
+    from tweetclf.leaderboard.store import RunStore, find_run, home_of
     from tweetclf.reports.formatting import make_safe
 
     task = _task(args)
-    record, predictions = find_run(args.record, RunStore(args.store))
-    outcome = rerun(record, predictions, task=task, data_dir=args.data_dir)
+    store = RunStore(args.store)
+    record, predictions = find_run(args.record, store)
+    home = home_of(args.record, record, store)
+    if home is None and record.split == "test":
+        note("the record lies in no store, so this scoring of test is not counted")
+    outcome = rerun(record, predictions, task=task, data_dir=args.data_dir, store=home)
     if args.json:
         print_json(_document(outcome))
         return 0 if outcome.equal else 1

@@ -10,14 +10,21 @@ examples:
   tweetclf submit predictions.csv --task hateval-en --output submission.zip
   tweetclf submit labels.txt --task tweeteval-irony --dry-run
   tweetclf submit p.csv --task hateval-es --test test_es.tsv --output submission.zip
+  tweetclf submit humor.csv --task haha-2019 --also haha-2019-funniness=stars.csv \
+    --output submission.zip
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tweetclf.cli._output import UsageError, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from tweetclf.leaderboard.submission_formats import SubmissionFormat
+    from tweetclf.tasks import Split, Task
 
 __all__ = ["add_arguments", "add_task_arguments", "print_scores", "run"]
 
@@ -50,6 +57,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--column", default="prediction", metavar="NAME", help="column (prediction)"
     )
+    parser.add_argument(
+        "--also",
+        metavar="TASK=FILE",
+        help="predictions of the other task of the same file (HAHA 2019), matched with "
+        "the same test rows; without them its column holds a constant",
+    )
+    parser.add_argument(
+        "--also-column",
+        metavar="NAME",
+        help="column of those predictions, as FILE may be PREDICTIONS (prediction)",
+    )
     parser.add_argument("--id", metavar="COLUMN", help="column of the ids")
     parser.add_argument(
         "--test",
@@ -75,6 +93,34 @@ def print_scores(scores: dict[str, float]) -> None:
     )
 
 
+def _also(
+    args: argparse.Namespace, layout: SubmissionFormat, rows: Split
+) -> tuple[Task, list[Any]] | None:
+    """Read the predictions of the other task of the file."""
+    from tweetclf.leaderboard import submissions
+    from tweetclf.leaderboard.submission_formats import submission_format
+
+    if args.also is None:
+        if args.also_column is not None:
+            raise UsageError("--also-column needs --also")
+        return None
+    name, found, file = args.also.partition("=")
+    if not (name and found and file):
+        raise UsageError(f"--also must be TASK=FILE, got {args.also!r}")
+    submissions.check_partner(layout, name)
+    # The rows are those of --task, so that data need not be there twice.
+    task = submissions.task_for(name, args.data_dir, needs_data=False)
+    predictions = submissions.read_predictions(
+        Path(file),
+        task,
+        submission_format(task),
+        rows,
+        column=args.also_column or "prediction",
+        id=args.id,
+    )
+    return task, predictions
+
+
 def run(args: argparse.Namespace) -> int:
     """Build, check and write a submission."""
     from tweetclf.leaderboard import submissions
@@ -91,7 +137,13 @@ def run(args: argparse.Namespace) -> int:
     predictions = submissions.read_predictions(
         Path(args.predictions), task, layout, rows, column=args.column, id=args.id
     )
-    made = submissions.make_submission(task, predictions, rows, generic=args.generic)
+    made = submissions.make_submission(
+        task,
+        predictions,
+        rows,
+        generic=args.generic,
+        also=_also(args, layout, rows),
+    )
     written = None
     if not args.dry_run:
         written = submissions.write_submission(made, args.output)

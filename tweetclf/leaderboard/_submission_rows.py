@@ -18,6 +18,7 @@ from tweetclf.utils.registry import suggest
 __all__ = [
     "Parsed",
     "as_labels",
+    "fields_of",
     "finite_number",
     "label_of",
     "parse_file",
@@ -78,7 +79,8 @@ def _field(
 ) -> str:
     value = row["value"]
     if column.role == "fixed":
-        return column.option
+        # What the other task of the file says, if it was given.
+        return str(row.get("filled", {}).get(column.name, column.option))
     if column.role == "label":
         return layout.codes[value]
     if column.role == "bit":
@@ -89,6 +91,18 @@ def _field(
         return repr(float(value))
     # A tab or a line end within a field would break the file.
     return str(row[column.role]).translate(_CONTROLS)
+
+
+def fields_of(
+    layout: SubmissionFormat, names: Sequence[str], value: Any
+) -> dict[str, str]:
+    """Return what a prediction puts into the columns of its own, by their names."""
+    row = {"value": value}
+    return {
+        column.name: _field(column, layout, names, row)
+        for column in layout.columns
+        if column.role in {"label", "bit", "flag", "number"}
+    }
 
 
 def render_file(

@@ -70,6 +70,9 @@ class Advice:
         The transformer against each baseline; the best baseline first.
     actions : tuple of Action, default=()
         What to do, the most urgent first.
+    n_test_scorings : int, default=0
+        How often a model was scored on the test split for all this; 0 under
+        cross-validation.
     """
 
     task: str
@@ -90,6 +93,7 @@ class Advice:
     rival: Rival | None = None
     comparisons: tuple[Comparison, ...] = ()
     actions: tuple[Action, ...] = ()
+    n_test_scorings: int = 0
 
     @property
     def forecast(self) -> Extrapolation | None:

@@ -23,11 +23,12 @@ from tweetclf.leaderboard.folds import rows_together
 from tweetclf.leaderboard.learning import curve_flaw, fit_learning_curve
 from tweetclf.leaderboard.noise import find_label_noise, suspects_of
 from tweetclf.leaderboard.ranking import build_leaderboard
-from tweetclf.leaderboard.records import RunRecord
+from tweetclf.leaderboard.records import RunRecord, RunSpec
 from tweetclf.leaderboard.rivals import Rival, find_rival, read_rival
 from tweetclf.leaderboard.runner import check_runs
 from tweetclf.leaderboard.shared_runs import N_REPEATS, Layout, Trials, lay_out
 from tweetclf.leaderboard.statistics import Comparison, compare_pairs
+from tweetclf.leaderboard.store import RunStore
 from tweetclf.leaderboard.systems import System, get_system
 from tweetclf.tasks.audit import audit_task
 from tweetclf.utils.random import stream
@@ -105,6 +106,19 @@ class _Steps:
             self._report(description, self.done, max(self.total, self.done))
 
 
+class _Scorings:
+    """Counts models that are scored on test, also in the ledger of a store."""
+
+    def __init__(self, store: str | Path | None) -> None:
+        self._store = None if store is None else RunStore(store)
+        self.n = 0
+
+    def __call__(self, spec: RunSpec) -> None:
+        self.n += 1
+        if self._store is not None:
+            self._store.count_test_scoring(spec)
+
+
 def advise(
     task: Task,
     *,
@@ -126,7 +140,8 @@ def advise(
         Predictions to compare with; see `tweetclf.leaderboard.rivals.read_rival`.
     store : path, optional
         Folder of stored runs: of records named by key, and, if `transformer` is not
-        given, of neural runs on the same data.
+        given, of neural runs on the same data. Every model that is scored on a test
+        split is counted in its ledger.
     margin : float, default=1.0
         Largest difference that does not matter: in points (hundredths of the score),
         of error metrics in hundredths of the best baseline's error.
@@ -181,12 +196,21 @@ def advise(
     else:
         layout = lay_out(task)
         rival = _rival(transformer, store, task, layout)
-        trials = Trials(task, layout, seed=seed, proba_of=_NOISE_SYSTEM, on_fit=steps)
+        ledger = _Scorings(store)
+        trials = Trials(
+            task,
+            layout,
+            seed=seed,
+            proba_of=_NOISE_SYSTEM,
+            on_fit=steps,
+            on_test=ledger,
+        )
         n_curve = (len(trials.curve_sizes()) - 1) * N_REPEATS
         steps.total += len(systems) * len(layout.folds) + n_curve
         advice = _measured(
             replace(advice, rival=rival), systems, trials, reachable=labels is None
         )
+        advice = replace(advice, n_test_scorings=ledger.n)
     return replace(advice, actions=choose_actions(make_facts(advice, task)))
 
 

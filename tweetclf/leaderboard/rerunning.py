@@ -115,6 +115,7 @@ def rerun(
     *,
     task: Task | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    store: RunStore | None = None,
 ) -> Rerun:
     """Run what a record says was run again, and compare scores and predictions.
 
@@ -130,6 +131,9 @@ def rerun(
         The task, where it is a file of one's own; by default the registered one.
     data_dir : path, optional
         Folder of the registered datasets.
+    store : RunStore, optional
+        Store whose ledger counts the run, if it scores a test split; that of the
+        record, see :func:`tweetclf.leaderboard.store.home_of`.
 
     Returns
     -------
@@ -172,6 +176,8 @@ def rerun(
     spec = make_spec(task, system, record.spec.seed, record.spec.protocol)
     _check_data(record.spec, spec)
     _check_definition(record, spec)
+    if store is not None and spec.protocol.evaluation == "test":
+        store.count_test_scoring(spec)
     now, again = _run(task, system, spec)
     changes, n_different = _compare_arrays(record, predictions, again)
     return Rerun(

@@ -139,6 +139,9 @@ class Trials:
         Most memory of the features that are kept, see `FoldCache`.
     on_fit : callable, optional
         Called with a description after each model that was trained.
+    on_test : callable, optional
+        Called with the run before each of its models that is scored on a test split:
+        one for the run, one for each point and order of its learning curve.
 
     Attributes
     ----------
@@ -158,6 +161,7 @@ class Trials:
         max_bytes: int = 2**28,
         proba_of: str | None = None,
         on_fit: Callable[[str], None] | None = None,
+        on_test: Callable[[RunSpec], None] | None = None,
     ) -> None:
         self.task = task
         self.layout = layout
@@ -168,6 +172,7 @@ class Trials:
         self._facts = describe_task(task, layout.evaluation)
         self._cache = FoldCache(layout.rows.texts, max_bytes=max_bytes)
         self._on_fit = on_fit or (lambda description: None)
+        self._on_test = on_test
 
     def run(self, system: System) -> RunRecord:
         """Run a system; a failure becomes a failed record.
@@ -179,10 +184,17 @@ class Trials:
         """
         protocol = Protocol(self.layout.evaluation, n_folds=len(self.layout.folds))
         spec = make_spec(self.task, system, self.seed, protocol, self._facts)
+        self._count(spec, 1)
         record, predictions = execute_run(self.task, system, spec, self._evaluate)
         if predictions is not None:
             self.predictions[record.key] = predictions
         return record
+
+    def _count(self, spec: RunSpec, n_models: int) -> None:
+        """Say before models are scored that test is, so that failures count, too."""
+        if self._on_test is not None and self.layout.evaluation == "test":
+            for _ in range(n_models):
+                self._on_test(spec)
 
     def _evaluate(self, system: System, task: Task, spec: RunSpec) -> Outcome:
         rows, folds = self.layout.rows, self.layout.folds
@@ -293,6 +305,7 @@ class Trials:
             return score_of(self.task.metric, held_out, predicted)
 
         scores = np.empty((len(repeated), len(sizes)))
+        self._count(record.spec, len(jobs))
         # What a fit warns of was said when the system ran.
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")

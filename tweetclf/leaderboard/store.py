@@ -299,3 +299,25 @@ def find_run(name: str, store: RunStore) -> tuple[RunRecord, dict[str, np.ndarra
     if record.status != "finished":
         raise RecordError(f"{name} is the record of a failed run: {record.error}")
     return record, read_predictions(record, path.with_suffix(".npz"))
+
+
+def home_of(name: str, record: RunRecord, store: RunStore) -> RunStore | None:
+    """Return the store that a run of `find_run` lies in; None if it lies in none.
+
+    Parameters
+    ----------
+    name : str
+        As given to `find_run`.
+    record : RunRecord
+        What it returned.
+    store : RunStore
+        The store in which a key was looked up.
+    """
+    path = Path(name).resolve()
+    if not path.is_file():
+        return store
+    # runs/TASK/SYSTEM/KEY.json, within the folder of a store
+    inside = Path(record.spec.path)
+    if path.parts[-len(inside.parts) :] != inside.parts:
+        return None
+    return RunStore(path.parents[len(inside.parts) - 1])

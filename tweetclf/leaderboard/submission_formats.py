@@ -57,6 +57,9 @@ class SubmissionFormat:
     certain : bool, default=True
         Whether the organisers' description or scorer was seen; if not, compare with
         the task's page before you upload.
+    partner : str, default=""
+        The task whose predictions stand in the same file. Its column is fixed as long
+        as they are not given.
     """
 
     task: str
@@ -68,6 +71,7 @@ class SubmissionFormat:
     codes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     source: str = ""
     certain: bool = True
+    partner: str = ""
 
     @property
     def has_ids(self) -> bool:
@@ -133,13 +137,13 @@ def _haha(task: Task | TaskInfo) -> SubmissionFormat | None:
             # The column must be there; 3 is what a system without Task 2 writes.
             Column("funniness_average", "fixed", "3"),
         )
-        codes = _numbered(task)
+        codes, partner = _numbered(task), "haha-2019-funniness"
     elif task.name == "haha-2019-funniness":
         values = (
             Column("is_humor", "fixed", "1"),
             Column("funniness_average", "number"),
         )
-        codes = {}
+        codes, partner = {}, "haha-2019"
     else:
         return None
     return SubmissionFormat(
@@ -151,6 +155,7 @@ def _haha(task: Task | TaskInfo) -> SubmissionFormat | None:
         delimiter=",",
         codes=codes,
         source="header as in the submission of bfarzin/haha_2019_final",
+        partner=partner,
     )
 
 
@@ -169,16 +174,18 @@ def _irosva(task: Task | TaskInfo) -> SubmissionFormat:
 
 
 def _tass(task: Task | TaskInfo) -> SubmissionFormat:
+    # tass-general, intertass-es, ...
+    name = task.name.partition("-")[2]
     return SubmissionFormat(
         task.name,
         "TASS",
-        {None: f"{task.name.removeprefix('intertass-')}.tsv"},
+        {None: f"{name}.tsv"},
         (Column("id", "id"), Column("label", "label")),
         header=False,
         delimiter="\t",
         codes={label: label for label in task.label_names},
-        source="tweet id, tab, polarity, as in all editions; the description of 2020 "
-        "was not found",
+        source="tweet id, tab, polarity, as in all editions; the organisers' "
+        "description was not found",
         certain=False,
     )
 
@@ -254,6 +261,7 @@ _FAMILIES = {
     "haha-2019": _haha,
     "irosva-": _irosva,
     "intertass-": _tass,
+    "tass-": _tass,
     "semeval2018-": _semeval2018,
 }
 

@@ -13,12 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard._prediction_files import read_predictions, read_test_file
+from tweetclf.leaderboard._submission_checks import (
+    check_partner,
+    checked_labels,
+    filled_fields,
+    groups_of,
+    remarks_of,
+)
 from tweetclf.leaderboard._submission_files import archive_bytes, read_files
-from tweetclf.leaderboard._submission_rows import as_labels, parse_file, render_file
+from tweetclf.leaderboard._submission_rows import (
+    as_labels,
+    parse_file,
+    render_file,
+)
 from tweetclf.leaderboard.submission_formats import SubmissionFormat, submission_format
 from tweetclf.utils.files import atomic_directory, write_bytes_atomic
 
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Submission",
+    "check_partner",
     "make_submission",
     "read_predictions",
     "read_test_file",
@@ -120,6 +130,7 @@ def make_submission(
     rows: Split | None = None,
     *,
     generic: bool = False,
+    also: tuple[Task, Sequence[Any]] | None = None,
 ) -> Submission:
     """Build the files that the organisers of a task ask for.
 
@@ -134,6 +145,10 @@ def make_submission(
         The test rows; by default those of the task (`submission_rows`).
     generic : bool, default=False
         As in `submission_format`.
+    also : (Task, sequence), optional
+        The other task of the same file (`check_partner`) and its predictions for the
+        same rows. Without it the other task's column holds a constant, and a remark
+        says so.
 
     Returns
     -------
@@ -156,8 +171,9 @@ def make_submission(
     """
     rows = submission_rows(task) if rows is None else rows
     layout = submission_format(task, generic=generic)
-    labels = _checked(task, predictions, rows)
-    groups = _groups(layout, rows)
+    labels = checked_labels(task, predictions, rows)
+    filled = filled_fields(layout, also, rows)
+    groups = groups_of(layout, rows)
     files: dict[str, bytes] = {}
     for group, name in layout.files.items():
         chosen = [
@@ -166,6 +182,7 @@ def make_submission(
                 "text": rows.texts[i],
                 "group": "" if groups is None else groups[i],
                 "value": labels[i],
+                "filled": filled[i],
             }
             for i in range(len(rows))
             if group is None or (groups is not None and groups[i] == group)
@@ -175,77 +192,8 @@ def make_submission(
     if rows.labels is not None:
         # What was written is read back: the score is that of the files.
         scores = _score(task, layout, files, rows)
-    return Submission(layout, files, len(rows), scores, _remarks(task, layout, labels))
-
-
-def _checked(task: Task, predictions: Sequence[Any], rows: Split) -> np.ndarray:
-    if len(predictions) != len(rows):
-        raise DataError(
-            f"{len(predictions)} predictions for {len(rows)} test rows of {task.name}; "
-            "there must be one for each, in order."
-        )
-    labels = as_labels(list(predictions), task.target_kind)
-    if task.target_kind == "regression":
-        bad = np.flatnonzero(~np.isfinite(labels))
-        if len(bad):
-            raise DataError(f"predictions[{bad[0]}] is {labels[bad[0]]}, not finite.")
-    elif task.target_kind == "multilabel":
-        shape = (len(rows), len(task.label_names))
-        if labels.shape != shape or not np.isin(labels, (0, 1)).all():
-            raise DataError(
-                f"predictions of {task.name} must be 0 and 1 of shape {shape}, one "
-                f"column for each of {', '.join(task.label_names)}."
-            )
-    else:
-        for i, label in enumerate(labels.tolist()):
-            if label not in task.label_names:
-                raise DataError(
-                    f"predictions[{i}] is {label!r}; the labels of {task.name} are "
-                    f"{', '.join(task.label_names)}."
-                )
-    return labels
-
-
-def _groups(layout: SubmissionFormat, rows: Split) -> tuple[str, ...] | None:
-    if set(layout.files) == {None}:
-        return rows.groups
-    if rows.groups is None:
-        raise DataError(
-            f"A submission for {layout.task} has one file for each of "
-            f"{', '.join(map(str, layout.files))}, so the test rows must be the task's "
-            "own, which have groups. Submit the parts one by one instead."
-        )
-    unknown = set(rows.groups) ^ set(map(str, layout.files))
-    if unknown:
-        raise DataError(
-            f"The groups of the test rows of {layout.task} are not "
-            f"{', '.join(map(str, layout.files))}: {sorted(unknown)[0]!r}."
-        )
-    return rows.groups
-
-
-def _remarks(
-    task: Task, layout: SubmissionFormat, labels: np.ndarray
-) -> tuple[str, ...]:
-    remarks = []
-    if not layout.certain:
-        remarks.append(
-            f"the format of {layout.family} could not be checked ({layout.source}): "
-            "compare it with the task's page"
-        )
-    remarks += [
-        f"the column {column.name} is {column.option} in every row"
-        for column in layout.columns
-        if column.role == "fixed" and layout.family == "HAHA 2019"
-    ]
-    if task.target_kind in {"binary", "multiclass"}:
-        counts = Counter(labels.tolist())
-        never = [name for name in task.label_names if not counts[name]]
-        if never:
-            remarks.append(f"never predicted: {', '.join(never)}")
-    elif task.target_kind == "regression" and len(labels) and np.ptp(labels) == 0:
-        remarks.append("all predictions are the same number")
-    return tuple(remarks)
+    remarks = remarks_of(task, layout, labels, also)
+    return Submission(layout, files, len(rows), scores, remarks)
 
 
 # -- files ------------------------------------------------------------------------
@@ -319,7 +267,7 @@ def _aligned(
 def _score(
     task: Task, layout: SubmissionFormat, files: Mapping[str, bytes], gold: Split
 ) -> dict[str, float]:
-    groups = _groups(layout, gold)
+    groups = groups_of(layout, gold)
     predicted: list[Any] = [None] * len(gold)
     for group, name in layout.files.items():
         places = [

@@ -146,6 +146,7 @@ def _baselines_section(advice: Advice) -> Section:
     blocks: list[Block | None] = [
         Paragraph(verdict(board, words, n), lead=True),
         Paragraph(protocol_sentence(board)),
+        _scorings_note(advice),
         ranked_table(board, words, n, "ranking"),
         failure_note(board),
         warning_note(board),
@@ -159,6 +160,20 @@ def _baselines_section(advice: Advice) -> Section:
         reliability_figure(board, "reliability"),
     ]
     return Section("baselines", title, tuple(b for b in blocks if b is not None))
+
+
+def _scorings_note(advice: Advice) -> Note | None:
+    """Say how often test was scored, and that the best was chosen on it."""
+    n = advice.n_test_scorings
+    if not n:
+        return None
+    said = (
+        f"For this report the test split was scored {plural(n, 'time')}: once by each "
+        "baseline, and by each smaller model of the learning curve. The best baseline "
+        "was chosen on it, so its score flatters a little. A store that was named "
+        "(--store) counts these scorings."
+    )
+    return Note("info", "Test was looked at", (spans(said),))
 
 
 def _number(value: float, text: str) -> Cell:
