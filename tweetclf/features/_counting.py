@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import mmap
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,9 +170,14 @@ def _compiled_rows(
 
 
 def _count_chunk(
-    reader: Reader, texts: Sequence[str], counted: bool, totals: bool
+    reader: Reader,
+    texts: Sequence[str],
+    counted: bool,
+    totals: bool,
+    turn: AbstractContextManager[Any],
 ) -> Part:
-    batch, alphabet = read_batch(reader, texts)
+    with turn:
+        batch, alphabet = read_batch(reader, texts)
     layout = Layout.of(len(alphabet), batch.widest(reader.n_range[1]))
     if has_numba():
         rows, keys, first = _compiled_rows(batch, reader, layout, counted)
@@ -217,10 +224,13 @@ def count_texts(
     UnreadableError, TooWideError
         If an analyzer that returns strings must count them.
     """
+    # Threads that cut words at the same time take Python's lock from each other, and
+    # the caches of the processor: one reads while another counts.
+    turn = Lock() if reader.analyzer == "word" else contextlib.nullcontext()
 
     def count(bounds: tuple[int, int]) -> Part:
         chunk = texts[bounds[0] : bounds[1]]
-        part = _count_chunk(reader, chunk, counted, totals)
+        part = _count_chunk(reader, chunk, counted, totals, turn)
         return part if kept else part._replace(rows=_NO_ROWS)
 
     return in_threads(count, cut(texts, reader))

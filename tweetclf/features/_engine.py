@@ -6,6 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -38,9 +39,16 @@ from tweetclf.utils._sklearn import _fit_context
 __all__ = ["NgramEngine", "Stream"]
 
 
+# Tokens of so many texts are alive at a time, and stay in the processor's caches.
+_AT_A_TIME = 256
+
+
 def _tokens_of(tokenizer: Any, texts: Sequence[str]) -> Iterable[Any]:
     if isinstance(tokenizer, TweetTokenizer):
-        return tokenizer.transform(texts)
+        starts = range(0, len(texts), _AT_A_TIME)
+        return chain.from_iterable(
+            tokenizer.transform(texts[start : start + _AT_A_TIME]) for start in starts
+        )
     return map(tokenizer, texts)
 
 
