@@ -266,6 +266,7 @@ def _require_hub() -> None:
 
 
 def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, without its full stop."""
     text = str(error).strip()
     return text.splitlines()[0].rstrip(".")[:300] if text else "no message"
 

@@ -34,7 +34,7 @@ from tweetclf.leaderboard.selection import (
     rows_of,
     score_of,
 )
-from tweetclf.leaderboard.warming import few_rows, nested_order, warm_up
+from tweetclf.leaderboard.warming import nested_order
 from tweetclf.utils.random import stream
 from tweetclf.utils.threads import n_threads
 
@@ -200,8 +200,6 @@ class Trials:
         rows, folds = self.layout.rows, self.layout.folds
         make = make_model(system, task, spec.seed, None)
         inside, outside = folds[0]
-        # Have kernels compiled, which is no part of what a system costs.
-        warm_up(make, few_rows(rows, inside, self.seed))
         first = fit_and_predict(make, rows.take(inside), rows.take(outside))
         self._on_fit(system.name)
         first_proba = probabilities_of(first.model, rows.take(outside), task)
