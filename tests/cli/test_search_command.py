@@ -55,6 +55,17 @@ def test_the_best_setting_is_printed_and_can_be_used(
     assert RunStore("runs").test_scorings("sample-humor") == 0
 
 
+def test_a_space_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.toml").write_text("[parameters]\nsvm__C = [0.1, 0.3]\n", "utf-8")
+    assert main([*SAMPLE, "char-svm", "--space", "mine.toml"]) == 0
+    assert "2 trials of space mine, strategy grid" in capsys.readouterr().out
+    Path("mine.toml").write_text("[parameters]\nsvm__D = [0.1]\n", "utf-8")
+    assert main([*SAMPLE, "char-svm", "--space", "mine.toml"]) == 1
+    assert "svm__D" in capsys.readouterr().err
+    assert main([*SAMPLE, "char-svm", "--space", "yours.toml"]) == 1
+    assert "there is no search space at yours.toml" in capsys.readouterr().err
+
+
 def test_json_holds_the_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     argv = [*SAMPLE, "tfidf-lr", "--strategy", "halving", "--trials", "4"]
     assert main([*argv, "--factor", "2", "--folds", "3", "--json"]) == 0

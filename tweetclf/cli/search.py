@@ -9,6 +9,7 @@ examples:
   tweetclf search --task sample-humor --system nbsvm --strategy tpe --trials 40
   tweetclf search --task my.csv --system tfidf-lr --strategy halving --trials 27
   tweetclf search --task sample-humor --system nbsvm --space haha --new-folds
+  tweetclf search --task sample-humor --system nbsvm --space mine.toml
   tweetclf search --task T --system S --strategy tpe --storage sqlite:///study.db
   tweetclf search --spaces
 """
@@ -87,9 +88,10 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add_parameter_argument(what)
     what.add_argument(
         "--space",
-        metavar="NAME",
-        help='"grid" or "wide" for what the system declares, or a space of a paper '
-        "(the grid, or the wide one where settings are drawn)",
+        metavar="NAME|FILE",
+        help='"grid" or "wide" for what the system declares, a space of a paper, or '
+        "your own in a TOML or JSON file (the grid, or the wide one where settings "
+        "are drawn)",
     )
     what.add_argument(
         "--spaces", action="store_true", help="list the search spaces, and do no more"
@@ -187,10 +189,12 @@ def _check_usage(args: argparse.Namespace) -> None:
 
 def _protocol(args: argparse.Namespace) -> SearchProtocol:
     from tweetclf.leaderboard.search_protocol import SearchProtocol
+    from tweetclf.leaderboard.space_files import is_space_file, read_space
 
     folded = args.folds or args.new_folds
+    space = args.space
     return SearchProtocol(
-        space=args.space,
+        space=read_space(space) if space and is_space_file(space) else space,
         strategy=args.strategy,
         n_trials=args.trials,
         evaluation=args.evaluation or ("cv" if folded else None),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from tweetclf.leaderboard.search import CachedGridSearchCV
     from tweetclf.leaderboard.search_protocol import SearchProtocol
+    from tweetclf.leaderboard.space_files import read_space
     from tweetclf.leaderboard.spaces import (
         Choice,
         Integer,
@@ -73,6 +74,7 @@ _MODULES = {
     "runner": ("LeaderboardRun", "Skipped", "run_leaderboard"),
     "search": ("CachedGridSearchCV",),
     "search_protocol": ("SearchProtocol",),
+    "space_files": ("read_space",),
     "spaces": ("Choice", "Integer", "LogUniform", "Space", "Uniform"),
     "study": ("run_search",),
     "store": ("RunStore",),
@@ -130,6 +132,7 @@ __all__ = [
     "get_system",
     "list_systems",
     "read_definition",
+    "read_space",
     "register_space",
     "register_system",
     "run_leaderboard",

@@ -219,6 +219,17 @@ class Plan:
     n_folds: int | None = None
     n_seeds: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("strategy", "evaluation"):
+            word = getattr(self, name)
+            if not isinstance(word, str | None):
+                raise DataError(f"{name} must be a string, got {word!r}.")
+        for name in ("n_trials", "n_folds", "n_seeds"):
+            number = getattr(self, name)
+            whole = isinstance(number, int) and not isinstance(number, bool)
+            if number is not None and not (whole and number >= 1):
+                raise DataError(f"{name} must be an integer above 0, got {number!r}.")
+
 
 @dataclass(frozen=True)
 class Space:

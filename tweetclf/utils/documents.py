@@ -1,10 +1,11 @@
-"""Documents in TOML: read, and turned into settings with words for what is wrong."""
+"""TOML and JSON files: read, and turned into settings with words for what is wrong."""
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from tweetclf.exceptions import DataError
 from tweetclf.utils.registry import suggest
 
-__all__ = ["check_keys", "make_settings", "read_toml"]
+__all__ = ["check_keys", "make_settings", "read_json", "read_toml"]
 
 T = TypeVar("T")
 
@@ -32,13 +33,40 @@ def read_toml(path: str | os.PathLike[str], what: str = "file") -> dict[str, Any
     DataError
         If it is missing or no TOML.
     """
+    return _read(path, what, "TOML", tomllib.loads)
+
+
+def read_json(path: str | os.PathLike[str], what: str = "file") -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    what : str, default="file"
+        What it is, for the message.
+
+    Raises
+    ------
+    DataError
+        If it is missing, no JSON, or no object.
+    """
+    document = _read(path, what, "JSON", json.loads)
+    if not isinstance(document, dict):
+        raise DataError(f"{path} holds no JSON object, but {document!r:.60}.")
+    return document
+
+
+def _read(
+    path: str | os.PathLike[str], what: str, kind: str, loads: Callable[[str], Any]
+) -> Any:
     path = Path(path)
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
+        return loads(path.read_text("utf-8"))
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise DataError(f"there is no {what} at {path}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not TOML: {error}.") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not {kind}: {error}.") from error
 
 
 def check_keys(given: Iterable[str], known: Iterable[str], place: str) -> None:
