@@ -278,7 +278,7 @@ def _rows() -> list[Benchmark]:
     for name, size, repeats, n_threads in (
         ("mini", 384, 5, None),
         ("mini", 384, 5, 1),
-        ("base", 32, 3, 1),
+        ("base", 128, 2, 1),
     ):
         for precision, both in bars.items():
             short = "" if precision == "float32" else "-bf16"

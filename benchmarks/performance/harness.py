@@ -34,6 +34,7 @@ __all__ = [
     "Round",
     "data_folder",
     "describe_machine",
+    "describe_processor",
     "growth_exponent",
     "measure",
     "measure_growth",
@@ -338,13 +339,31 @@ def measure_memory(benchmark: Benchmark, size: int) -> dict[str, int]:
     return peaks
 
 
-def _processor() -> str:
+# Instruction sets that decide how fast integers and bfloat16 are multiplied.
+_SETS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx_vnni": "VNNI",
+    "avx512_vnni": "VNNI",
+    "avx512_bf16": "bfloat16",
+    "amx_tile": "AMX",
+}
+
+
+def describe_processor() -> str:
+    """Return the processor's name and what it has of the sets that count here."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.machine()
+    facts = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    flags = set(facts.get("flags", "").split())
+    sets = dict.fromkeys(said for flag, said in _SETS.items() if flag in flags)
+    name = facts.get("model name", platform.machine())
+    return f"{name} ({', '.join(sets)})" if sets else name
 
 
 def describe_machine() -> dict[str, Any]:
@@ -360,7 +379,7 @@ def describe_machine() -> dict[str, Any]:
         except PackageNotFoundError:
             versions[name] = None
     return {
-        "processor": _processor(),
+        "processor": describe_processor(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),

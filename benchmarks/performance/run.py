@@ -20,6 +20,7 @@ from harness import (
     HERE,
     Benchmark,
     describe_machine,
+    describe_processor,
     growth_exponent,
     measure,
     measure_growth,
@@ -70,6 +71,7 @@ def run(
         "aim": benchmark.aim,
     }
     if "ratios" in parts:
+        row["processor"] = describe_processor()
         row["load"] = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         row["sizes"] = [
             measure(benchmark, size, repeats=1 if quick else None).summary()
@@ -111,7 +113,12 @@ def _outcome(row: dict[str, Any]) -> str:
     return f"{best['ratio']:.1f}x at {best['size']:,} ({_verdict(row)})"
 
 
-def _lines(row: dict[str, Any]) -> Iterable[str]:
+def _elsewhere(row: dict[str, Any], machine: dict[str, Any]) -> bool:
+    return row.get("processor") != machine["processor"]
+
+
+def _lines(row: dict[str, Any], machine: dict[str, Any]) -> Iterable[str]:
+    what = row["what"] + (" *" if _elsewhere(row, machine) else "")
     exponent = f"{row['growth']['exponent']:.2f}" if "growth" in row else ""
     memory = {m["size"]: m for m in row.get("memory", ())}
     for size in row["sizes"]:
@@ -126,7 +133,7 @@ def _lines(row: dict[str, Any]) -> Iterable[str]:
         if size["rounds"] == 1:
             spread = "(one round)"
         yield (
-            f"| {row['what']} | {row['peer']} | {size['size']:,} "
+            f"| {what} | {row['peer']} | {size['size']:,} "
             f"| {_seconds(size['ours_s'])} | {_seconds(size['theirs_s'])} "
             f"| **{size['ratio']:.1f}x** {spread}, CPU {size['ratio_cpu']:.1f}x "
             f"| {row['bar']:g} / {row['aim']:g} | {_verdict(row)} "
@@ -134,7 +141,7 @@ def _lines(row: dict[str, Any]) -> Iterable[str]:
         )
     for size, peaks in memory.items():
         yield (
-            f"| {row['what']} | {row['peer']} | {size:,} | | | | | | | "
+            f"| {what} | {row['peer']} | {size:,} | | | | | | | "
             f"{peaks['ours'] / peaks['theirs']:.2f}x of "
             f"{peaks['theirs'] / 2**20:,.0f} MiB |"
         )
@@ -143,6 +150,14 @@ def _lines(row: dict[str, Any]) -> Iterable[str]:
 def to_markdown(machine: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Return the table of all rows, with the machine and how it was measured."""
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items() if v)
+    others = sorted(
+        {
+            row.get("processor", "a processor that was not noted")
+            for row in rows
+            if _elsewhere(row, machine)
+        }
+    )
+    note = [f"\\* measured earlier, on {' or '.join(others)}.", ""] if others else []
     return "\n".join(
         [
             "# Performance",
@@ -159,8 +174,9 @@ def to_markdown(machine: dict[str, Any], rows: list[dict[str, Any]]) -> str:
             "| what | peer | size | ours | theirs | ratio | bar / aim | verdict "
             "| growth | peak memory |",
             "|---|---|---|---|---|---|---|---|---|---|",
-            *(line for row in rows for line in _lines(row)),
+            *(line for row in rows for line in _lines(row, machine)),
             "",
+            *note,
         ]
     )
 

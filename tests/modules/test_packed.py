@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModel, BertConfig, BertModel, GPT2Config, GPT2Model
 
+from tweetclf.modules._variable_length import attend_by_groups
 from tweetclf.modules.packed import ATTENTION, PackedEncoder
 from tweetclf.testing import make_tiny_transformer
 
@@ -189,6 +190,25 @@ def test_bfloat16_is_close(models):
     assert states.dtype == torch.bfloat16
     difference = (states.float() - one_by_one(models["bert"], ids)).abs()
     assert difference.mean() < 0.03
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_bfloat16_trains_with_attention_in_float32_on_the_cpu(autocast):
+    groups = ((2, 1), (5, 3))
+    generator = torch.Generator().manual_seed(0)
+    parts = torch.randn(3, 1, 4, 17, 16, generator=generator).bfloat16()
+    slope = torch.randn(1, 17, 4, 16, generator=generator).bfloat16()
+    options = {"dropout": 0.0, "scale": None, "is_causal": False, "window": None}
+    found = []
+    for dtype in (torch.bfloat16, torch.float32):
+        inputs = [x.to(dtype).requires_grad_() for x in parts]
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast and not found):
+            states = attend_by_groups(*inputs, groups, **options)
+        gradients = torch.autograd.grad(states, inputs, slope.to(dtype))
+        found.append([states, *gradients])
+    for short, exact in zip(*found, strict=True):
+        assert short.dtype == torch.bfloat16
+        assert torch.equal(short, exact.bfloat16())
 
 
 def test_the_model_still_reads_padded_batches_and_is_saved_plain(models, tmp_path):

@@ -177,7 +177,7 @@ class OnnxEncoder:
         The directory.
     n_threads : int, optional
         Threads of one call; by default as many as the machine has cores.
-    max_tokens : int, default=8192
+    max_tokens : int, default=1024
         Tokens that are computed at once, padding included.
 
     Examples
@@ -191,7 +191,7 @@ class OnnxEncoder:
         path: str | os.PathLike[str],
         *,
         n_threads: int | None = None,
-        max_tokens: int = 8192,
+        max_tokens: int = 1024,
     ) -> None:
         caller = type(self).__name__
         runtime = import_optional("onnxruntime", extra="onnx", caller=caller)
