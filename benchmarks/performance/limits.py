@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -178,6 +179,56 @@ def cold_tokens() -> None:
             memo[piece]
 
 
+_OPERATIONS = {
+    "products": ("aten::mm", "aten::addmm", "aten::bmm", "mkldnn"),
+    "attention": ("scaled_dot_product",),
+    "optimizer, clipping": ("adamw", "linalg_vector_norm", "Optimizer"),
+}
+
+
+def _operations(call: Callable[[], Any]) -> None:
+    """Print what PyTorch's operations take of a call, by kind."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        call()
+    rest = "everything else that PyTorch does"
+    seconds = dict.fromkeys([*_OPERATIONS, rest], 0.0)
+    for event in profiled.key_averages():
+        fitting = [
+            kind
+            for kind, names in _OPERATIONS.items()
+            if any(name in event.key for name in names)
+        ]
+        seconds[fitting[0] if fitting else rest] += event.self_cpu_time_total / 1e6
+    for kind, value in seconds.items():
+        print(f"    {kind:56} {value:8.3f} s")
+
+
+def fine_tuning() -> None:
+    """Fine-tune BERT-mini for an epoch in one thread, as Trainer does and as we do."""
+    import bench_transformer
+    from transformers import AutoTokenizer
+
+    for precision in ("float32", "bfloat16"):
+        data = bench_transformer._prepare(
+            384, name="mini", precision=precision, n_threads=1
+        )
+        sides: dict[str, Callable[[Any], Any]] = {"ours": bench_transformer._ours}
+        if precision == "float32":
+            rows = AutoTokenizer.from_pretrained(data.folder)(data.texts)["input_ids"]
+            real, padded = sum(map(len, rows)), 128 * len(rows)
+            print(f"  {padded:,} tokens with padding to 128, {real:,} without:"
+                  f" {padded / real:.2f}x")  # fmt: skip
+            sides["Trainer, padded to 128"] = bench_transformer._pad_to_128
+        for side, call in sides.items():
+            with bench_transformer._threads(1):
+                call(data)
+                with _timed(f"{side}, {precision}"):
+                    call(data)
+                _operations(partial(call, data))
+
+
 def main(names: list[str]) -> int:
     """Run the named ones, or all; return the exit code."""
     parts: dict[str, Callable[[], None]] = {
@@ -189,6 +240,7 @@ def main(names: list[str]) -> int:
             words,
             sif,
             cold_tokens,
+            fine_tuning,
         )
     }
     for name in names or parts:
