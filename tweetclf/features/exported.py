@@ -79,7 +79,8 @@ def export_onnx(
         inputs too while computing: a quarter as large and faster, most of all where
         the processor has instructions for it (VNNI), with answers that differ.
     max_length : int, default=128
-        Most tokens of a text, of a model that is no vectorizer.
+        Most tokens of a text, of a model that is no vectorizer; at most what the
+        model has positions for.
     texts : sequence of str or of pairs, optional
         Texts on which to compare the graph with torch.
 
@@ -116,6 +117,7 @@ def export_onnx(
     for name in ("onnx", "onnxscript", "onnxruntime"):
         import_optional(name, extra="onnx", caller=caller)
     from tweetclf.features._onnx_graph import whole_model, write_graph
+    from tweetclf.modules.packed import longest_sequence
 
     settings: dict[str, Any] = {**_FORMAT, "max_length": max_length}
     settings |= {"profile": None, "pairs": False}
@@ -133,6 +135,8 @@ def export_onnx(
     else:
         encoder = model
         module = whole_model(encoder, None, -1)
+        longest = longest_sequence(model)
+        settings["max_length"] = min(max_length, longest or max_length)
     with atomic_directory(path) as folder:
         with _quiet_export():
             write_graph(module, encoder, folder / _GRAPH, quantize)
