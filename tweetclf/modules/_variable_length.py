@@ -143,7 +143,7 @@ def attend_by_groups(
         and any(x.requires_grad for x in (query, key, value))
     ):
         with torch.autocast("cpu", enabled=False):
-            states = attend_by_groups(
+            wide = attend_by_groups(
                 query.float(),
                 key.float(),
                 value.float(),
@@ -153,7 +153,7 @@ def attend_by_groups(
                 is_causal=is_causal,
                 window=window,
             )
-        return states.to(query.dtype)
+        return wide.to(query.dtype)
     grouped = key.shape[1] != query.shape[1]
     # Split, not sliced: the gradient of a slice is as long as the row, for each group.
     tokens = [length * n_sequences for length, n_sequences in groups]
