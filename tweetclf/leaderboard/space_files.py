@@ -114,31 +114,38 @@ def _table(document: Mapping[str, Any], key: str, place: str) -> dict[str, Any]:
 
 
 def _dimension(said: Any, where: str) -> Dimension:
+    if isinstance(said, list):
+        said = {"values": said}
+    if isinstance(said, dict) and isinstance(said.get("values"), list):
+        check_keys(said, _VALUES, where)
+    elif isinstance(said, dict) and {"low", "high"} <= set(said):
+        check_keys(said, _RANGE, where)
+        _check_range(said, where)
+    else:
+        raise DataError(
+            f"{where}: expected a list of values, {{values = [...]}} or "
+            f"{{low = ..., high = ...}}, got {said!r}."
+        )
     try:
-        if isinstance(said, list):
-            return Choice(tuple(said))
-        if isinstance(said, dict) and "values" in said:
-            check_keys(said, _VALUES, where)
-            if isinstance(said["values"], list):
-                return Choice(tuple(said["values"]))
-        elif isinstance(said, dict) and {"low", "high"} <= set(said):
-            check_keys(said, _RANGE, where)
-            return _range(said["low"], said["high"], said.get("log", False), where)
+        return _make_dimension(said)
     except DataError as error:
-        # What check_keys and _range say names the place already.
-        raise error if where in str(error) else DataError(f"{where}: {error}") from None
-    raise DataError(
-        f"{where}: expected a list of values, {{values = [...]}} or "
-        f"{{low = ..., high = ...}}, got {said!r}."
-    )
+        raise DataError(f"{where}: {error}") from error
 
 
-def _range(low: Any, high: Any, log: Any, where: str) -> Dimension:
-    for key, bound in (("low", low), ("high", high)):
+def _check_range(said: Mapping[str, Any], where: str) -> None:
+    for key in ("low", "high"):
+        bound = said[key]
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             raise DataError(f"{where}: {key!r} must be a number, got {bound!r}.")
+    log = said.get("log", False)
     if not isinstance(log, bool):
         raise DataError(f"{where}: 'log' must be true or false, got {log!r}.")
+
+
+def _make_dimension(said: Mapping[str, Any]) -> Dimension:
+    if "values" in said:
+        return Choice(tuple(said["values"]))
+    low, high, log = said["low"], said["high"], said.get("log", False)
     if isinstance(low, int) and isinstance(high, int):
         return Integer(low, high, log)
     return (LogUniform if log else Uniform)(float(low), float(high))
