@@ -18,6 +18,10 @@ few minutes: the same command goes on from there.
     python haha_ulmfit.py --data-dir ../shared/data --set max_iter=8
     python haha_ulmfit.py --data-dir ../shared/data --plan paper --device cuda \
         --precision bfloat16
+
+On a GPU that one training leaves idle, folds may be trained side by side, each by a
+process with --fold, once the language model is there (--fold without numbers); the
+command without --fold then makes the table.
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ from tweetclf.utils.random import stream
 TASK = "haha-2019"
 CORPORA = ("topics-es", "humor-es-2016", "news-accounts-es")
 WITHHELD = ("haha/dev_unlabelled.jsonl.gz",)
-CHECKPOINT_EVERY = 100
+SAY_EVERY = 100
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -209,7 +213,7 @@ class Work:
                 f"  epoch {event['epoch'] + 1}: loss {event['loss']:.3f}, perplexity "
                 f"{measured:.1f}"
             )
-        elif event["kind"] == "step" and event["step"] % CHECKPOINT_EVERY == 0:
+        elif event["kind"] == "step" and event["step"] % SAY_EVERY == 0:
             say(f"  step {event['step']}: loss {event['loss']:.3f}")
             seconds = time.perf_counter() - self._start
             write_text_atomic(self._clock, f"{seconds:.1f}")
@@ -267,7 +271,7 @@ class Work:
             device=self.options.device,
             precision=self.options.precision,
             checkpoint=self.folder / "checkpoints",
-            checkpoint_every=CHECKPOINT_EVERY,
+            checkpoint_every=self.options.checkpoint_every,
             report=self._progress,
         )
         model.save(self.folder / name)
@@ -377,12 +381,16 @@ def _rows(
         predicted = np.zeros(len(y), dtype=np.int64)
         seconds = 0.0
         for number, fold in enumerate(folds):
+            if options.fold is not None and number not in options.fold:
+                continue
             name = f"{system}-fold-{number}"
             if seed is not None:
                 name += f"-seed-{seed}-{sha256_bytes(variant)[:8]}"
             part = work.predicted(name, make, texts, y, fold)
             predicted[fold[1]] = part["predicted"]
             seconds += part["seconds"]
+        if options.fold is not None:
+            continue
         scores = _scores(y, predicted)
         say(f"{system}, seed {seed}: F1 {scores['f1']:.4f}")
         rows.append(
@@ -416,6 +424,19 @@ def _options() -> argparse.Namespace:
         default=[],
         metavar="NAME=JSON",
         help="another parameter of the classifier; the language model is kept",
+    )
+    parser.add_argument(
+        "--fold",
+        type=int,
+        nargs="*",
+        help="train on these folds alone, from 0 on, and write no table",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=int,
+        default=100,
+        metavar="STEPS",
+        help="save the training of the language model so often (default: 100)",
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu")
@@ -454,6 +475,8 @@ def main() -> None:
     pretrained = work.pretrained(options.data_dir)
     fine_tuned = work.fine_tuned(texts)
     rows, predictions = _rows(work, texts, y, folds)
+    if options.fold is not None:
+        return
     document = {
         "n_texts": len(texts),
         "n_folds": plan.n_folds,
