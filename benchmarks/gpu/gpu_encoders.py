@@ -22,6 +22,8 @@ from gpu_tools import (
     tweet_lengths,
 )
 from tokenizers.implementations import BertWordPieceTokenizer
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
 
 from tweetclf.estimators import TransformerClassifier
 from tweetclf.estimators._neural_compute import Job
@@ -191,6 +193,41 @@ def fine_tuning(
         found[f"trainer_{name}_tokens_per_second"] = rate
         found[f"ratio_to_trainer_{name}"] = found["tokens_per_second"] / rate
     return found
+
+
+def kernels(sizes: Sizes, ceiling: dict[str, float], *, n_steps: int) -> dict[str, Any]:
+    """Return what fine-tuning with 32 tweets a batch makes the GPU do in a step.
+
+    Where its kernels and copies take less time than the step, the rest is the CPU's:
+    it launches them one by one.
+    """
+    batch_size = sizes(32, 4)
+    texts, _ = _tweets(batch_size * n_steps, sizes.toy, 1)
+    labels = np.arange(len(texts)) % 2
+    clf = _classifier(batch_size, sizes.toy).fit(texts, labels)
+    job = Job(clf.module_, texts, labels, None, 0)
+    start = now()
+    fine_tune(clf, job)
+    seconds = now() - start
+    activities = [ProfilerActivity.CPU]
+    if DEVICE.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as profiled:
+        fine_tune(clf, job)
+        now()
+    on_gpu = [
+        event
+        for event in profiled.key_averages()
+        if event.device_type == DeviceType.CUDA and not event.is_user_annotation
+    ]
+    busy = sum(event.self_device_time_total for event in on_gpu)
+    return {
+        "batch_size": batch_size,
+        "precision": PRECISION,
+        "ms_per_step": 1000 * seconds / n_steps,
+        "kernels_per_step": sum(event.count for event in on_gpu) / n_steps,
+        "kernel_ms_per_step": busy / 1000 / n_steps,
+    }
 
 
 def _pipeline(folder: str, texts: list[str], dtype: torch.dtype) -> tuple[Any, float]:

@@ -35,6 +35,7 @@ def _rows() -> dict[str, tuple[str, str, dict[str, Any]]]:
     for size, n_steps, peers in ((32, 80, True), (256, 30, True), (1024, 15, False)):
         options = {"batch_size": size, "n_steps": n_steps, "peers": peers}
         rows[f"finetune-{size}"] = ("gpu_encoders", "fine_tuning", options)
+    rows["finetune-32-kernels"] = ("gpu_encoders", "kernels", {"n_steps": 12})
     for short, precision in (("bf16", "bfloat16"), ("fp32", "float32")):
         rows[f"predict-{short}"] = (
             "gpu_encoders",

@@ -200,6 +200,7 @@ def test_bad_rows_are_counted_and_named(tmp_path: Path) -> None:
         ("a.csv", "user,post\n", None, "no row is usable"),
         ("a.csv", "a,b\n", {"user": 0}, "for user and post"),
         ("a.csv", "a,b\n", {"user": 0, "post": "b"}, "positions for all columns"),
+        ("a.csv", "a,b\n", {"user": 0, "post": -1}, "positions count from 0"),
         ("a.jsonl", "[]\n", None, "holds no JSON object"),
         ("a.txt", "a b\n", None, "Rename or convert"),
         ("a.csv.gz", "user,post\n", None, "damaged"),

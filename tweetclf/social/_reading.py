@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,7 @@ def read_rows(
     fields, roles = _open(path, columns, bad)
     has_action, has_weight, has_time = (role in roles for role in ROLES[2:])
     rows, known = Rows(), frozenset(roles)
+    n_free = block
     for number, (user, post, action, weight, time) in fields:
         reason, value = None, None
         user, post = _as_id(user), _as_id(post)
@@ -169,9 +171,10 @@ def read_rows(
         rows.actions.append(action)
         rows.weights.append(weight if has_weight else 1.0)
         rows.times.append(time if has_time else math.nan)
-        if len(rows) == block:
+        n_free -= 1
+        if not n_free:
             yield rows, known
-            rows = Rows()
+            rows, n_free = Rows(), block
     yield rows, known
 
 
@@ -187,12 +190,14 @@ def _as_id(value: Any) -> str | None:
         value = str(value)
     else:
         return None
-    return value if 0 < len(value) <= _LONGEST and _is_text(value) else None
+    if not 0 < len(value) <= _LONGEST:
+        return None
+    return value if value.isascii() or _is_text(value) else None
 
 
 def _is_text(value: str) -> bool:
     """Tell whether an id has no half of a surrogate pair, which JSON can escape."""
-    return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
+    return not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _number(value: Any) -> float:
@@ -269,7 +274,7 @@ def _lines(path: Path, bad: BadRows) -> Iterator[tuple[int, str]]:
         try:
             for number, line in enumerate(text, start=1):
                 line = line.rstrip("\r\n")
-                if not _is_text(line):
+                if not line.isascii() and not _is_text(line):
                     bad.add(_place(path, number), "bytes that are not UTF-8")
                 elif line and not line.isspace():
                     yield number, line
@@ -293,6 +298,10 @@ def _table(
         places = {role: int(columns[role]) for role in ROLES if role in columns}
         if not {"user", "post"} <= places.keys():
             raise DataError("columns: positions must be given for user and post.")
+        if min(places.values()) < 0:
+            raise DataError(
+                f"columns: positions count from 0 on. Got {dict(columns)!r} instead."
+            )
         least, exact = max(places.values()) + 1, None
     else:
         _, header = next(lines, (0, ""))
@@ -303,7 +312,8 @@ def _table(
         least = exact = len(names)
 
     def fields() -> Iterator[tuple[int, Field]]:
-        order = [places.get(role, -1) for role in ROLES]
+        # A role without a column gets what is put behind the last one.
+        pick = itemgetter(*(places.get(role, -1) for role in ROLES))
         for number, line in lines:
             parts = _split(line, delimiter)
             n = -1 if parts is None else len(parts)
@@ -311,7 +321,7 @@ def _table(
                 said = f"{least} fields" if exact else f"at least {least} fields"
                 bad.add(_place(path, number), f"not {said}", line)
                 continue
-            yield number, tuple(None if at < 0 else parts[at] for at in order)
+            yield number, pick([*parts, None])
 
     return fields(), list(places)
 
