@@ -295,7 +295,7 @@ def test_errors(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) 
 def test_the_command_offers_every_strategy_and_export() -> None:
     # The commands name them again, so that --help imports no library.
     from tweetclf.cli import export, search
-    from tweetclf.leaderboard.search_protocol import STRATEGIES
+    from tweetclf.leaderboard.spaces import STRATEGIES
     from tweetclf.reports.exports.writing import EXPORTS
 
     assert search.STRATEGIES == STRATEGIES

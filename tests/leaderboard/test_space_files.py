@@ -89,7 +89,10 @@ def test_json_knows_null(tmp_path: Path) -> None:
         ("name = 3\nparameters = {C = [1]}", "'name' must be a string"),
         ("parameters = {C = [1]}\nplan = {trials = 3}", "unknown key 'trials'"),
         ("parameters = {C = [1]}\nplan = {n_seeds = 0}", "n_seeds must be an integer"),
-        ("parameters = {C = [1]}\nplan = {strategy = 1}", "strategy must be a string"),
+        (
+            'parameters = {C = [1]}\nplan = {strategy = "best"}',
+            "strategy must be grid or random or halving or tpe, got 'best'",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(

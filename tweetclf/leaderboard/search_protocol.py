@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from tweetclf.exceptions import DataError
 from tweetclf.leaderboard.named_spaces import default_space, find_space
-from tweetclf.leaderboard.spaces import Space
+from tweetclf.leaderboard.spaces import EVALUATIONS, STRATEGIES, Space
 from tweetclf.leaderboard.trial_runs import check_dev
 
 if TYPE_CHECKING:
     from tweetclf.leaderboard.systems import System
     from tweetclf.tasks import Task
 
-__all__ = ["N_TRIALS", "STRATEGIES", "SearchProtocol"]
+__all__ = ["N_TRIALS", "SearchProtocol"]
 
-STRATEGIES = ("grid", "random", "halving", "tpe")
 N_TRIALS = 30
 """Number of trials of strategies that could go on for ever."""
 
@@ -69,7 +68,7 @@ class SearchProtocol:
     def __post_init__(self) -> None:
         for name, value, known in (
             ("strategy", self.strategy, STRATEGIES),
-            ("evaluation", self.evaluation, ("dev", "cv")),
+            ("evaluation", self.evaluation, EVALUATIONS),
         ):
             if value is not None and value not in known:
                 raise DataError(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 __all__ = [
+    "EVALUATIONS",
+    "STRATEGIES",
     "Choice",
     "Dimension",
     "Integer",
@@ -27,6 +29,9 @@ __all__ = [
     "Uniform",
     "looks_logarithmic",
 ]
+
+EVALUATIONS = ("dev", "cv")
+STRATEGIES = ("grid", "random", "halving", "tpe")
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,7 @@ class Plan:
 
     Parameters
     ----------
-    strategy : str, optional
+    strategy : {"grid", "random", "halving", "tpe"}, optional
         Strategy of the search.
     n_trials : int, optional
         Number of trials.
@@ -220,10 +225,10 @@ class Plan:
     n_seeds: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("strategy", "evaluation"):
+        for name, known in (("strategy", STRATEGIES), ("evaluation", EVALUATIONS)):
             word = getattr(self, name)
-            if not isinstance(word, str | None):
-                raise DataError(f"{name} must be a string, got {word!r}.")
+            if word is not None and word not in known:
+                raise DataError(f"{name} must be {' or '.join(known)}, got {word!r}.")
         for name in ("n_trials", "n_folds", "n_seeds"):
             number = getattr(self, name)
             whole = isinstance(number, int) and not isinstance(number, bool)
