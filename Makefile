@@ -79,6 +79,14 @@ adaptation: $(VENV)/.developed
 social: $(VENV)/.developed
 	$(BIN)/python benchmarks/social/twitter15.py --data $${TWEETCLF_DATA:-../shared/data} --out build/social
 
+## make haha         HAHA 2019: ULMFiT and a small BERT, pre-trained here, beside NBSVM and Atalaya
+haha: $(VENV)/.developed
+	$(BIN)/python benchmarks/accuracy/haha_ulmfit.py --data-dir $${TWEETCLF_DATA:-../shared/data} \
+		--work build/haha/ulmfit --fold
+	$(BIN)/tweetclf pretrain benchmarks/accuracy/haha-bert.toml
+	$(BIN)/tweetclf leaderboard --config benchmarks/accuracy/haha-neural.toml \
+		--store build/haha/runs --output build/haha/report
+
 ## make lint         ruff and mypy
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .
