@@ -19,11 +19,13 @@ transformers = pytest.importorskip("transformers")
 from tweetclf.estimators import (  # noqa: E402
     TransformerClassifier,
     TransformerRegressor,
+    transformer,
 )
 from tweetclf.estimators._transformer_compute import (  # noqa: E402
     make_optimizer,
     make_schedule,
 )
+from tweetclf.estimators.transformer_presets import TRANSFORMER_PRESETS  # noqa: E402
 from tweetclf.exceptions import DataError, ModelFormatError  # noqa: E402
 from tweetclf.persistence import load, model_info, save  # noqa: E402
 from tweetclf.testing import make_tiny_transformer, yield_checks  # noqa: E402
@@ -440,6 +442,34 @@ def test_thresholds_are_tuned_on_validation_texts(tiny: str) -> None:
         assert found == pytest.approx(best)
     with pytest.raises(DataError, match="validation"):
         clone(clf).set_params(early_stopping=False).fit(TEXTS, y)
+
+
+@pytest.mark.parametrize("preset", sorted(TRANSFORMER_PRESETS))
+@pytest.mark.parametrize("kind", ["classes", "labels", "numbers"])
+def test_presets_fit_targets_of_every_kind(tiny: str, preset: str, kind: str) -> None:
+    y = {
+        "classes": LABELS,
+        "labels": np.array([["bien" in t, "che" in t] for t in TEXTS], dtype=int),
+        "numbers": np.linspace(0, 1, len(TEXTS)),
+    }[kind]
+    estimator = transformer(
+        preset, model=tiny, multilabel=kind == "labels", regression=kind == "numbers"
+    )
+    estimator.set_params(max_iter=2, batch_size=16, max_length=32)
+    predicted = estimator.fit(TEXTS, y).predict(TEXTS)
+    assert predicted.shape == np.shape(y)
+    assert estimator.n_iter_ == 2
+
+
+def test_a_scorer_of_labels_can_choose_the_epoch(tiny: str) -> None:
+    two = np.array([["bien" in t, "che" in t] for t in TEXTS], dtype=int)
+    three = np.column_stack([two, 1 - two[:, 0]])
+    clf = classifier(tiny, scoring="f1_macro", early_stopping=True, max_iter=2)
+    for y in (two, LABELS, three):  # what a fit leaves behind is of no other
+        clf.fit(TEXTS, y, X_val=TEXTS, y_val=y)
+        scores = [epoch["valid_score"] for epoch in clf.history_]
+        score = f1_score(y, clf.predict(TEXTS), average="macro", zero_division=0)
+        assert score == pytest.approx(max(scores))
 
 
 def test_layers_have_their_own_rates(two_layers: str) -> None:

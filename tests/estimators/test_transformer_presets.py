@@ -59,6 +59,9 @@ def test_what_the_papers_say() -> None:
     assert large.weight_decay == 5e-4
     twilbert = transformer("twilbert")
     assert (twilbert.pooling, twilbert.max_iter) == ("mean", 15)
+    options = twilbert.get_params()
+    assert options["training__optimizer"] == "keras_adam"  # .9, .98, 1e-6
+    assert options["training__clip_norm"] is None
     assert transformer("twilbert", pairs=True).max_iter == 10
     assert transformer().get_params() == {
         **TransformerClassifier().get_params(),

@@ -278,17 +278,22 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
             else "single_label_classification",
         }
 
-    def _train(self, job: Any) -> list[dict[str, Any]]:
+    def _fit_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
+        targets = super()._fit_targets(y, n_rows)
+        # Before a scorer is tried, which predicts; tuned ones come after training.
         self.thresholds_ = None
+        if self.multilabel_:
+            fixed = 0.5 if self.threshold == "tuned" else float(self.threshold)
+            self.thresholds_ = np.full(len(self.classes_), fixed)
+        return targets
+
+    def _train(self, job: Any) -> list[dict[str, Any]]:
         tuned = self.multilabel_ and self.threshold == "tuned" and job.sweep is None
         if tuned and job.validation is None:
             raise DataError(
                 f"{type(self).__name__}: threshold='tuned' needs validation texts; set "
                 "early_stopping=True or give X_val and y_val."
             )
-        if self.multilabel_:
-            fixed = 0.5 if self.threshold == "tuned" else float(self.threshold)
-            self.thresholds_ = np.full(len(self.classes_), fixed)
         history = super()._train(job)
         if tuned:
             from tweetclf.estimators._neural_compute import outputs_of

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tweetclf.estimators.fine_tuning import TransformerClassifier, TransformerRegressor
+from tweetclf.training.options import TrainingOptions
 from tweetclf.utils.registry import Registry
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ _PRESETS = (
             "early_stopping": True,
             "validation_fraction": 0.2,
             "scoring": "f1_macro",
+            "training": TrainingOptions(optimizer="keras_adam", clip_norm=None),
         },
         {
             "pooling": ("mean", "cls"),
@@ -87,11 +89,9 @@ _PRESETS = (
         "J. A. Gonzalez, L.-F. Hurtado and F. Pla. TWilBert. Neurocomputing 426, 2021, "
         "section 5; configurations of jogonba2/TWilBert (15 epochs, 10 for pairs; mean "
         "over all tokens; a constant rate; weights by class)",
-        "Its weights are not on the hub: give a model. Its optimizer is Adam with "
-        "betas .9 and .98, without clipping; here it is AdamW with .9 and .999. "
-        "training=TrainingOptions(optimizer='keras_adam', clip_norm=None) is theirs. "
-        "Its class weights are the balanced ones times a constant, which Adam does "
-        "not notice but for clipping.",
+        "Its weights are not on the hub: give a model. Its optimizer is Keras' Adam "
+        "with betas .9 and .98, without clipping. Its class weights are the balanced "
+        "ones times a constant, which Adam does not notice.",
     ),
     TransformerPreset(
         "twhin-bert-base",
