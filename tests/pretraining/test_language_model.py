@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,19 @@ def test_stages_are_cycles_one_after_another() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [(1,), (1, 0.0), (-1, 0.1), (1.5, 0.1), "x", 3, (1, 0.1, 0.9), (1, 0.1, (0.9, 1))],
+    [
+        (1,),
+        (1, 0.0),
+        (1, "0.1"),
+        (1, math.inf),
+        (-1, 0.1),
+        (1.5, 0.1),
+        (True, 0.1),
+        "x",
+        3,
+        (1, 0.1, 0.9),
+        (1, 0.1, (0.9, 1)),
+    ],
 )
 def test_what_is_no_stage_is_refused(entry: Any) -> None:
     with pytest.raises(ValueError, match=r"f: s\[1\] must be \(epochs, peak rate\)"):
@@ -313,27 +326,87 @@ def test_what_is_no_corpus_is_refused(texts: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "wanted"),
     [
-        {"batch_size": 0},
-        {"bptt": 1.5},
-        {"validation_fraction": 1.0},
-        {"label_smoothing": -0.1},
-        {"stages": [(1,)]},
+        ({"batch_size": 0}, "an int of at least 1"),
+        ({"batch_size": True}, "an int of at least 1"),
+        ({"bptt": 1.5}, "an int of at least 1"),
+        ({"validation_fraction": 1.0}, "at least 0 and less than 1"),
+        ({"label_smoothing": -0.1}, "at least 0 and less than 1"),
+        ({"label_smoothing": "0.1"}, "at least 0 and less than 1"),
+        ({"dropout_multiplier": 5}, "at least 0 and less than 4"),
+        ({"weight_decay": -5.0}, "a finite number of at least 0"),
+        ({"weight_decay": math.inf}, "a finite number of at least 0"),
+        ({"alpha": "x"}, "a finite number of at least 0"),
+        ({"beta": math.nan}, "a finite number of at least 0"),
+        ({"ar_of": "cooked"}, "'raw' or 'dropped'"),
     ],
 )
-def test_wrong_options_of_training_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(options))):
+def test_wrong_options_of_training_are_refused(
+    options: dict[str, Any], wanted: str
+) -> None:
+    ((name, value),) = options.items()
+    message = f"LanguageModelTraining: the {name!r} parameter must be .*{wanted}. Got "
+    with pytest.raises(ValueError, match=f"{message}{re.escape(repr(value))} instead"):
         LanguageModelTraining(**options)
+
+
+def test_wrong_stages_of_training_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"LanguageModelTraining: stages\[0\] must be"):
+        LanguageModelTraining(stages=[(1,)])
+
+
+def test_the_bound_of_the_multiplier_is_that_of_the_dropouts() -> None:
+    texts, how = TEXTS[:6], _training(dropout_multiplier=3.99)
+    assert train_language_model(texts, CONFIG, how).history == []
+    with pytest.raises(ValueError, match="less than 1"):
+        make_encoder(CONFIG, 20, AWDDropout().times(4.0))
 
 
 @pytest.mark.parametrize(
     "sizes",
-    [{"emb_size": 0}, {"n_layers": 2.0}, {"cell": "gru"}, {"xxnl": 1}, {"passes": -1}],
+    [
+        {"emb_size": 0},
+        {"vocab_size": True},
+        {"n_layers": 2.0},
+        {"cell": "gru"},
+        {"xxnl": 1},
+        {"passes": -1},
+    ],
 )
 def test_wrong_sizes_are_refused(sizes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(sizes))):
         LanguageModelConfig(**sizes)
+
+
+def test_numbers_of_numpy_are_numbers(model: LanguageModel, tmp_path: Path) -> None:
+    """As a grid that was made with NumPy gives them."""
+    config = LanguageModelConfig(
+        vocab_size=np.int64(60),
+        emb_size=np.int32(8),
+        hidden_size=np.int64(12),
+        n_layers=np.uint8(2),
+        xxnl=np.bool_(False),
+        cell=np.str_("qrnn"),
+    )
+    how = LanguageModelTraining(
+        stages=[(np.int64(6), np.float64(0.05))],
+        batch_size=np.int64(4),
+        bptt=np.int16(8),
+        dropout_multiplier=np.float64(0.2),
+        alpha=np.float32(2),
+    )
+    assert repr(config) == repr(CONFIG)
+    assert repr(how.alpha) == "2.0"
+    trained = train_language_model(TEXTS, config, how)
+    assert trained.history == model.history
+    # JSON has no numbers of NumPy.
+    trained.save(tmp_path / "model")
+    assert load_language_model(tmp_path / "model").config == CONFIG
+    rate = np.float32(0.1)
+    (stage,) = as_stages([(np.int64(1), rate, (rate, rate))], caller="f", name="s")
+    assert {type(value) for value in (*stage.momentum, *stage[3:])} == {float}
+    assert [type(value) for value in stage[:2]] == [int, float]
 
 
 # Folders

@@ -17,6 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import ModelFormatError
+from tweetclf.pretraining._setting_checks import (
+    check_choice,
+    check_count,
+    check_flag,
+)
 from tweetclf.pretraining.tokenizer import SentencePieceTokenizer
 from tweetclf.utils.files import atomic_directory, sha256_file
 from tweetclf.utils.tensors import read_tensors, write_tensors
@@ -65,24 +70,16 @@ class LanguageModelConfig:
     xxnl: bool = False
 
     def __post_init__(self) -> None:
+        owner = type(self).__name__
         for name in ("vocab_size", "emb_size", "hidden_size", "n_layers", "passes"):
-            value = getattr(self, name)
-            if type(value) is not int or not 1 <= value <= _MAX_SIZE:
-                raise ValueError(
-                    f"LanguageModelConfig: the {name!r} parameter must be an int of 1 "
-                    f"to {_MAX_SIZE}. Got {value!r} instead."
-                )
+            self._put(name, check_count(owner, name, getattr(self, name), _MAX_SIZE))
         for name in ("save_prev_x", "xxnl"):
-            if type(getattr(self, name)) is not bool:
-                raise ValueError(
-                    f"LanguageModelConfig: the {name!r} parameter must be a bool. Got "
-                    f"{getattr(self, name)!r} instead."
-                )
-        if self.cell not in ("qrnn", "lstm"):
-            raise ValueError(
-                "LanguageModelConfig: the 'cell' parameter must be 'qrnn' or 'lstm'. "
-                f"Got {self.cell!r} instead."
-            )
+            self._put(name, check_flag(owner, name, getattr(self, name)))
+        self._put("cell", check_choice(owner, "cell", self.cell, ("qrnn", "lstm")))
+
+    def _put(self, name: str, value: Any) -> None:
+        # Plain values, which JSON has: NumPy's come from grids.
+        object.__setattr__(self, name, value)
 
 
 @dataclass(eq=False)

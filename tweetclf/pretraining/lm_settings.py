@@ -6,9 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tweetclf.pretraining._setting_checks import (
+    check_choice,
+    check_count,
+    check_number,
+)
 from tweetclf.pretraining.stages import PRETRAINING, as_stages
 
 __all__ = ["LanguageModelTraining"]
+
+# What numbers must be less than, if anything; all are at least 0.
+_NUMBERS: dict[str, float | None] = {
+    "validation_fraction": 1.0,
+    "label_smoothing": 1.0,
+    # Four times the largest dropout of a language model, 0.25 (`AWDDropout`), is 1.
+    "dropout_multiplier": 4.0,
+    "weight_decay": None,
+    "alpha": None,
+    "beta": None,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +45,7 @@ class LanguageModelTraining:
     label_smoothing : float, default=0.1
         Of the cross-entropy.
     dropout_multiplier : float, default=1.0
-        Factor on all dropouts.
+        Factor on all dropouts, less than 4: the largest of them is 0.25.
     weight_decay : float, default=0.1
         Decoupled, of all parameters.
     alpha, beta : float, default=2.0 and 1.0
@@ -50,16 +66,13 @@ class LanguageModelTraining:
     ar_of: str = "raw"
 
     def __post_init__(self) -> None:
-        as_stages(self.stages, caller="LanguageModelTraining", name="stages")
+        owner = type(self).__name__
+        as_stages(self.stages, caller=owner, name="stages")
         for name in ("batch_size", "bptt"):
-            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
-                raise ValueError(
-                    f"LanguageModelTraining: the {name!r} parameter must be an int of "
-                    f"at least 1. Got {getattr(self, name)!r} instead."
-                )
-        for name in ("validation_fraction", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"LanguageModelTraining: the {name!r} parameter must be at least 0 "
-                    f"and less than 1. Got {getattr(self, name)!r} instead."
-                )
+            self._put(name, check_count(owner, name, getattr(self, name)))
+        for name, below in _NUMBERS.items():
+            self._put(name, check_number(owner, name, getattr(self, name), below))
+        self._put("ar_of", check_choice(owner, "ar_of", self.ar_of, ("raw", "dropped")))
+
+    def _put(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)

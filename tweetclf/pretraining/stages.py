@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -85,16 +86,22 @@ def as_stages(value: Any, *, caller: str, name: str) -> list[Stage]:
 
 def _as_stage(entry: Any) -> Stage | None:
     try:
-        stage = Stage(*entry)
-        low, high = sorted(stage.momentum)
+        epochs, rate, (at_ends, at_peak), warmup, division = Stage(*entry)
+        rates = [rate, at_ends, at_peak, warmup, division]
         sound = (
-            isinstance(stage.n_epochs, numbers.Integral)
-            and stage.n_epochs >= 0
-            and stage.learning_rate > 0
-            and 0 <= low <= high < 1
-            and 0 < stage.warmup < 1
-            and stage.division >= 1
+            isinstance(epochs, numbers.Integral)
+            and all(isinstance(value, numbers.Real) for value in rates)
+            and not any(isinstance(value, bool) for value in [epochs, *rates])
+            and epochs >= 0
+            and 0 < rate < math.inf
+            and 0 <= min(at_ends, at_peak) <= max(at_ends, at_peak) < 1
+            and 0 < warmup < 1
+            and 1 <= division < math.inf
         )
     except (TypeError, ValueError):
         return None
-    return stage if sound else None
+    if not sound:
+        return None
+    # Plain numbers, which a history in JSON holds; NumPy's come from grids.
+    momentum = float(at_ends), float(at_peak)
+    return Stage(int(epochs), float(rate), momentum, float(warmup), float(division))
