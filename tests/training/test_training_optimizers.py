@@ -1,4 +1,4 @@
-"""Optimisers against formulas written out, torch and pytorch_optimizer."""
+"""Optimisers against formulas written out, torch, optax and pytorch_optimizer."""
 
 from __future__ import annotations
 
@@ -88,6 +88,88 @@ def test_lamb_is_the_textbook(decay):
         p = p - lr * np.linalg.norm(p) / np.linalg.norm(u) * u
     ours = run(lambda ps: Lamb(ps, lr=lr, weight_decay=decay), gradients(1.0))
     np.testing.assert_allclose(ours, p, rtol=0, atol=1e-14)
+
+
+# optax 0.2.8 (jax 0.10.2 in float64, NumPy 2.4.6), decay and step -> both tensors:
+#     made = optax.lamb(1e-2, weight_decay=decay)
+#     p = (START, np.zeros(2))
+#     state = made.init(p)
+#     for t, g in enumerate(gradients(1.0), 1):
+#         updates, state = made.update((g, g[0]), state, p)
+#         p = optax.apply_updates(p, updates)
+#         if t in (1, 2, 20): print([np.asarray(leaf).ravel().tolist() for leaf in p])
+# with its defaults b1=0.9, b2=0.999, eps=1e-6, eps_root=0.
+OPTAX_LAMB = {
+    (0.0, 1): (
+        [
+            [0.33781588909307536, 0.8293864494542686],
+            [0.32266872355622966, -1.3109255223073928],
+            [0.9131242169281794, 0.4386062290903574],
+        ],
+        [-0.009999920465259838, 0.009999924303132724],
+    ),
+    (0.0, 2): (
+        [
+            [0.32909321680710013, 0.822402883399307],
+            [0.32374820135266885, -1.3034892244240393],
+            [0.9239718324062295, 0.43047655578790167],
+        ],
+        [-0.010110317613338032, 0.009911537883167934],
+    ),
+    (0.0, 20): (
+        [
+            [0.3205228008257277, 0.6801697181495691],
+            [0.2843056799181544, -1.2233939990939677],
+            [1.0678620792489728, 0.24853317656296864],
+        ],
+        [-0.010114776627813947, 0.007664828226116507],
+    ),
+    (0.01, 1): (
+        [
+            [0.33776437628361966, 0.8293470028187757],
+            [0.32261839099629447, -1.3108485495397901],
+            [0.9130782447968468, 0.43854686161288714],
+        ],
+        [-0.009999920465259838, 0.009999924303132724],
+    ),
+    (0.01, 2): (
+        [
+            [0.3290366883122088, 0.8222990749994268],
+            [0.323659143937425, -1.3032975355463712],
+            [0.9237881627887853, 0.430399153105839],
+        ],
+        [-0.010110305564215336, 0.009911522835573776],
+    ),
+    (0.01, 20): (
+        [
+            [0.3195727527044981, 0.6785278716919524],
+            [0.2839143192208246, -1.2197628120788349],
+            [1.0637820041427128, 0.2485729993182047],
+        ],
+        [-0.010114294705477192, 0.0076647968113112445],
+    ),
+}
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_lamb_is_that_of_optax(decay):
+    """P27. Nothing has to be undone: both correct the moments within the ratio.
+
+    Neither bounds the ratio or a norm, and both take 1 for the ratio where a norm is
+    0, as in the first step of the tensor of zeros.
+    """
+    tensors = [nn.Parameter(torch.tensor(a)) for a in (START, np.zeros(2))]
+    optimizer = Lamb(tensors, lr=1e-2, weight_decay=decay)
+    for t, gradient in enumerate(gradients(1.0), 1):
+        for tensor, g in zip(tensors, (gradient, gradient[0]), strict=True):
+            tensor.grad = torch.tensor(g)
+        optimizer.step()
+        if (decay, t) not in OPTAX_LAMB:
+            continue
+        for tensor, expected in zip(tensors, OPTAX_LAMB[decay, t], strict=True):
+            found = tensor.detach().numpy()
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    assert t == 20
 
 
 def test_lamb_is_that_of_pytorch_optimizer_once_its_correction_is_undone():
