@@ -105,6 +105,13 @@ def test_a_given_language_model_is_fine_tuned_on_all_texts(folder: Path) -> None
     assert more > alone.lm_history_[-1]["n_steps"]
 
 
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_text_of_an_extra_corpus_is_named(folder: Path, missing: Any) -> None:
+    clf = _over(folder, fine_tuning=((1, 0.01),), extra_corpus=["hola", missing])
+    with pytest.raises(DataError, match=r"extra_corpus\[1\]"):
+        clf.fit(TEXTS, LABELS)
+
+
 def test_an_extra_corpus_may_be_a_file(tmp_path: Path) -> None:
     extra = ["una risa más", "qué pena tan grande"] * 5
     path = tmp_path / "extra.txt"
@@ -315,7 +322,7 @@ def test_pieces_that_are_no_bytes_are_refused() -> None:
 
 def test_the_recipe_has_tables_1_and_2_of_the_paper() -> None:
     recipe = haha_ulmfit_qrnn(
-        n_folds=5, n_seeds=20, oversampling="bootstrap", scoring="f1"
+        variant="code", n_folds=5, n_seeds=20, oversampling="bootstrap", scoring="f1"
     )
     assert isinstance(recipe, SeedEnsemble)
     folds = recipe.estimator
@@ -324,6 +331,10 @@ def test_the_recipe_has_tables_1_and_2_of_the_paper() -> None:
     classifier = folds.estimator
     sizes = [classifier.lm_params[name] for name in SIZES]
     assert sizes == [30_000, 400, 2304, 3]
+    switches = ("passes", "xxnl", "save_prev_x")
+    assert [classifier.lm_params[name] for name in switches] == [2, False, False]
+    mended = haha_ulmfit_qrnn().lm_params
+    assert [mended[name] for name in switches] == [1, True, True]
     assert [stage[:2] for stage in classifier.lm_params["stages"]] == [
         (1, 5e-3),
         (15, 1e-3),
@@ -345,6 +356,8 @@ def test_the_recipe_takes_a_language_model(folder: Path) -> None:
     assert regressor.lm_params == {}
     with pytest.raises(ValueError, match="must be one of paper, small, tiny"):
         haha_ulmfit_qrnn(size="huge")
+    with pytest.raises(ValueError, match="'variant'.*one of paper, code"):
+        haha_ulmfit_qrnn(variant="released")
     with pytest.raises(ValueError, match="must be None"):
         haha_ulmfit_qrnn(multilabel=True, oversampling="random")
 

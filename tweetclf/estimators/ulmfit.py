@@ -22,6 +22,7 @@ from tweetclf.pretraining.stages import FINE_TUNING
 from tweetclf.tasks.corpora import stream_texts
 from tweetclf.utils._sklearn import Interval, StrOptions
 from tweetclf.utils.optional import import_optional
+from tweetclf.utils.validation import check_texts
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -132,7 +133,7 @@ class _ULMFiT(NeuralEstimator):
             return []
         if isinstance(corpus, str | os.PathLike):
             return stream_texts(Path(corpus))
-        return [str(text) for text in corpus]
+        return check_texts(corpus, caller=type(self).__name__, name="extra_corpus")
 
     # The module
 
