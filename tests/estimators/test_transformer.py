@@ -62,7 +62,7 @@ def two_layers(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(make_tiny_transformer(folder, TEXTS, n_layers=2))
 
 
-def classifier(model: str, **options: Any) -> TransformerClassifier:
+def classifier(model: str | Path, **options: Any) -> TransformerClassifier:
     settings = {
         "max_iter": 15,
         "learning_rate": 3e-3,
@@ -442,6 +442,14 @@ def test_thresholds_are_tuned_on_validation_texts(tiny: str) -> None:
         assert found == pytest.approx(best)
     with pytest.raises(DataError, match="validation"):
         clone(clf).set_params(early_stopping=False).fit(TEXTS, y)
+
+
+def test_a_model_may_be_a_path(tiny: str, tmp_path: Path) -> None:
+    clf = classifier(Path(tiny), max_iter=1).fit(TEXTS, LABELS)
+    save(clf, tmp_path / "saved")
+    expected = classifier(tiny, max_iter=1).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    for same in (clf, load(tmp_path / "saved"), pickle.loads(pickle.dumps(clf))):
+        assert np.array_equal(same.predict_proba(TEXTS), expected)
 
 
 @pytest.mark.parametrize("preset", sorted(TRANSFORMER_PRESETS))

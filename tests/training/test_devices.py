@@ -28,6 +28,11 @@ def test_batches_keep_their_structure():
     assert moved["none"] is None
 
 
+def test_a_device_that_there_is_not_is_named():
+    with pytest.raises(ValueError, match=r"'cuda:1'.*Got 'gpu' instead"):
+        devices.choose_device("gpu")
+
+
 def test_the_device_of_a_module():
     class Empty(nn.Module):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -93,7 +94,7 @@ class TransformerEstimator(NeuralEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NeuralEstimator._parameter_constraints,
-        "model": [str],
+        "model": [str, os.PathLike],
         "max_length": [Interval(Integral, 4, None, closed="left"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "warmup": [Interval(Real, 0, 1, closed="left"), None],

@@ -100,7 +100,7 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
 
     Parameters
     ----------
-    model : str, default="Twitter/twhin-bert-base"
+    model : str or path, default="Twitter/twhin-bert-base"
         Directory or hub name of the pretrained model. A hub name is looked for in the
         cache first, and downloaded by `fit` if it is not there.
     pooling : {"cls", "mean", "max", "concat"}, default="cls"
@@ -224,7 +224,7 @@ class TransformerClassifier(NeuralClassifier, _SequenceEstimator):
     def __init__(
         self,
         *,
-        model: str = "Twitter/twhin-bert-base",
+        model: str | os.PathLike[str] = "Twitter/twhin-bert-base",
         pooling: str = "cls",
         n_segments: int = 1,
         max_length: int | None = None,
@@ -378,7 +378,7 @@ class TransformerRegressor(NeuralRegressor, _SequenceEstimator):
     def __init__(
         self,
         *,
-        model: str = "Twitter/twhin-bert-base",
+        model: str | os.PathLike[str] = "Twitter/twhin-bert-base",
         pooling: str = "cls",
         n_segments: int = 1,
         max_length: int | None = None,

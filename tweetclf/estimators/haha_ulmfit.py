@@ -126,8 +126,8 @@ def haha_ulmfit_qrnn(
     Raises
     ------
     ValueError
-        If `size` or `variant` is none of those, or `multilabel` and `oversampling` are both
-        asked for.
+        If `size` or `variant` is none of those, or `multilabel` and `oversampling` are
+        both asked for.
 
     References
     ----------

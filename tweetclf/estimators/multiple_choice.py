@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,7 +61,7 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
 
     Parameters
     ----------
-    model : str, default="Twitter/twhin-bert-base"
+    model : str or path, default="Twitter/twhin-bert-base"
         Directory or hub name of the pretrained model.
     max_length : int or None, default=None
         Most tokens of a context with one choice; the longer of the two is cut.
@@ -115,7 +116,7 @@ class TransformerMultipleChoice(NeuralClassifier, TransformerEstimator):
     def __init__(
         self,
         *,
-        model: str = "Twitter/twhin-bert-base",
+        model: str | os.PathLike[str] = "Twitter/twhin-bert-base",
         max_length: int | None = None,
         max_iter: int = 3,
         batch_size: int = 32,

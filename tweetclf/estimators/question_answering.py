@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -43,7 +44,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
 
     Parameters
     ----------
-    model : str, default="Twitter/twhin-bert-base"
+    model : str or path, default="Twitter/twhin-bert-base"
         Directory or hub name of the pretrained model. Its tokenizer must tell where
         tokens stand (a ``tokenizer.json``).
     max_length : int or None, default=None
@@ -116,7 +117,7 @@ class TransformerQuestionAnswering(TransformerEstimator):
     def __init__(
         self,
         *,
-        model: str = "Twitter/twhin-bert-base",
+        model: str | os.PathLike[str] = "Twitter/twhin-bert-base",
         max_length: int | None = None,
         overlap: int = 128,
         max_answer_length: int = 30,

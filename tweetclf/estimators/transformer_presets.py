@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -157,7 +158,7 @@ _OF_CLASSES = ("class_weight", "threshold")
 def transformer(
     preset: str | None = None,
     *,
-    model: str | None = None,
+    model: str | os.PathLike[str] | None = None,
     pairs: bool = False,
     multilabel: bool = False,
     regression: bool = False,
@@ -172,7 +173,7 @@ def transformer(
 default=None
         The system; see `TRANSFORMER_PRESETS` for sources and for what they leave open.
         None: the defaults of :class:`TransformerClassifier`.
-    model : str, optional
+    model : str or path, optional
         Directory or hub name of the pretrained model, if not the system's own.
     pairs : bool, default=False
         Take text pairs as X.

@@ -55,13 +55,24 @@ def module_device(module: nn.Module) -> torch.device:
 def choose_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; "auto" is an accelerator where there is one.
 
+    Raises
+    ------
+    ValueError
+        If PyTorch knows no such device.
+
     Examples
     --------
     >>> choose_device("cpu").type
     'cpu'
     """
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.device(name)
+        except RuntimeError:
+            raise ValueError(
+                "The 'device' must be 'auto', 'cpu', 'cuda', 'cuda:1' or another of "
+                f"PyTorch's devices. Got {name!r} instead."
+            ) from None
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
