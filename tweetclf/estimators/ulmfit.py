@@ -201,7 +201,8 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
         points between pooled texts of them; or draw each but the most frequent class
         anew, with replacement, as the released code did where the paper says SMOTE.
     batch_size : int, default=32
-        Texts a step.
+        Texts a step; a few more where the last batch would hold a single text, in which
+        batch normalisation has nothing to norm, and at least 2.
     early_stopping : bool, default=False
         Hold texts out and keep the epoch that is best on them.
     validation_fraction : float, default=0.1
@@ -249,7 +250,9 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
     -----
     Decay (0.1), the momenta and the shape of the cycles are those of the released code
     and have no parameters. The head normalises over the batch, so that several small
-    batches a step (`training`) are not quite one big batch.
+    batches a step (`training`) are not quite one big batch. Its statistics begin as
+    those of about a thousand of the training texts, where fastai begins with mean 0 and
+    variance 1, which a short training never gets away from.
 
     :meth:`find_learning_rate` trains all layers with a growing rate after the head.
 
@@ -381,7 +384,8 @@ class ULMFiTRegressor(_ULMFiT, NeuralRegressor):
     dropout_multiplier : float, default=0.7
         Factor on all dropouts but the head's last.
     batch_size : int, default=32
-        Texts a step.
+        Texts a step; a few more where the last batch would hold a single text, in which
+        batch normalisation has nothing to norm, and at least 2.
     early_stopping : bool, default=False
         Hold texts out and keep the epoch that is best on them.
     validation_fraction : float, default=0.1
