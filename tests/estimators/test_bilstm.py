@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -202,15 +203,58 @@ def test_the_loss_says_when_to_stop_and_the_score_what_to_keep():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dropout": (0.5, 1.0)}, "'dropout' parameter must be between 0 and 1"),
-        ({"dropout": (0.5, 0.5, 0.5)}, "'dropout' parameter must be a number or two"),
-        ({"dense_size": (8, "a")}, "'dense_size' parameter must be a number or two"),
-        ({"learning_rate": (0.1, -1.0)}, "'learning_rate' parameter must be a number"),
+        ({"dropout": (0.5, 1.0)}, "at least 0 and less than 1"),
+        ({"dropout": (0.5, 0.5, 0.5)}, "at least 0 and less than 1"),
+        ({"dropout": (0.5, None)}, "at least 0 and less than 1"),
+        ({"dense_size": (8, "a")}, "an int of at least 1, or two of them"),
+        ({"dense_size": (0, 3)}, "an int of at least 1, or two of them"),
+        ({"dense_size": (2.5, 3)}, "an int of at least 1, or two of them"),
+        ({"dense_size": (True, 3)}, "an int of at least 1, or two of them"),
+        ({"learning_rate": (0, 0)}, "a positive rate, or one with a decay"),
+        ({"learning_rate": (0.1, -1.0)}, "a positive rate, or one with a decay"),
+        ({"learning_rate": (0.1,)}, "a positive rate, or one with a decay"),
+        ({"learning_rate": (np.inf, 0)}, "a positive rate, or one with a decay"),
     ],
 )
-def test_wrong_pairs_of_values_are_refused(change, message):
-    with pytest.raises(DataError, match=message):
-        BiLSTMClassifier(**{**SMALL, **change}).fit(TEXTS, LABELS)
+def test_wrong_pairs_of_values_are_refused(change, message, monkeypatch):
+    # Before word vectors are trained, which takes long and may need gensim.
+    monkeypatch.setattr(WordVectors, "train", _never)
+    ((name, value),) = change.items()
+    shown = re.escape(repr(value))
+    for make in (BiLSTMClassifier, BiLSTMRegressor):
+        clf = make(**{**SMALL, **change}, embeddings=None)
+        expected = f"{make.__name__}: the '{name}' parameter must be {message}.*{shown}"
+        with pytest.raises(DataError, match=expected):
+            clf.fit(TEXTS, np.arange(32) % 2)
+
+
+def _never(*args, **options):
+    raise AssertionError("word vectors are trained")
+
+
+def test_pairs_of_values_may_be_of_numpy():
+    given = {
+        "dense_size": (np.int64(8), np.int32(12)),
+        "dropout": [np.float32(0), np.float64(0)],
+        "learning_rate": (np.float32(0.02), np.int64(0)),
+    }
+    clf = BiLSTMClassifier(**{**SMALL, **given}).fit(TEXTS, LABELS)
+    expected = BiLSTMClassifier(**SMALL).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    np.testing.assert_allclose(clf.predict_proba(TEXTS), expected, atol=1e-6)
+
+
+def test_components_of_texts_are_no_vectors_of_words():
+    elmo = ElmoVectorizer(SMALL_ELMO, n_components=2)
+    message = r"embeddings=ElmoVectorizer\(n_components=2\).*Set n_components=None"
+    for clf in (BiLSTMClassifier(embeddings=elmo), atalaya_lstm_elmo(elmo)):
+        with pytest.raises(DataError, match=f"BiLSTMClassifier: {message}"):
+            clf.fit(TEXTS, LABELS)
+
+
+def test_a_misspelt_word_for_learnt_vectors_is_told_the_right_one(monkeypatch):
+    monkeypatch.setattr("tweetclf.estimators._over_words.tokenize", _never)
+    with pytest.raises(FileNotFoundError, match="at 'learnt'.*embeddings=\"learned\""):
+        BiLSTMClassifier(embeddings="learnt").fit(TEXTS, LABELS)
 
 
 def test_constructors_have_at_most_20_parameters():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from tweetclf.estimators._neural import NeuralEstimator
 from tweetclf.estimators._training_options import options_of
 from tweetclf.exceptions import DataError
 from tweetclf.features import PairFeatures, WordVectors
+from tweetclf.features._files import MissingFileError, find_vectors
 from tweetclf.features._kept import read_vectors
 from tweetclf.features._tokens import tokenize
 from tweetclf.training.options import TrainingOptions
@@ -31,6 +33,34 @@ _MIN_COUNT = 2
 _FIRST_WORD = 2
 # Figure 1 of Perez & Luque (2019).
 _BAG_SIZE = 512
+
+
+def _is(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _are_sizes(*values: Any) -> bool:
+    return all(_is(Integral, value) and value >= 1 for value in values)
+
+
+def _are_shares(*values: Any) -> bool:
+    return all(_is(Real, value) and 0 <= value < 1 for value in values)
+
+
+def _are_rate_and_decay(rate: Any, decay: Any) -> bool:
+    numbers = _is(Real, rate) and _is(Real, decay)
+    return numbers and 0 < rate < math.inf and 0 <= decay < math.inf
+
+
+# What the two values of a parameter must be, in code and in words.
+_PAIRS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "dense_size": (_are_sizes, "an int of at least 1, or two of them"),
+    "dropout": (_are_shares, "at least 0 and less than 1, or two such numbers"),
+    "learning_rate": (
+        _are_rate_and_decay,
+        "a positive rate, or one with a decay of at least 0",
+    ),
+}
 
 
 class OverWords:
@@ -170,16 +200,13 @@ class OverWords:
         if self.vocabulary_ is not None:
             n_words = _FIRST_WORD + len(self.vocabulary_)
         dense_size, bag_size = self._pair("dense_size", second=_BAG_SIZE)
-        dropout = self._pair("dropout")
-        if not all(0 <= rate < 1 for rate in dropout):
-            raise self._no_pair("dropout", "between 0 and 1, 1 excluded")
         return BiLSTMNet(
             n_outputs,
             input_size=self.input_size_,
             n_words=n_words,
             hidden_size=self.hidden_size,
             dense_size=dense_size,
-            dropout=dropout,
+            dropout=self._pair("dropout"),
             masked=self.mask,
             n_terms=self.n_terms_,
             bag_size=bag_size,
@@ -191,16 +218,13 @@ class OverWords:
         value = getattr(self, name)
         if not isinstance(value, tuple | list):
             return value, value if second is None else second
-        numbers = [v for v in value if isinstance(v, int | float) and v >= 0]
-        if len(numbers) != 2 or len(value) != 2:
-            raise self._no_pair(name, "a number or two of them, not negative")
+        are_right, wanted = _PAIRS[name]
+        if len(value) != 2 or not are_right(*value):
+            raise DataError(
+                f"{type(self).__name__}: the {name!r} parameter must be {wanted}. Got "
+                f"{value!r} instead."
+            )
         return value[0], value[1]
-
-    def _no_pair(self, name: str, wanted: str) -> DataError:
-        return DataError(
-            f"{type(self).__name__}: the {name!r} parameter must be {wanted}. Got "
-            f"{getattr(self, name)!r} instead."
-        )
 
     def _train(self, job: Any) -> list[dict[str, Any]]:
         from functools import partial
@@ -227,6 +251,9 @@ class OverWords:
 
     def _check_own_options(self, options: TrainingOptions) -> None:
         super()._check_own_options(options)  # type: ignore[misc]
+        for name in _PAIRS:
+            self._pair(name)
+        self._check_embeddings()
         _, decay = self._pair("learning_rate", second=0.0)
         if decay and options.schedule is not None:
             raise DataError(
@@ -234,6 +261,24 @@ class OverWords:
                 f"decay, and schedule={options.schedule!r} says what the rate does, "
                 "too. Give one of them."
             )
+
+    def _check_embeddings(self) -> None:
+        """Refuse vectors that cannot be had, before the texts are read for words."""
+        caller, given = type(self).__name__, self.embeddings
+        if getattr(given, "n_components", None) is not None:
+            raise DataError(
+                f"{caller}: embeddings={type(given).__name__}(n_components="
+                f"{given.n_components!r}) would not be followed: principal components "
+                "are of the means of texts, and the network reads the vectors of their "
+                "words. Set n_components=None."
+            )
+        if isinstance(given, str | os.PathLike) and given != "learned":
+            try:
+                find_vectors(given, parameter=f"embeddings of {caller}")
+            except MissingFileError as error:
+                raise MissingFileError(
+                    f'{error} embeddings="learned" learns vectors with the network.'
+                ) from None
 
 
 def _rescaled(trained: WordVectors, tokens: list[list[str]]) -> WordVectors:

@@ -36,7 +36,8 @@ default="learned"
         as many as it says. None trains skip-gram vectors with subwords on the
         training texts first (needs gensim) and scales them to mean square 1. Those,
         and vectors of a file, of `WordVectors` or of an `ElmoVectorizer`, are not
-        trained further; a word without one is a zero vector.
+        trained further; a word without one is a zero vector. An `ElmoVectorizer` must
+        not have `n_components`, which are of texts.
     tokenizer : callable, optional
         Text to tokens; by default that of an `ElmoVectorizer`, and else
         :class:`tweetclf.preprocessing.TweetTokenizer`.
