@@ -153,3 +153,14 @@ def test_order_and_seed(tiny: dict[str, str]) -> None:
 def test_in_cross_validation_and_early_stopping(tiny: dict[str, str]) -> None:
     clf = choice(tiny["bert"], max_iter=2, early_stopping=True, scoring="accuracy")
     assert np.isfinite(cross_val_score(clf, X, Y, cv=2)).all()
+
+
+@pytest.mark.slow
+def test_fifty_fits_leave_no_memory_behind(
+    tiny: dict[str, str], growth_of_memory: Any
+) -> None:
+    def fit() -> None:
+        choice(tiny["bert"], max_iter=1).fit(X, Y).predict(X)
+
+    growth = growth_of_memory(fit)
+    assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"

@@ -285,3 +285,14 @@ def test_bad_input(tiny: dict[str, str], fitted: TransformerQuestionAnswering) -
         answering(tiny["bert"]).fit(X, None)
     with pytest.raises(DataError, match="0 texts"):
         fitted.predict([])
+
+
+@pytest.mark.slow
+def test_fifty_fits_leave_no_memory_behind(
+    tiny: dict[str, str], growth_of_memory: Any
+) -> None:
+    def fit() -> None:
+        answering(tiny["bert"], max_iter=1).fit(X, Y).predict(X)
+
+    growth = growth_of_memory(fit)
+    assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"

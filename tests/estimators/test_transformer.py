@@ -74,10 +74,14 @@ def classifier(model: str | Path, **options: Any) -> TransformerClassifier:
 
 
 def regressor(model: str, **options: Any) -> TransformerRegressor:
-    return TransformerRegressor(
-        model=model, max_iter=15, learning_rate=1e-2, batch_size=16, max_length=32,
-        random_state=0, **options,
-    )  # fmt: skip
+    settings = {
+        "max_iter": 15,
+        "learning_rate": 1e-2,
+        "batch_size": 16,
+        "max_length": 32,
+        "random_state": 0,
+    }
+    return TransformerRegressor(model=model, **{**settings, **options})
 
 
 @pytest.fixture(scope="session")
@@ -603,11 +607,14 @@ def test_the_global_generator_of_torch_is_left_alone(tiny: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("make", [classifier, regressor])
 def test_fifty_fits_leave_no_memory_behind(
-    two_layers: str, growth_of_memory: Any
+    two_layers: str, make: Any, growth_of_memory: Any
 ) -> None:
+    y = LABELS if make is classifier else [float(len(text)) for text in TEXTS]
+
     def fit() -> None:
-        classifier(two_layers, max_iter=1).fit(TEXTS, LABELS).predict(TEXTS)
+        make(two_layers, max_iter=1).fit(TEXTS, y).predict(TEXTS)
 
     growth = growth_of_memory(fit)
     assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"

@@ -394,3 +394,14 @@ def test_battery(battery, kind, n_checks):
 @pytest.mark.parametrize("name", sorted(_SLOW))
 def test_slow_checks_of_the_battery(battery, kind, name):
     battery[kind][name]()
+
+
+@pytest.mark.slow
+def test_fifty_fits_leave_no_memory_behind(folder, growth_of_memory):
+    texts = [f"{text} {k}" for k in range(10) for text in TEXTS]
+
+    def fit():
+        TransformerVectorizer(folder).fit(texts).transform(texts)
+
+    growth = growth_of_memory(fit)
+    assert growth < 0.01, f"50 fits made the process {growth:.1%} larger"
