@@ -191,6 +191,144 @@ def test_bad_rows_are_counted_and_named(tmp_path: Path) -> None:
     assert not (tmp_path / "h").exists()
 
 
+def write_json(path: Path, rows: list[Any]) -> Path:
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def test_each_row_of_json_lines_has_fields_of_its_own(tmp_path: Path) -> None:
+    rows = [
+        {"user": "a", "delete": {"id": 3}},  # the first has no post: a bad row, no end
+        {"user_id": "a", "tweet_id": "p"},
+        {"user": "b", "post": "p", "action": "rt", "weight": 2.5, "time": 8},
+        {"Post": "q", "type": "like", "User": "b"},
+        {"user": "c", "post": "q", "action": None},
+    ]
+    graph = EngagementGraph.build(
+        write_json(tmp_path / "a.jsonl", rows), tmp_path / "g", default_action="fav"
+    )
+    edges = zip(named(graph), graph.weights.tolist(), graph.times.tolist(), strict=True)
+    found = {edge: (weight, time) for edge, weight, time in edges}
+    assert sorted(found) == [("a", "p", "fav"), ("b", "p", "rt"), ("b", "q", "like")]
+    assert found["b", "p", "rt"] == (2.5, 8.0)
+    assert found["a", "p", "fav"][0] == 1.0
+    assert np.isnan(found["a", "p", "fav"][1])
+    assert graph.manifest["bad_rows"]["reasons"] == {
+        "no usable post id": 1,
+        "no usable action": 1,
+    }
+
+
+def test_a_named_column_counts_in_the_rows_that_have_it(tmp_path: Path) -> None:
+    rows = [{"user": "a", "post": "p"}, {"user": "a", "post": "q", "how": "rt"}]
+    path = write_json(tmp_path / "a.jsonl", rows)
+    graph = EngagementGraph.build(path, tmp_path / "g", columns={"action": "how"})
+    assert set(named(graph)) == {("a", "p", "engage"), ("a", "q", "rt")}
+    with pytest.raises(DataError, match=r"no column 'haw' .*Did you mean 'how'"):
+        EngagementGraph.build(path, tmp_path / "h", columns={"action": "haw"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"user": "usr"}, r"no column 'usr' for the users.*Did you mean 'user'"),
+        (None, r"no column is called post.*--post COLUMN"),
+    ],
+)
+def test_a_column_that_no_row_has_is_named_whatever_their_number(
+    columns: Any, message: str, tmp_path: Path
+) -> None:
+    for n in (3, 30):
+        path = write_json(tmp_path / "a.jsonl", [{"user": "a", "x": "p"}] * n)
+        with pytest.raises(DataError, match=message):
+            EngagementGraph.build(
+                path, tmp_path / "g", columns=columns, max_bad_rows=10
+            )
+    assert not (tmp_path / "g").exists()
+
+
+def test_rows_of_ever_new_fields_are_read_in_bounded_memory(tmp_path: Path) -> None:
+    rows = [{"user": f"u{k}", "post": "p", f"x{k}": 0} for k in range(3000)]
+    path = write_json(tmp_path / "a.jsonl", rows)
+    assert EngagementGraph.build(path, tmp_path / "g").n_users == 3000
+    with pytest.raises(DataError, match="no column 'w' for the weights") as error:
+        EngagementGraph.build(path, tmp_path / "h", columns={"weight": "w"})
+    assert len(str(error.value)) < 2000
+
+
+SECOND = 1539202764.0  # 2018-10-10 20:19:24 UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Wed Oct 10 20:19:24 +0000 2018", SECOND),
+        ("Wed Oct 10 22:19:24 +0200 2018", SECOND),
+        ("2018-10-10T20:19:24Z", SECOND),
+        (" 2018-10-10 20:19:24", SECOND),
+        ("1539202764", SECOND),
+        ("", None),
+        (" ", None),
+    ],
+)
+def test_times_as_twitter_and_others_write_them(
+    text: str, expected: float | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user,post,created_at\na,p,{text}\n")
+    graph = EngagementGraph.build(path, tmp_path / "g", max_bad_rows=0)
+    if expected is None:
+        assert np.isnan(graph.times[0])
+    else:
+        assert graph.times[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["Wed Okt 10 20:19:24 +0000 2018", "Wed Oct 32 20:19:24 +0000 2018", "inf"]
+)
+def test_what_is_no_time_is_a_bad_row(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user,post,created_at\na,p,{text}\nb,p,7\n")
+    graph = EngagementGraph.build(path, tmp_path / "g")
+    (example,) = graph.manifest["bad_rows"]["examples"]
+    assert "line 2: the time is neither" in example
+    assert repr(text) in example
+
+
+def test_a_guessed_column_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("user,post,action,created_at\na,p,rt,yesterday\n")
+    with pytest.raises(DataError, match="the time is neither"):
+        EngagementGraph.build(path, tmp_path / "g")
+    columns = {"time": None, "action": None}
+    graph = EngagementGraph.build(path, tmp_path / "g", columns=columns)
+    assert graph.times is None
+    assert graph.actions == ("engage",)
+    rows = write_json(tmp_path / "a.jsonl", [{"user": 1, "post": 2, "time": "x"}])
+    graph = EngagementGraph.build(rows, tmp_path / "h", columns={"time": None})
+    assert graph.times is None
+    with pytest.raises(ValueError, match="the posts cannot be left out"):
+        EngagementGraph.build(path, tmp_path / "i", columns={"post": None})
+
+
+def test_whole_floats_are_ids_where_they_are_exact(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    users = [1.0, None, 2.0**53 - 1, 2.0**53, 1.5, float("nan")]
+    table = pyarrow.table({"user": users, "post": list("abcdef")})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    graph = EngagementGraph.build(tmp_path / "a.parquet", tmp_path / "g")
+    assert sorted(graph.user_ids) == ["1", "9007199254740991"]
+    said = [text.split(", row ")[1] for text in graph.manifest["bad_rows"]["examples"]]
+    assert said == [
+        "2: no usable user id (None)",
+        "4: no usable user id (9007199254740992.0)",
+        "5: no usable user id (1.5)",
+        "6: no usable user id (nan)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "columns", "message"),
     [

@@ -19,7 +19,7 @@ from tweetclf.social._build import (
     write_graph,
 )
 from tweetclf.social._ids import IdTable, read_array
-from tweetclf.social._reading import ROLES
+from tweetclf.social._reading import ROLES, Columns
 from tweetclf.social._spool import Spool
 from tweetclf.utils.files import atomic_directory, check_free
 
@@ -33,7 +33,7 @@ def build_graph(
     paths: Sequence[Path],
     target: Path,
     *,
-    columns: Mapping[str, str | int] | None,
+    columns: Columns | None,
     default_action: str,
     limits: Limits,
     repeats: str,
@@ -142,7 +142,7 @@ def _describe(spool: Spool, paths: Sequence[Path], salt: int) -> dict[str, Any]:
 
 def check_build(
     files: Any,
-    columns: Mapping[str, str | int] | None,
+    columns: Columns | None,
     limits: Limits,
     repeats: str,
     max_bad_rows: int | None,
@@ -156,12 +156,7 @@ def check_build(
     for path in paths:
         if not path.is_file():
             raise DataError(f"There is no file at {path}.")
-    unknown = [role for role in columns or {} if role not in ROLES]
-    if unknown:
-        raise ValueError(
-            f"columns: {unknown[0]!r} is none of {', '.join(ROLES)}. Write them as "
-            "{'user': 'name of the column', ...}."
-        )
+    _check_columns(columns or {})
     for low, high in (limits.users, limits.posts):
         if low < 0 or (high is not None and high < max(low, 1)):
             raise ValueError(
@@ -175,3 +170,17 @@ def check_build(
             f"{repeats!r}, {block!r} and {max_bad_rows!r} instead."
         )
     return paths
+
+
+def _check_columns(columns: Columns) -> None:
+    for role, name in columns.items():
+        if role not in ROLES:
+            raise ValueError(
+                f"columns: {role!r} is none of {', '.join(ROLES)}. Write them as "
+                "{'user': 'name of the column', ...}."
+            )
+        if name is None and role in ("user", "post"):
+            raise ValueError(
+                f"columns: the {role}s cannot be left out. Got {role!r}: None instead "
+                "of the name of a column."
+            )

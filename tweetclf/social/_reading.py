@@ -12,20 +12,21 @@ import json
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from tweetclf.exceptions import DataError
+from tweetclf.social._shapes import Shapes
+from tweetclf.social._values import as_id, as_number, as_seconds, is_text
 from tweetclf.tasks.lines import open_binary, open_text, suffix_of
 from tweetclf.tasks.rows import JSON_SUFFIXES
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.registry import suggest
 
-__all__ = ["ROLES", "BadRows", "Rows", "read_rows"]
+__all__ = ["ROLES", "BadRows", "Columns", "Rows", "BadRowsError", "read_rows"]
 
 ROLES = ("user", "post", "action", "weight", "time")
 _NAMES = {
@@ -36,12 +37,22 @@ _NAMES = {
     "time": ("time", "timestamp", "created_at"),
 }
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-# Longer ones are no ids: a quotation mark was never closed, or texts were taken.
-_LONGEST = 256
 _KEPT = 20
 _BATCH = 1 << 16
-
 Field = tuple[Any, ...]
+Columns = Mapping[str, str | int | None]
+"""Role -> name of its column, position without a header, or None: leave it out."""
+
+
+class _Absent:
+    """What a row has in place of a field that is not there: JSON has null, too."""
+
+
+_ABSENT = _Absent()
+
+
+class BadRowsError(DataError):
+    """More rows cannot be used than the caller allows."""
 
 
 @dataclass
@@ -67,20 +78,20 @@ class BadRows:
         """How many there are."""
         return self.reasons.total()
 
-    def add(self, place: str, reason: str, value: Any = None) -> None:
+    def add(self, place: str, reason: str, value: Any = _ABSENT) -> None:
         """Count a row; refuse the input where there are too many.
 
         Raises
         ------
-        DataError
+        BadRowsError
             If there are more than the limit.
         """
         self.reasons[reason] += 1
         if len(self.examples) < _KEPT:
-            shown = "" if value is None else f" ({_short(value)})"
+            shown = "" if value is _ABSENT else f" ({_short(value)})"
             self.examples.append(f"{place}: {reason}{shown}")
         if self.limit is not None and self.total > self.limit:
-            raise DataError(
+            raise BadRowsError(
                 f"{self.total:,} bad rows, more than max_bad_rows={self.limit}. The "
                 f"first: {'; '.join(self.examples[:3])}. Mend the files, name the "
                 "columns, or allow more."
@@ -106,10 +117,29 @@ class Rows:
         return len(self.users)
 
 
+@dataclass
+class _Source:
+    """A file that is read: its rows, and what is known of its columns.
+
+    Parameters
+    ----------
+    fields : iterator of (int, tuple)
+        Number of each row, and its fields in the order of ROLES.
+    roles : collection of str
+        Which columns there are; of JSON Lines, which there were so far.
+    check : callable
+        Refuses columns that are needed and were in no row that was read.
+    """
+
+    fields: Iterator[tuple[int, Field]]
+    roles: Collection[str]
+    check: Callable[[], None] = lambda: None
+
+
 def read_rows(
     path: Path,
     *,
-    columns: Mapping[str, str | int] | None,
+    columns: Columns | None,
     default_action: str,
     bad: BadRows,
     block: int,
@@ -120,11 +150,11 @@ def read_rows(
     ----------
     path : Path
         CSV, TSV, JSON Lines (all also ``.gz``) or Parquet.
-    columns : mapping of str to str or int, optional
+    columns : mapping of str to str, int or None, optional
         Role ("user", "post", "action", "weight", "time") -> name of the column, or
-        its position where the file has no header.
+        its position where the file has no header, or None, which leaves it out.
     default_action : str
-        Action of the rows of a file without such a column.
+        Action of the rows without such a column.
     bad : BadRows
         Where the others are counted.
     block : int
@@ -133,96 +163,77 @@ def read_rows(
     Yields
     ------
     rows : Rows
-        As many rows as `block` says, the last time fewer.
+        As many rows as `block` says, the last time fewer. Each row of JSON Lines has
+        fields of its own: one without a weight weighs 1, one without a time has NaN.
     roles : frozenset of str
-        Which columns the file has.
+        Which columns the file has, so far.
 
     Raises
     ------
     DataError
         If the file cannot be read, a column is missing, or too many rows are bad.
     """
-    fields, roles = _open(path, columns, bad)
-    has_action, has_weight, has_time = (role in roles for role in ROLES[2:])
-    rows, known = Rows(), frozenset(roles)
+    source = _open(path, columns, bad)
+    try:
+        yield from _blocks(path, source, default_action, bad, block)
+    except BadRowsError:
+        # A column that no row has is why so many are bad.
+        source.check()
+        raise
+    source.check()
+
+
+def _blocks(
+    path: Path, source: _Source, default_action: str, bad: BadRows, block: int
+) -> Iterator[tuple[Rows, frozenset[str]]]:
+    rows = Rows()
     n_free = block
-    for number, (user, post, action, weight, time) in fields:
-        reason, value = None, None
-        user, post = _as_id(user), _as_id(post)
-        if user is None or post is None:
-            reason = f"no usable {'user' if user is None else 'post'} id"
-        elif not has_action:
+    for number, (user_id, post_id, action, weight, time) in source.fields:
+        reason, value = "", None
+        user, post = as_id(user_id), as_id(post_id)
+        if user is None:
+            reason, value = "no usable user id", user_id
+        elif post is None:
+            reason, value = "no usable post id", post_id
+        elif action is _ABSENT:
             action = default_action
-        elif (action := _as_id(action)) is None:
-            reason = "no usable action"
-        if has_weight and reason is None:
-            weight, value = _number(weight), weight
+        elif (name := as_id(action)) is None:
+            reason, value = "no usable action", action
+        else:
+            action = name
+        if weight is _ABSENT:
+            weight = 1.0
+        elif not reason:
+            weight, value = as_number(weight), weight
             if not weight > 0 or weight == math.inf:
                 reason = "the weight is not a number above 0"
-        if has_time and reason is None:
-            time, value = _seconds(time), time
-            if not math.isfinite(time):
-                reason = "the time is neither seconds nor ISO 8601"
-        if reason is not None:
+        if time is _ABSENT:
+            time = math.nan
+        elif not reason:
+            time, value = as_seconds(time), time
+            if time is None:
+                reason = "the time is neither seconds, ISO 8601 nor Twitter's"
+        if reason or user is None or post is None:
             bad.add(_place(path, number), reason, value)
             continue
         rows.users.append(user)
         rows.posts.append(post)
         rows.actions.append(action)
-        rows.weights.append(weight if has_weight else 1.0)
-        rows.times.append(time if has_time else math.nan)
+        rows.weights.append(weight)
+        rows.times.append(time)
         n_free -= 1
         if not n_free:
-            yield rows, known
+            yield rows, frozenset(source.roles)
             rows, n_free = Rows(), block
-    yield rows, known
+    yield rows, frozenset(source.roles)
 
 
 def _place(path: Path, number: int) -> str:
     return f"{path}, {'row' if path.suffix == '.parquet' else 'line'} {number}"
 
 
-def _as_id(value: Any) -> str | None:
-    """Return an id as a text: JSON and Parquet may hold whole numbers."""
-    if isinstance(value, str):
-        value = value.strip()
-    elif isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    else:
-        return None
-    if not 0 < len(value) <= _LONGEST:
-        return None
-    return value if value.isascii() or _is_text(value) else None
-
-
-def _is_text(value: str) -> bool:
-    """Tell whether an id has no half of a surrogate pair, which JSON can escape."""
-    return not any("\ud800" <= c <= "\udfff" for c in value)
-
-
-def _number(value: Any) -> float:
-    try:
-        return math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-
-
-def _seconds(value: Any) -> float:
-    """Return seconds since 1970; times without a zone are taken for UTC."""
-    number = _number(value)
-    if math.isfinite(number):
-        return number
-    try:
-        when = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-
-
-def _open(
-    path: Path, columns: Mapping[str, str | int] | None, bad: BadRows
-) -> tuple[Iterator[tuple[int, Field]], Sequence[str]]:
-    """Return numbered fields in the order of ROLES, and which of them there are."""
+def _open(path: Path, columns: Columns | None, bad: BadRows) -> _Source:
+    """Open a file by its suffix."""
     suffix = suffix_of(path)
     if suffix in _DELIMITERS:
         return _table(path, _DELIMITERS[suffix], columns, bad)
@@ -236,35 +247,48 @@ def _open(
     )
 
 
-def _find(
-    names: Sequence[str], columns: Mapping[str, str | int] | None, path: Path
-) -> dict[str, int]:
-    """Return the position of each role's column."""
-    given = dict(columns or {})
+def _match(names: Sequence[str], columns: Columns | None) -> dict[str, str]:
+    """Return the column of each role that has one, named or guessed."""
+    given = columns or {}
+    folded = {name.strip().lower(): name for name in reversed(names)}
     found = {}
     for role in ROLES:
-        if role in given:
-            name = given[role]
-            if name not in names:
-                near = suggest(str(name), names)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise DataError(
-                    f"{path}: there is no column {name!r} for the {role}s; the columns "
-                    f"are {', '.join(map(repr, names))}.{hint}"
-                )
-            found[role] = names.index(str(name))
-            continue
-        lower = [name.strip().lower() for name in names]
-        fitting = [lower.index(name) for name in _NAMES[role] if name in lower]
-        if fitting:
-            found[role] = fitting[0]
-        elif role in ("user", "post"):
-            raise DataError(
-                f"{path}: no column is called {', '.join(_NAMES[role])}; the columns "
-                f"are {', '.join(map(repr, names))}. Name it: "
-                f"columns={{{role!r}: ...}} (--{role} COLUMN)."
-            )
+        if role not in given:
+            known = next((name for name in _NAMES[role] if name in folded), None)
+            if known is not None:
+                found[role] = folded[known]
+        elif given[role] in names:
+            found[role] = str(given[role])
     return found
+
+
+def _refuse_missing(
+    found: Collection[str], names: Sequence[str], columns: Columns | None, path: Path
+) -> None:
+    """Refuse columns that are named or needed, and not found among these."""
+    for role in ROLES:
+        given = (columns or {}).get(role)
+        if role in found or (given is None and role not in ("user", "post")):
+            continue
+        said = ", ".join(map(repr, names))
+        if given is not None:
+            near = suggest(str(given), names)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise DataError(
+                f"{path}: there is no column {given!r} for the {role}s; the columns "
+                f"are {said}.{hint}"
+            )
+        raise DataError(
+            f"{path}: no column is called {', '.join(_NAMES[role])}; the columns "
+            f"are {said}. Name it: columns={{{role!r}: ...}} (--{role} COLUMN)."
+        )
+
+
+def _find(names: Sequence[str], columns: Columns | None, path: Path) -> dict[str, int]:
+    """Return the position of each role's column."""
+    found = _match(names, columns)
+    _refuse_missing(found, names, columns, path)
+    return {role: names.index(name) for role, name in found.items()}
 
 
 def _lines(path: Path, bad: BadRows) -> Iterator[tuple[int, str]]:
@@ -274,7 +298,7 @@ def _lines(path: Path, bad: BadRows) -> Iterator[tuple[int, str]]:
         try:
             for number, line in enumerate(text, start=1):
                 line = line.rstrip("\r\n")
-                if not line.isascii() and not _is_text(line):
+                if not line.isascii() and not is_text(line):
                     bad.add(_place(path, number), "bytes that are not UTF-8")
                 elif line and not line.isspace():
                     yield number, line
@@ -284,24 +308,30 @@ def _lines(path: Path, bad: BadRows) -> Iterator[tuple[int, str]]:
             ) from error
 
 
+def _positions(columns: Columns | None) -> dict[str, int] | None:
+    """Return the positions that columns are named by, if they are."""
+    given = {role: at for role, at in (columns or {}).items() if at is not None}
+    places = {role: at for role, at in given.items() if isinstance(at, int)}
+    if not places:
+        return None
+    if len(places) < len(given):
+        raise DataError(
+            "columns: give positions for all columns (a file without a header) or "
+            f"names for all. Got {given!r}."
+        )
+    if not {"user", "post"} <= places.keys():
+        raise DataError("columns: positions must be given for user and post.")
+    if min(places.values()) < 0:
+        raise DataError(f"columns: positions count from 0 on. Got {places!r} instead.")
+    return places
+
+
 def _table(
-    path: Path, delimiter: str, columns: Mapping[str, str | int] | None, bad: BadRows
-) -> tuple[Iterator[tuple[int, Field]], Sequence[str]]:
+    path: Path, delimiter: str, columns: Columns | None, bad: BadRows
+) -> _Source:
     lines = _lines(path, bad)
-    positions = [v for v in (columns or {}).values() if isinstance(v, int)]
-    if positions:
-        if columns is None or len(positions) < len(columns):
-            raise DataError(
-                "columns: give positions for all columns (a file without a header) or "
-                f"names for all. Got {dict(columns or {})!r}."
-            )
-        places = {role: int(columns[role]) for role in ROLES if role in columns}
-        if not {"user", "post"} <= places.keys():
-            raise DataError("columns: positions must be given for user and post.")
-        if min(places.values()) < 0:
-            raise DataError(
-                f"columns: positions count from 0 on. Got {dict(columns)!r} instead."
-            )
+    places = _positions(columns)
+    if places is not None:
         least, exact = max(places.values()) + 1, None
     else:
         _, header = next(lines, (0, ""))
@@ -321,9 +351,9 @@ def _table(
                 said = f"{least} fields" if exact else f"at least {least} fields"
                 bad.add(_place(path, number), f"not {said}", line)
                 continue
-            yield number, pick([*parts, None])
+            yield number, pick([*parts, _ABSENT])
 
-    return fields(), list(places)
+    return _Source(fields(), places)
 
 
 def _split(line: str, delimiter: str) -> list[str] | None:
@@ -336,46 +366,51 @@ def _split(line: str, delimiter: str) -> list[str] | None:
         return None
 
 
-def _json(
-    path: Path, columns: Mapping[str, str | int] | None, bad: BadRows
-) -> tuple[Iterator[tuple[int, Field]], Sequence[str]]:
-    lines = _lines(path, bad)
+def _json(path: Path, columns: Columns | None, bad: BadRows) -> _Source:
+    roles: set[str] = set()
 
-    def records() -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, line in lines:
+    def find(names: tuple[str, ...]) -> tuple[str | None, ...]:
+        found = _match(names, columns)
+        roles.update(found)
+        return tuple(found.get(role) for role in ROLES)
+
+    shapes = Shapes(find)
+
+    def check() -> None:
+        if shapes.names:
+            _refuse_missing(roles, list(shapes.names), columns, path)
+
+    def fields() -> Iterator[tuple[int, Field]]:
+        n_found = 0
+        for number, line in _lines(path, bad):
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError):
                 record = None
-            if isinstance(record, dict):
-                yield number, record
-            else:
+            if not isinstance(record, dict):
                 bad.add(_place(path, number), "no JSON object", line)
+                continue
+            n_found += 1
+            # No field is called None: what has no column is absent.
+            user, post, action, weight, time = shapes.of(record)
+            get = record.get
+            yield (
+                number,
+                (
+                    get(user, _ABSENT),
+                    get(post, _ABSENT),
+                    get(action, _ABSENT),
+                    get(weight, _ABSENT),
+                    get(time, _ABSENT),
+                ),
+            )
+        if not n_found:
+            raise DataError(f"{path} holds no JSON object; expected one a line.")
 
-    found = records()
-    first = next(found, None)
-    if first is None:
-        raise DataError(f"{path} holds no JSON object; expected one a line.")
-    # The columns of the first row are taken for those of all.
-    names = list(first[1])
-    places = _find(names, columns, path)
-    keys = [names[places[role]] if role in places else None for role in ROLES]
-
-    def fields() -> Iterator[tuple[int, Field]]:
-        for number, record in _chain(first, found):
-            yield number, tuple(None if k is None else record.get(k) for k in keys)
-
-    return fields(), list(places)
+    return _Source(fields(), roles, check)
 
 
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
-
-
-def _parquet(
-    path: Path, columns: Mapping[str, str | int] | None
-) -> tuple[Iterator[tuple[int, Field]], Sequence[str]]:
+def _parquet(path: Path, columns: Columns | None) -> _Source:
     parquet = import_optional(
         "pyarrow.parquet", extra="tables", caller="Reading Parquet"
     )
@@ -392,7 +427,7 @@ def _parquet(
         wanted = [names[at] for at in places.values()]
         try:
             for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):
-                nothing = [None] * batch.num_rows
+                nothing = [_ABSENT] * batch.num_rows
                 taken = {
                     role: batch[names[at]].to_pylist() for role, at in places.items()
                 }
@@ -402,4 +437,4 @@ def _parquet(
         except (arrow.ArrowException, OSError) as error:
             raise DataError(f"{path}, row {number + 1}: damaged: {error}") from error
 
-    return fields(), list(places)
+    return _Source(fields(), places)

@@ -135,7 +135,7 @@ class EngagementGraph:
         files: Paths,
         out: str | os.PathLike[str],
         *,
-        columns: Mapping[str, str | int] | None = None,
+        columns: Mapping[str, str | int | None] | None = None,
         default_action: str = "engage",
         min_user_degree: int = 1,
         max_user_degree: int | None = None,
@@ -157,12 +157,14 @@ class EngagementGraph:
             a table a field may be quoted, but holds no line end.
         out : path
             Folder to write; it appears when it is whole.
-        columns : mapping of str to str or int, optional
+        columns : mapping of str to str, int or None, optional
             "user", "post", "action", "weight", "time" -> name of the column, or
-            position from 0 where the files have no header. By default columns are
-            found by their usual names (user_id, tweet_id, created_at, ...).
+            position from 0 where the files have no header, or None to pass by an
+            action, a weight or a time that there is. By default columns are found by
+            their usual names (user_id, tweet_id, created_at, ...). In JSON Lines each
+            row is looked up for itself.
         default_action : str, default="engage"
-            Action of rows of files without such a column.
+            Action of rows without such a column.
         min_user_degree, min_post_degree : int, default=1
             Fewest edges of a user and of a post that stay.
         max_user_degree, max_post_degree : int, optional
@@ -174,7 +176,8 @@ class EngagementGraph:
             Weight of an edge that occurs in several rows. Its time is the earliest.
         max_bad_rows : int or None, default=1000
             Rows without user, post or readable fields are counted and left out, up to
-            this many; None: any number.
+            this many; None: any number. An empty time is no fault: it is not known.
+            Times are seconds since 1970, ISO 8601, or as Twitter writes them.
         block : int, default=262144
             Rows held at a time; with less memory, lower it.
         salt : int, default=0
