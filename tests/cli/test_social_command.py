@@ -52,6 +52,52 @@ def test_a_graph_is_built_and_described(
     assert "not an empty folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        ("degrees.xyz", "the suffix must be one of"),
+        ("degrees", "the suffix must be one of"),
+        ("taken.png", "is a folder"),
+        ("log.tsv/degrees.png", "log.tsv is not a folder"),
+    ],
+)
+def test_a_figure_that_cannot_be_drawn_is_refused_before_anything_is_built(
+    figure: str, message: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("taken.png").mkdir()
+    options = ["--user", "uid", "--post", "pid", "--figure", figure, "--out", "graph"]
+    try:
+        code = main(["social", "graph", str(log), *options])
+    except SystemExit as stop:
+        code = stop.code
+    assert code in (1, 2)
+    printed = capsys.readouterr()
+    assert f"--figure {figure.partition('/')[0]}" in printed.err
+    assert message in printed.err
+    assert "internal" not in printed.err
+    assert sorted(p.name for p in Path().iterdir()) == ["log.tsv", "taken.png"]
+
+
+@pytest.mark.parametrize("figure", ["new/degrees.svg", "graph/degrees.svg"])
+def test_folders_of_a_figure_are_made(figure: str, log: Path) -> None:
+    options = ["--user", "uid", "--post", "pid", "--figure", figure, "--out", "graph"]
+    assert main(["social", "graph", str(log), *options]) == 0
+    assert "<svg" in Path(figure).read_text()
+    assert EngagementGraph.open("graph").n_edges
+
+
+def test_a_column_is_ignored(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("log.csv").write_text("user,post,time\na,p,yesterday\n")
+    command = ["social", "graph", "log.csv", "--out", "g"]
+    assert main(command) == 1
+    assert "'yesterday'" in capsys.readouterr().err
+    assert main([*command, "--ignore", "time"]) == 0
+    assert EngagementGraph.open("g").times is None
+    with pytest.raises(SystemExit):
+        main([*command[:-1], "h", "--ignore", "time", "--time", "time"])
+    assert "--ignore time and --time exclude each other" in capsys.readouterr().err
+
+
 def test_logs_may_stand_on_both_sides_of_options(log: Path, graph: str) -> None:
     lines = log.read_text().splitlines()
     Path("a.tsv").write_text("\n".join(lines[:300]))
