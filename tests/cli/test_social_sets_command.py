@@ -66,6 +66,36 @@ def test_an_engagement_set_is_built_from_a_graph(
     )
 
 
+def test_rows_that_cannot_be_used_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bad = [
+        {"id": "t9", "text": "media cara \ud83d", "lang": "es"},
+        {"id": "t8", "text": None},
+        {"id": "t99", "text": "uno #gol", "lang": "../x"},
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in [*TWEETS[:8], *bad, *TWEETS[10:]])
+    Path("tweets.jsonl").write_text(lines, "utf-8")
+    command = ["social", "hashtags", "tweets.jsonl", "--min-rows", "10", "--out"]
+    assert main([*command, "sets"]) == 0
+    said = capsys.readouterr().err
+    assert "2 bad rows were left out" in said
+    assert "tweets.jsonl, line 9: half of a surrogate pair in the text" in said
+    assert "1 tweets with hashtags name a language that is no code" in said
+    assert main([*command, "others", "--max-bad-rows", "1"]) == 1
+    assert "more than max_bad_rows=1" in capsys.readouterr().err
+    Path("likes.csv").write_text("user,tweet\na,t1\nb,t1\na,t2\nb,t2\na,t3\nb,t3\n")
+    assert main(["social", "graph", "likes.csv", "--out", "graph"]) == 0
+    small = ["--dim", "4", "--epochs", "1"]
+    assert main(["social", "embed", "graph", *small, "--out", "vectors"]) == 0
+    assert main(["social", "pairs", "vectors", "--k", "2", "--out", "pairs"]) == 0
+    rest = ["tweets.jsonl", "--graph", "graph", "--out"]
+    capsys.readouterr()
+    for line in (["engagements", *rest, "set"], ["corpus", "pairs", *rest, "corpus"]):
+        assert main(["social", *line]) == 0
+        assert "2 bad rows were left out" in capsys.readouterr().err
+
+
 def test_stages_are_trained_by_a_configuration(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -220,9 +220,114 @@ def test_tweets_are_read_from_files_as_often_as_asked(tmp_path):
         list(TweetFiles([table], text="cuerpo", language="lenguaje"))
     with pytest.raises(DataError, match=r"tweets are read from .csv"):
         list(TweetFiles([tmp_path / "d.txt"]))
-    json_file.write_text('{"id": 7, "text": null}\n', "utf-8")
-    with pytest.raises(DataError, match=r"line 1: 'text' is None"):
-        list(first)
+
+
+def _json_lines(path, rows):
+    # As Twitter does: everything beyond ASCII is escaped, halves of emoji too.
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_each_row_of_a_file_has_fields_of_its_own(tmp_path):
+    rows = [
+        {"full_text": "sin nada"},
+        {"text": "hola", "lang": "es", "id": 7},
+        {"Text": "oi", "language": "pt", "tweet_id": "8"},
+        {"delete": {"id": 9}},
+    ]
+    tweets = TweetFiles([_json_lines(tmp_path / "a.jsonl", rows)])
+    assert list(tweets) == [
+        ("a.jsonl:1", "sin nada", None), ("7", "hola", "es"), ("8", "oi", "pt"),
+    ]  # fmt: skip
+    assert tweets.bad_rows.examples == [f"{tmp_path}/a.jsonl, line 4: no text"]
+    only = _json_lines(tmp_path / "b.jsonl", [{"frase": "a"}, {"frase": "b", "x": 1}])
+    assert [tweet.text for tweet in TweetFiles([only])] == ["a", "b"]
+
+
+@pytest.mark.parametrize("n", [3, 30])
+@pytest.mark.parametrize("name", ["text", "id", "language"])
+def test_a_named_column_that_no_row_has_is_refused(tmp_path, name, n):
+    rows = [{"texto": "hola", "x": 1}] * n
+    path = _json_lines(tmp_path / "a.jsonl", rows)
+    files = TweetFiles([path], **{name: "textt"}, max_bad_rows=10)
+    with pytest.raises(DataError, match="no column 'textt'.*Did you mean 'texto'"):
+        list(files)
+    _json_lines(path, [{"x": 1, "y": 2}] * n)
+    with pytest.raises(DataError, match="which column holds the text"):
+        list(TweetFiles([path], max_bad_rows=10))
+
+
+HALF = "media cara \ud83d"
+
+
+def test_half_an_emoji_and_missing_texts_are_counted_and_left_out(tmp_path):
+    rows = [{"id": i, "text": text, "lang": code} for i, text, code in TWEETS]
+    rows[5]["text"] = HALF + " #gol"
+    rows[6]["text"] = None
+    rows[7]["text"] = 3
+    rows[8]["id"] = "\ud83d"
+    tweets = TweetFiles([_json_lines(tmp_path / "a.jsonl", rows)])
+    report = build_hashtag_set(tweets, tmp_path / "sets", min_rows=20)
+    assert report.n_bad_rows == 4
+    assert tweets.bad_rows.reasons == {
+        "half of a surrogate pair in the text": 1,
+        "no text": 1,
+        "the text is no string": 1,
+        "half of a surrogate pair in the id": 1,
+    }
+    assert "a.jsonl, line 6: half of" in tweets.bad_rows.examples[0]
+    assert "`n_bad_rows`: 4" in (tmp_path / "sets" / "README.md").read_text("utf-8")
+    with pytest.raises(
+        DataError, match=r"3 bad rows, more than max_bad_rows=2.*line 6"
+    ):
+        list(TweetFiles(tweets.paths, max_bad_rows=2))
+
+
+def test_no_builder_ends_at_half_an_emoji(tmp_path):
+    bad = [("p3", HALF, "es"), ("p4", None, "es")]
+    posts = [post for post in POSTS if post[0] not in ("p3", "p4")] + bad
+    tagged = [(id_, f"{text} #gol" if text else None, "es") for id_, text, _ in posts]
+    hashtags = build_hashtag_set(tagged, tmp_path / "a", min_rows=20)
+    engagements = build_engagement_set(posts, LIKES, tmp_path / "b", salt=SALT)
+    assert "`n_bad_rows`: 2" in (tmp_path / "b" / "README.md").read_text("utf-8")
+    pairs = write_pair_corpus([0, 1], [2, 2], ["p1", "p3", "p2"], posts, tmp_path / "c")
+    assert [r.n_bad_rows for r in (hashtags, engagements, pairs)] == [2, 2, 2]
+    assert (pairs.n_tweets, pairs.n_pairs, pairs.n_without_text) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "code", ["../x", "/tmp/x", "a/b", "..", "a\0b", "x" * 36, "\ud83d", "e s", {"a": 1}]
+)
+def test_what_a_tweet_calls_its_language_names_no_folder_elsewhere(tmp_path, code):
+    rows = [
+        {"id": id_, "text": text, "lang": code if own == "pt" else own}
+        for id_, text, own in TWEETS
+    ]
+    tweets = TweetFiles([_json_lines(tmp_path / "a.jsonl", rows)])
+    report = build_hashtag_set(tweets, tmp_path / "in" / "sets", min_rows=20)
+    assert [one.language for one in report.sets] == ["es", "und"]
+    assert report.n_unusable_codes == report.sets[1].n_tweets > 100
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl", "in"]
+    folder = tmp_path / "in" / "sets"
+    assert sorted(p.name for p in folder.iterdir() if p.is_dir()) == ["es", "und"]
+    said = (folder / "README.md").read_text("utf-8")
+    assert f"`n_unusable_codes`: {report.n_unusable_codes}" in said
+    detected = build_hashtag_set(
+        tweets, tmp_path / "b", min_rows=20, detect=lambda text: "../y"
+    )
+    assert [one.language for one in detected.sets] == ["es", "und"]
+
+
+def test_codes_of_languages_are_compared_without_case(tmp_path):
+    tweets = [(i, text, ["ES", "es", "zh-TW"][int(i) % 3]) for i, text, _ in TWEETS]
+    report = build_hashtag_set(tweets, tmp_path / "a", min_rows=20, languages=["Es"])
+    assert [one.language for one in report.sets] == ["es"]
+    assert report.sets[0].n_tweets == 400
+    posts = [(i, text, code.upper()) for i, text, code in POSTS]
+    build_engagement_set(posts, LIKES, tmp_path / "b", salt=SALT, languages=["PT"])
+    assert set(read_engagement_set(tmp_path / "b").languages) == {"pt"}
+    write_pair_corpus([0], [1], ["p1", "p2"], posts, tmp_path / "c")
+    assert [row["lang"] for row in _rows(tmp_path / "c", "tweets")] == ["es", "pt"]
 
 
 # Engagements ---------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 
 from tweetclf.cli._output import UsageError, check_output, note
+from tweetclf.cli._social_graph import note_bad_rows
 from tweetclf.cli._social_hashtags import add_file_arguments, tweets_of
 
 __all__ = ["add_arguments", "run"]
@@ -39,9 +40,11 @@ def run(args: argparse.Namespace) -> int:
             f"{graph.n_posts:,}; give the graph that was embedded"
         )
     first, second, _ = pairs.unordered()
-    report = write_pair_corpus(first, second, graph.post_ids, tweets_of(args), args.out)
+    tweets = tweets_of(args)
+    report = write_pair_corpus(first, second, graph.post_ids, tweets, args.out)
     print(f"tweets         {report.n_tweets:,}")
     print(f"pairs          {report.n_pairs:,}")
     print(f"without texts  {report.n_without_text:,}")
+    note_bad_rows(tweets.bad_rows.total, tweets.bad_rows.examples)
     note(f"corpus saved in {args.out}")
     return 0

@@ -18,6 +18,7 @@ from typing import Any
 
 from tweetclf.cli._output import UsageError, check_output, note, print_table
 from tweetclf.cli._running import positive
+from tweetclf.cli._social_graph import note_bad_rows
 from tweetclf.cli._social_hashtags import add_tweet_arguments, detector_of, tweets_of
 
 __all__ = ["add_arguments", "run"]
@@ -69,8 +70,9 @@ def run(args: argparse.Namespace) -> int:
 
     check_output(args.out)
     salt = None if args.salt_file is None else read_salt(args.salt_file)
+    tweets = tweets_of(args)
     report = build_engagement_set(
-        tweets_of(args),
+        tweets,
         _Engagements(EngagementGraph.open(args.graph)),
         args.out,
         salt=salt,
@@ -87,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
         ],
         right=(1, 2),
     )
+    note_bad_rows(tweets.bad_rows.total, tweets.bad_rows.examples)
     note(
         f"{report.n_users:,} users, under pseudonyms; left out: "
         f"{report.n_without_engagement:,} posts that nobody engaged with, "

@@ -2,7 +2,8 @@ r"""Build sets for hashtag prediction from raw tweets, one for each language.
 
 Candidates are the hashtags that most tweets of a language hold; tweets with exactly one
 of them are taken, without it. Each set is a folder of train, dev and test that every
-command reads as a task. Nothing hangs on the order of the tweets.
+command reads as a task. Nothing hangs on the order of the tweets. Rows without a usable
+text are left out and counted.
 
 examples:
   tweetclf social hashtags tweets.jsonl.gz --out hashtags
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tweetclf.cli._data import add_reading_arguments, seed
 from tweetclf.cli._output import check_output, note, print_table
 from tweetclf.cli._running import integer, positive
+from tweetclf.cli._social_graph import add_bad_rows_argument, note_bad_rows
 
 if TYPE_CHECKING:
     from tweetclf.social import TweetFiles
@@ -51,6 +53,7 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
         "--language", metavar="COLUMN", help="column of the languages (lang, language)"
     )
     add_reading_arguments(parser)
+    add_bad_rows_argument(parser)
 
 
 def add_tweet_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +84,7 @@ def tweets_of(args: argparse.Namespace) -> TweetFiles:
         language=args.language,
         encoding=args.encoding,
         quoted=not args.no_quotes,
+        max_bad_rows=args.max_bad_rows,
     )
 
 
@@ -133,8 +137,9 @@ def run(args: argparse.Namespace) -> int:
     from tweetclf.social import build_hashtag_set
 
     check_output(args.out)
+    tweets = tweets_of(args)
     report = build_hashtag_set(
-        tweets_of(args),
+        tweets,
         args.out,
         n_hashtags=args.hashtags,
         sizes={name: getattr(args, name) for name in _SIZES},
@@ -158,6 +163,12 @@ def run(args: argparse.Namespace) -> int:
         ],
         right=(1, 2, 3, 4, 5),
     )
+    note_bad_rows(tweets.bad_rows.total, tweets.bad_rows.examples)
+    if report.n_unusable_codes:
+        note(
+            f"{report.n_unusable_codes:,} tweets with hashtags name a language that is "
+            'no code; it was detected, or is "und"'
+        )
     if report.left_out:
         left = ", ".join(f"{code} ({n:,})" for code, n in report.left_out.items())
         note(f"left out, with fewer than {args.min_rows:,} texts: {left}")

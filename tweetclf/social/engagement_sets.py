@@ -24,8 +24,15 @@ from numpy.typing import NDArray
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.social._cards import engagement_card
+from tweetclf.social._reading import BadRows
 from tweetclf.social._sampling import Sample
-from tweetclf.social._tweets import Detector, as_tweets, language_of
+from tweetclf.social._tweets import (
+    Detector,
+    as_tweets,
+    bad_rows_of,
+    code_of,
+    language_of,
+)
 from tweetclf.social.engagement import split_by_post
 from tweetclf.utils.files import atomic_directory, check_free
 
@@ -87,6 +94,8 @@ class EngagementSetReport:
     n_without_engagement, n_without_text : int
         Posts that nobody engaged with, and engagements whose post has no text; both
         left out.
+    n_bad_rows : int
+        Posts left out, for their text is missing or no Unicode.
     """
 
     path: Path
@@ -95,6 +104,7 @@ class EngagementSetReport:
     n_records: dict[str, int]
     n_without_engagement: int
     n_without_text: int
+    n_bad_rows: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +145,7 @@ def build_engagement_set(
     Parameters
     ----------
     tweets : iterable of Tweet, or of (id, text) or (id, text, language)
-        The posts; gone through once.
+        The posts; gone through once. What has no usable text is counted and left out.
     engagements : iterable of (str, str)
         User and post of each; gone through twice, so no generator. Repeats are one.
     out : path
@@ -152,7 +162,7 @@ def build_engagement_set(
     detect : callable, optional
         Text -> code of the language, for tweets that name none.
     languages : iterable of str, optional
-        Only these.
+        Only these. Codes are compared in lower case.
     seed : int, default=0
         Of the sample of posts and the splits.
 
@@ -202,9 +212,10 @@ def build_engagement_set(
         )
     key = secrets.token_bytes(32) if salt is None else salt
     pseudonym("", key)  # Refuses a short one before hours of reading.
-    only = None if languages is None else set(languages)
+    only = None if languages is None else {code_of(code) for code in languages}
     engaged = {_digest(post) for _, post in engagements}
-    samples, n_lonely = _sample(tweets, engaged, detect, only, n_posts, seed)
+    bad = bad_rows_of(tweets)
+    samples, n_lonely = _sample(tweets, bad, engaged, detect, only, n_posts, seed)
     posts = {
         post: (text, code)
         for code in sorted(samples)
@@ -233,8 +244,10 @@ def build_engagement_set(
         n_records={name: len(rows) for name, rows in parts.items()},
         n_without_engagement=n_lonely,
         n_without_text=n_unknown,
+        n_bad_rows=bad.total,
     )
     settings = {"n_posts": n_posts, "fractions": shares, "seed": seed}
+    settings["n_bad_rows"] = bad.total
     settings["pseudonyms"] = "salt given" if salt is not None else "salt forgotten"
     with atomic_directory(out) as folder:
         _write(folder, posts, split_of, parts, report, settings)
@@ -247,16 +260,17 @@ def _digest(name: str) -> bytes:
 
 def _sample(
     tweets: Iterable[Any],
+    bad: BadRows,
     engaged: set[bytes],
     detect: Detector | None,
-    only: set[str] | None,
+    only: set[str | None] | None,
     n_posts: int,
     seed: int,
 ) -> tuple[dict[str, Sample], int]:
     """Return posts that somebody engaged with, by language, and how many nobody did."""
     samples: dict[str, Sample] = {}
     n_lonely = 0
-    for tweet in as_tweets(tweets):
+    for tweet in as_tweets(tweets, bad):
         if _digest(tweet.id) not in engaged:
             n_lonely += 1
             continue

@@ -20,8 +20,15 @@ import numpy as np
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
 from tweetclf.social._cards import hashtag_card
+from tweetclf.social._reading import BadRows
 from tweetclf.social._sampling import Sample, cut, split_sizes
-from tweetclf.social._tweets import Detector, as_tweets, language_of
+from tweetclf.social._tweets import (
+    Detector,
+    as_tweets,
+    bad_rows_of,
+    code_of,
+    language_of,
+)
 from tweetclf.social.hashtag_texts import find_hashtags, remove_hashtag
 from tweetclf.tasks.base import Split
 from tweetclf.tasks.contamination import find_contamination
@@ -109,11 +116,18 @@ class HashtagSetReport:
         By language, in order of the code.
     left_out : dict of str to int
         Languages with too few tweets to be split, and how many those were.
+    n_bad_rows : int
+        Tweets left out, for their text is missing or no Unicode.
+    n_unusable_codes : int
+        Tweets with hashtags whose language is no code of letters, digits, "-" and "_";
+        it was detected instead, or is "und".
     """
 
     path: Path
     sets: tuple[HashtagSet, ...]
     left_out: dict[str, int]
+    n_bad_rows: int = 0
+    n_unusable_codes: int = 0
 
 
 @dataclass
@@ -149,7 +163,9 @@ def build_hashtag_set(
     Parameters
     ----------
     tweets : iterable of Tweet, or of (id, text) or (id, text, language)
-        Gone through twice, so no generator: a list, or `TweetFiles`.
+        Gone through twice, so no generator: a list, or `TweetFiles`. What has no
+        usable text is counted and left out. Languages are compared in lower case; what
+        is no code of letters, digits, "-" and "_" counts as none.
     out : path
         The folder to write.
     n_hashtags : int, default=500
@@ -163,7 +179,7 @@ def build_hashtag_set(
         Text -> code of the language, for tweets that name none, as
         `fasttext_detector` makes. Without it those are of the language "und".
     languages : iterable of str, optional
-        Only these.
+        Only these. Codes are compared in lower case.
     corpus : iterable of str, optional
         Texts that models were pre-trained on: what shares a character 50-gram with
         them is counted.
@@ -217,13 +233,8 @@ def build_hashtag_set(
     check_free(out)
     wished = dict(SIZES if sizes is None else sizes)
     _check(tweets, n_hashtags, wished)
-    only = None if languages is None else set(languages)
-    counter = _Counter(capacity)
-    for tweet in as_tweets(tweets):
-        if tags := find_hashtags(tweet.text):
-            language = language_of(tweet, detect)
-            if only is None or language in only:
-                counter.add((language, tag) for tag in tags)
+    bad, counter = bad_rows_of(tweets), _Counter(capacity)
+    n_unusable = _count(tweets, counter, bad, detect, languages)
     candidates = _top(counter.counts, n_hashtags)
     found = _collect(tweets, candidates, detect, sum(wished.values()), seed)
     chosen = {
@@ -251,6 +262,8 @@ def build_hashtag_set(
         "counts_too_low_by_at_most": counter.too_low_by,
         "seed": seed,
         "language": "field, else detected" if detect else "field",
+        "n_bad_rows": bad.total,
+        "n_unusable_codes": n_unusable,
     }
     sets = tuple(
         _describe(Path(out) / code, code, parts, candidates[code], found[code], told)
@@ -258,7 +271,7 @@ def build_hashtag_set(
     )
     with atomic_directory(out) as folder:
         _write(folder, chosen, sets, settings, left_out)
-    return HashtagSetReport(Path(out), sets, left_out)
+    return HashtagSetReport(Path(out), sets, left_out, bad.total, n_unusable)
 
 
 def _check(tweets: Any, n_hashtags: int, sizes: Mapping[str, int]) -> None:
@@ -277,6 +290,25 @@ def _check(tweets: Any, n_hashtags: int, sizes: Mapping[str, int]) -> None:
             "build_hashtag_set: the 'sizes' parameter must have a 'train' and only "
             f"positive numbers. Got {dict(sizes)!r} instead."
         )
+
+
+def _count(
+    tweets: Iterable[Any],
+    counter: _Counter,
+    bad: BadRows,
+    detect: Detector | None,
+    languages: Iterable[str] | None,
+) -> int:
+    """Count the hashtags; return how many tweets name a language that is no code."""
+    only = None if languages is None else {code_of(code) for code in languages}
+    n_unusable = 0
+    for tweet in as_tweets(tweets, bad):
+        if tags := find_hashtags(tweet.text):
+            n_unusable += bool(tweet.language) and code_of(tweet.language) is None
+            language = language_of(tweet, detect)
+            if only is None or language in only:
+                counter.add((language, tag) for tag in tags)
+    return n_unusable
 
 
 def _top(
@@ -301,7 +333,8 @@ def _collect(
 ) -> dict[str, _Language]:
     """Read the tweets once more, and sample those with exactly one candidate."""
     found: dict[str, _Language] = {}
-    for tweet in as_tweets(tweets):
+    # What cannot be used was counted the first time.
+    for tweet in as_tweets(tweets, BadRows()):
         tags = find_hashtags(tweet.text)
         # Nothing to detect where no candidate can be.
         if not tags:

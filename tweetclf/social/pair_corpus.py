@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from tweetclf._version import __version__
 from tweetclf.exceptions import DataError
-from tweetclf.social._tweets import as_tweets
+from tweetclf.social._tweets import as_tweets, bad_rows_of, code_of
 from tweetclf.utils.files import atomic_directory, check_free
 
 __all__ = ["PairCorpusReport", "write_pair_corpus"]
@@ -33,12 +33,15 @@ class PairCorpusReport:
         Tweets, each in a pair at least, and pairs.
     n_without_text : int
         Pairs left out, for one of their posts has no text.
+    n_bad_rows : int
+        Tweets left out, for their text is missing or no Unicode.
     """
 
     path: Path
     n_tweets: int
     n_pairs: int
     n_without_text: int
+    n_bad_rows: int = 0
 
 
 def write_pair_corpus(
@@ -57,7 +60,8 @@ def write_pair_corpus(
     ids : sequence of str
         What number is which post: `EngagementGraph.post_ids`, for example.
     tweets : iterable of Tweet, or of (id, text) or (id, text, language)
-        The texts; gone through once. Of several of one id the first counts.
+        The texts; gone through once. Of several of one id the first counts; what has
+        no usable text is counted and left out.
     out : path
         The folder to write.
 
@@ -93,18 +97,20 @@ def write_pair_corpus(
     used = np.unique(pairs)
     number = {ids[int(post)]: int(post) for post in used}
     line_of = np.full(int(used[-1]) + 1 if len(used) else 0, -1, dtype=np.int64)
+    bad = bad_rows_of(tweets)
     with atomic_directory(out) as folder:
         n_tweets = 0
         with (folder / "tweets.jsonl").open(
             "w", encoding="utf-8", newline="\n"
         ) as file:
-            for tweet in as_tweets(tweets):
+            for tweet in as_tweets(tweets, bad):
                 post = number.get(tweet.id)
                 if post is None or line_of[post] >= 0 or not tweet.text.strip():
                     continue
                 line_of[post] = n_tweets
                 n_tweets += 1
-                row = {"id": tweet.id, "text": tweet.text, "lang": tweet.language}
+                code = code_of(tweet.language)
+                row = {"id": tweet.id, "text": tweet.text, "lang": code}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
         lines = line_of[pairs] if len(pairs) else pairs
         known = (lines >= 0).all(axis=1)
@@ -116,7 +122,7 @@ def write_pair_corpus(
             )
         np.save(folder / "pairs.npy", lines[known].astype(np.int32))
         report = PairCorpusReport(
-            Path(out), n_tweets, int(known.sum()), int((~known).sum())
+            Path(out), n_tweets, int(known.sum()), int((~known).sum()), bad.total
         )
         card = {"format": 1, "tweetclf": __version__}
         card |= {k: v for k, v in vars(report).items() if k != "path"}
