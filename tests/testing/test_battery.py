@@ -12,6 +12,7 @@ from deaf_normalizer import DeafNormalizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from triple_classifier import TripleClassifier, make_triples
 
 from tweetclf.estimators import (
     LabelPowerset,
@@ -59,6 +60,8 @@ N_CHECKS = {
     "TransformerClassifier": 159,
     "TransformerClassifier-multilabel": 139,
     "TransformerClassifier-pairs": 155,
+    "TransformerMultipleChoice": 115,
+    "TransformerQuestionAnswering": 112,
     "TransformerRegressor": 141,
     "TweetNormalizer": 117,
     "TweetTokenizer": 117,
@@ -143,6 +146,8 @@ _SLOW = {
     "TransformerClassifier",
     "TransformerClassifier-multilabel",
     "TransformerClassifier-pairs",
+    "TransformerMultipleChoice",
+    "TransformerQuestionAnswering",
     "TransformerRegressor",
     "atalaya_lstm_elmo",
     "atalaya_lstm_elmo-code",
@@ -190,7 +195,7 @@ ENTRIES = [
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_public_estimators_refuse_to_predict_for_no_texts(entry):
     """One rule; only what makes text of text, fitting nothing, gives an empty list."""
-    subject = Subject(entry.estimator, entry.kind, entry.name)
+    subject = Subject(entry.estimator, entry.kind, entry.name, entry.make_rows)
     for method in subject.methods():
         call = getattr(subject.fitted, method)
         if not subject.requires_fit:
@@ -203,7 +208,11 @@ def test_public_estimators_refuse_to_predict_for_no_texts(entry):
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_public_estimator_passes_all_its_checks(entry):
     results = check_text_estimator(
-        entry.estimator, kind=entry.kind, name=entry.name, on_fail="collect"
+        entry.estimator,
+        kind=entry.kind,
+        name=entry.name,
+        make_rows=entry.make_rows,
+        on_fail="collect",
     )
     problems = [f"{r.status}: {r.message}" for r in results if r.status != "passed"]
     assert not problems
@@ -230,11 +239,87 @@ def test_every_public_name_of_the_estimators_is_in_the_catalogue():
         "FastTextClassifier",
         "OneVsRestLogisticRegression",
         "PowerWeightedClassifier",
-        # Engagements, rows of choices, and questions: no kind of the battery.
+        # Its rows are engagements: numbers, and no texts.
         "EngagementPredictor",
-        "TransformerMultipleChoice",
-        "TransformerQuestionAnswering",
     }
+
+
+def test_rows_of_ones_own_are_checked():
+    results = check_text_estimator(
+        TripleClassifier(), kind="rows", make_rows=make_triples, on_fail="collect"
+    )
+    assert [r.message for r in results if r.status != "passed"] == []
+    names = {result.check for result in results}
+    assert {
+        "sklearn:check_estimator_cloneable",
+        "check_repr_short",
+        "check_pickle[fitted-protocol-2]",
+        "check_not_fitted_error[predict]",
+        "check_text_containers[list-of-lists]",
+        "check_hostile_text[lone-surrogate]",
+        "check_bad_item[None]",
+        "check_row_independence[predict]",
+        "check_same_seed_reproduces",
+        "check_threads",
+        "check_one_sample",
+        "check_grid_search",
+    } <= names
+    assert len(names) >= 80
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("place", {"check_bad_item[None]", "check_bad_item[bytes]"}),
+        (
+            "order",
+            {"check_order_invariance[predict]", "check_row_independence[predict]"},
+        ),
+        ("seed", {"check_global_random_state[fit]"}),
+        ("state", {"check_predict_keeps_state"}),
+        ("leftover", {"check_refit_overwrites"}),
+    ],
+)
+def test_a_fault_with_rows_of_ones_own_is_found(fault, expected):
+    results = check_text_estimator(
+        TripleClassifier(fault=fault),
+        kind="rows",
+        make_rows=make_triples,
+        on_fail="collect",
+    )
+    assert expected <= {r.check for r in results if r.status == "failed"}
+    assert sum(r.status == "failed" for r in results) < 30
+
+
+def test_parametrize_takes_what_makes_rows():
+    entry = TripleClassifier(), "rows", "triples", make_triples
+    parameters = parametrize_with_text_checks([entry]).mark.args[1]
+    (check,) = [
+        parameter.values[0]
+        for parameter in parameters
+        if parameter.id == "triples-check_order_invariance[predict]"
+    ]
+    check()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "rows"}, "needs the 'make_rows' parameter.*make_rows=None"),
+        ({"make_rows": make_triples}, "needs the 'make_rows' parameter.*'classifier'"),
+        (
+            {"kind": "rows", "make_rows": lambda: ([("a", "b")] * 3, [1, 0, 1])},
+            "a list of 12 or more tuples of str.*Got a list of 3 and 3 targets",
+        ),
+        (
+            {"kind": "rows", "make_rows": lambda: (["a"] * 12, [1] * 12)},
+            "tuples of str",
+        ),
+    ],
+)
+def test_rows_of_ones_own_have_to_be_made(options, message):
+    with pytest.raises(ValueError, match=message):
+        check_text_estimator(TripleClassifier(), **options)
 
 
 def test_names_of_checks_are_unique_and_say_what_is_checked():

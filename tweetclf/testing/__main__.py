@@ -33,7 +33,11 @@ def main(names: list[str]) -> int:
     for name in names or entries:
         entry = entries[name]
         results = check_text_estimator(
-            entry.estimator, kind=entry.kind, name=name, on_fail="collect"
+            entry.estimator,
+            kind=entry.kind,
+            name=name,
+            make_rows=entry.make_rows,
+            on_fail="collect",
         )
         n = Counter(result.status for result in results)
         seconds = sum(result.seconds for result in results)

@@ -100,6 +100,8 @@ def check_kind(subject: Subject) -> None:
         assert is_classifier(estimator), "is_classifier(estimator) is False"
     elif subject.target == "numbers":
         assert is_regressor(estimator), "is_regressor(estimator) is False"
+    elif subject.target == "own":
+        assert hasattr(estimator, "predict"), "the estimator has no predict"
     else:
         assert hasattr(estimator, "transform"), "the transformer has no transform"
 

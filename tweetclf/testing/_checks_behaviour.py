@@ -132,14 +132,7 @@ def check_fit_twice(subject: Subject) -> None:
 
 def check_refit_overwrites(subject: Subject) -> None:
     """Check that nothing of an earlier fit on other data survives."""
-    half = len(subject.X) // 2
-    other = [*subject.X[:half], *subject.of(["palabras nunca vistas genial"] * 6)]
-    y = np.asarray(subject.y)
-    if subject.target == "classes":
-        words: Any = np.array([f"otra-{label}" for label in y])
-    else:
-        words = y
-    estimator = subject.fit(other, np.concatenate([words[:half], words[:6]]))
+    estimator = subject.fit(*subject.other_data())
     estimator.fit(subject.X, subject.y)
     expected = subject.outputs(subject.fitted)
     assert_same(subject.outputs(estimator), expected, "outputs after a refit")
@@ -154,8 +147,7 @@ def check_same_seed(subject: Subject) -> None:
 def check_fit_order(subject: Subject) -> None:
     """Check that training texts in another order give nearly the same predictions."""
     order = np.random.default_rng(1).permutation(len(subject.X))
-    y = np.asarray(subject.y)
-    shuffled = subject.fit([subject.X[i] for i in order], y[order])
+    shuffled = subject.fit(*subject.part(order))
     a, b = (e.predict(subject.X) for e in (shuffled, subject.fitted))
     if subject.target == "numbers":
         assert_same(a, b, "predictions after fit in another order", 1e-3)
@@ -171,8 +163,7 @@ def check_clones_independent(subject: Subject) -> None:
     """Check that fitting one clone changes no other."""
     first = subject.fit()
     before = subject.outputs(first)
-    y = np.roll(np.asarray(subject.y), 1, axis=0)
-    subject.fit(subject.X[::-1], y)
+    subject.fit(*subject.other_data())
     assert_same(subject.outputs(first), before, "outputs after fitting another clone")
 
 

@@ -22,7 +22,8 @@ def checks(subject: Subject) -> Iterator[tuple[str, Callable[[Subject], None]]]:
     yield "check_empty_fit", check_empty_fit
     yield "check_empty_predict", check_empty_predict
     yield "check_empty_alike", check_empty_alike
-    yield "check_empty_vocabulary", check_empty_vocabulary
+    if subject.target != "own":
+        yield "check_empty_vocabulary", check_empty_vocabulary
     yield "check_one_sample", check_one_sample
     yield "check_failed_fit_is_clear_after", check_recovers
     if not subject.predicts:
@@ -30,6 +31,8 @@ def checks(subject: Subject) -> Iterator[tuple[str, Callable[[Subject], None]]]:
     yield "check_lengths_differ", check_lengths_differ
     yield "check_y_none", check_y_none
     yield "check_y_scalar", check_y_scalar
+    if subject.target == "own":
+        return
     for name in ("nan", "none"):
         yield f"check_y_missing[{name}]", partial(check_y_missing, name=name)
     if subject.target == "classes":
@@ -55,13 +58,9 @@ def _answers_or_refuses(call: Callable[[], Any], pattern: str, what: str) -> Any
     return None
 
 
-def _empty_y(subject: Subject) -> Any:
-    return np.asarray(subject.y)[:0]
-
-
 def check_empty_fit(subject: Subject) -> None:
     """Check that no training texts are refused (unless there is nothing to fit)."""
-    call = partial(subject.fit, [], _empty_y(subject))
+    call = partial(subject.fit, *subject.part([]))
     pattern = r"empty|\b0\b|at least|no (texts|samples|terms)"
     if subject.requires_fit:
         assert_refused(call, pattern, "fit on an empty list")
@@ -112,9 +111,8 @@ def check_empty_vocabulary(subject: Subject) -> None:
 
 def check_one_sample(subject: Subject) -> None:
     """Check that fitting on one text works, or the error says what is missing."""
-    y = np.asarray(subject.y)[:1]
     fitted = _answers_or_refuses(
-        lambda: subject.fit(subject.X[:1], y),
+        lambda: subject.fit(*subject.part([0])),
         r"class|sample|text|min_df|\b1\b|\bone\b|label",
         "fit on one text",
     )
@@ -134,8 +132,8 @@ def check_recovers(subject: Subject) -> None:
 def check_lengths_differ(subject: Subject) -> None:
     """Check that texts and labels of different number are refused."""
     assert_refused(
-        lambda: subject.fit(y=np.asarray(subject.y)[:-1]),
-        r"inconsistent|length|number|\d+ texts",
+        lambda: subject.fit(y=subject.targets[:-1]),
+        r"inconsistent|length|number|\d+ (texts|rows)",
         "fit with one label less than texts",
     )
 
@@ -150,7 +148,9 @@ def check_y_none(subject: Subject) -> None:
 
 def check_y_scalar(subject: Subject) -> None:
     """Check that one label for all texts is refused."""
-    y = np.asarray(subject.y).reshape(-1)[0]
+    y = subject.targets[0]
+    if subject.target != "own":
+        y = np.reshape(y, -1)[0]
     assert_refused(
         lambda: subject.fit(y=y),
         r"\by\b|1-?d|len\(\)|scalar|0d|target|label|collection|shape|array-like",

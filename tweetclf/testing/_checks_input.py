@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 from unittest import SkipTest
@@ -26,17 +27,25 @@ _ROUNDING = 1e-6
 
 def checks(subject: Subject) -> Iterator[tuple[str, Callable[[Subject], None]]]:
     """Yield the names and functions of the checks in this module."""
-    containers = PAIR_CONTAINERS if subject.pairs else TEXT_CONTAINERS
-    for name in containers:
+    for name in _containers(subject):
         yield f"check_text_containers[{name}]", partial(check_container, name=name)
     for name in HOSTILE:
         yield f"check_hostile_text[{name}]", partial(check_hostile, name=name)
-    yield "check_fit_on_hostile_texts", check_fit_on_hostile
+    if subject.target != "own":
+        yield "check_fit_on_hostile_texts", check_fit_on_hostile
     for name in BAD_ITEMS:
         yield f"check_bad_item[{name}]", partial(check_bad_item, name=name)
     for name in _bad_containers(subject):
         yield f"check_bad_container[{name}]", partial(check_bad_container, name=name)
     yield "check_input_not_changed", check_input_not_changed
+
+
+def _containers(subject: Subject) -> Mapping[str, Any]:
+    """Return the containers of X: what they need, and what makes them of a list."""
+    if subject.target == "own":
+        # How many columns there are, and their names, the estimator alone knows.
+        return {k: made for k, made in PAIR_CONTAINERS.items() if made[0] is None}
+    return PAIR_CONTAINERS if subject.pairs else TEXT_CONTAINERS
 
 
 def require(package: str | None) -> None:
@@ -47,7 +56,7 @@ def require(package: str | None) -> None:
 
 def check_container(subject: Subject, name: str) -> None:
     """Check that the container gives the same model and predictions as a list."""
-    package, build = (PAIR_CONTAINERS if subject.pairs else TEXT_CONTAINERS)[name]
+    package, build = _containers(subject)[name]
     require(package)
     fitted = subject.fit(X=build(subject.X))
     expected = subject.outputs(subject.fitted)
@@ -94,8 +103,11 @@ def check_bad_item(subject: Subject, name: str) -> None:
     require("pandas" if name.startswith("pandas") else None)
     item = BAD_ITEMS[name]()
     bad: Any = list(subject.X)
-    bad[3] = (bad[3][0], item) if subject.pairs else item
-    pattern = r"\[3\]\[1\]" if subject.pairs else r"\[3\]"
+    pattern = r"\[3\]"
+    if not isinstance(bad[3], str):
+        pattern += rf"\[{len(bad[3]) - 1}\]"
+        item = (*bad[3][:-1], item)
+    bad[3] = item
     assert_refused(lambda: subject.fit(X=bad), pattern, f"fit with {name} at index 3")
     assert_refused(
         lambda: subject.output(subject.fitted, bad),
@@ -116,9 +128,12 @@ def _bad_containers(subject: Subject) -> dict[str, Callable[[list[Any]], Any]]:
         "int": lambda X: len(X),
         "None": lambda X: None,
         "numbers": lambda X: np.zeros((len(X), 1)),
-        "three-columns": lambda X: np.array([["a", "b", "c"]] * len(X), object),
         "cube": lambda X: np.array([[["a", "b"]]] * len(X), object),
     }
+    if subject.target == "own":
+        bad["flat-list"] = lambda X: [row[-1] for row in X]
+        return bad
+    bad["three-columns"] = lambda X: np.array([["a", "b", "c"]] * len(X), object)
     if subject.pairs:
         bad["flat-list"] = lambda X: [text for _, text in X]
         bad["one-column"] = lambda X: np.array([[b] for _, b in X], object)
@@ -140,7 +155,7 @@ def check_bad_container(subject: Subject, name: str) -> None:
     build = _bad_containers(subject)[name]
     pattern = (
         r"text|pair|str\b|string|sequence|1-D|column|shape|iterable|None|"
-        r"required|Expected"
+        r"required|Expected|rows"
     )
     assert_refused(lambda: subject.fit(X=build(subject.X)), pattern, f"fit on {name}")
     assert_refused(
@@ -152,8 +167,8 @@ def check_bad_container(subject: Subject, name: str) -> None:
 
 def check_input_not_changed(subject: Subject) -> None:
     """Check that neither fit nor predict changes what it is given."""
-    X, y = list(subject.pristine), np.array(subject.y)
-    frozen_y = y.copy()
+    X, y = list(subject.pristine), subject.targets
+    frozen_y = copy.deepcopy(y)
     estimator = subject.fit(X, y)
     subject.outputs(estimator, X)
     assert tuple(X) == subject.pristine, "X was changed in place"

@@ -39,6 +39,9 @@ def checks(subject: Subject) -> Iterator[tuple[str, Callable[[Subject], None]]]:
     """Yield the names and functions of the checks in this module."""
     if not subject.predicts:
         return
+    if subject.target == "own":
+        yield "check_sample_weight[refused]", check_weight_refused
+        return
     if subject.target == "indicator":
         yield "check_indicator_comes_back", check_indicator
         for dtype in ("int8", "int64", "float64", "bool"):

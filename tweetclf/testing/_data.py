@@ -15,8 +15,10 @@ __all__ = [
     "PAIR_CONTAINERS",
     "TEXT_CONTAINERS",
     "Y_CONTAINERS",
+    "make_choices",
     "make_corpus",
     "make_pairs",
+    "make_questions",
 ]
 
 _OPENINGS = ("hoy", "@pepe mira,", "che", "la verdad que", "RT @ana:", "ay no")
@@ -54,6 +56,38 @@ def make_pairs(n_each: int = 16) -> tuple[list[tuple[str, str]], list[str]]:
     replies, labels = make_corpus(2, n_each)
     tweets, _ = make_corpus(3, n_each)
     return list(zip(tweets, replies, strict=False)), labels
+
+
+_NAMES, _DRINKS, _FOODS = ("Ana", "Eva"), ("agua", "vino", "té"), ("pan", "sopa")
+
+
+def make_choices() -> tuple[list[tuple[str, ...]], list[int]]:
+    """Return 24 rows of a context and three choices, and the number of the right one.
+
+    The verb of the context says which is right; it stands first or second.
+    """
+    rows: list[tuple[str, ...]] = []
+    right = []
+    for k in range(24):
+        drink, food = _DRINKS[k % 3], _FOODS[k // 3 % 2]
+        verb = ("bebe", "come")[k // 6 % 2]
+        choices = (drink, food) if k // 12 else (food, drink)
+        rows.append((f"qué {verb} {_NAMES[k % 2]}", *choices, "una silla"))
+        right.append(choices.index(drink if verb == "bebe" else food))
+    return rows, right
+
+
+def make_questions() -> tuple[list[tuple[str, ...]], list[tuple[int, str]]]:
+    """Return 12 pairs of question and context, and the answers in those."""
+    rows: list[tuple[str, ...]] = []
+    right = []
+    for name in _NAMES:
+        for drink in _DRINKS:
+            context = f"hoy {name} bebe {drink} en casa"
+            for question, answer in (("quién", name), ("qué", drink)):
+                rows.append((question, context))
+                right.append((context.index(answer), answer))
+    return rows, right
 
 
 # Tweets that break programs. All are valid str and must get an answer.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -16,10 +16,22 @@ from sklearn.utils.validation import has_fit_parameter
 
 from tweetclf.testing._data import make_corpus, make_pairs
 
-__all__ = ["KINDS", "Subject", "assert_refused", "assert_same", "identical"]
+__all__ = [
+    "KINDS",
+    "MakeRows",
+    "Subject",
+    "assert_refused",
+    "assert_same",
+    "identical",
+]
 
-KINDS = ("classifier", "regressor", "multilabel", "pair", "transformer")
+# What returns training rows of an estimator's own form, and their targets.
+MakeRows: TypeAlias = Callable[[], tuple[list[tuple[str, ...]], list[Any]]]
+
+KINDS = ("classifier", "regressor", "multilabel", "pair", "transformer", "rows")
 _OWN = object()
+# So that a half, two folds, and nine rows to predict, too, are some.
+_N_ROWS = 12
 _OUTPUTS = ("predict", "predict_proba", "decision_function", "transform")
 
 
@@ -32,25 +44,34 @@ class Subject:
         The prototype; checks work on clones of it.
     kind : str
         One of ``KINDS``.
-    target : {"classes", "numbers", "indicator", "none"}
-        What y is; "none" for transformers, which may still be given classes.
+    target : {"classes", "numbers", "indicator", "none", "own"}
+        What y is; "none" for transformers, which may still be given classes, "own"
+        for what only the estimator understands.
     pairs : bool
         Whether X holds text pairs.
-    X, X_new : list of str or of pairs
+    X, X_new : list of str or of tuples of str
         Training texts, and texts to predict.
     pristine : tuple
         The training texts again, out of reach of an estimator that changes its X.
     y : list or ndarray
         Training targets in the plainest form of the kind.
     words : list of str
-        Labels of the training texts as plain words, whatever the target is.
+        Labels of the training texts as plain words, whatever the target is, unless it
+        is "own".
     """
 
-    def __init__(self, estimator: Any, kind: str, name: str) -> None:
+    def __init__(
+        self, estimator: Any, kind: str, name: str, make_rows: MakeRows | None = None
+    ) -> None:
         if kind not in KINDS:
             raise ValueError(
                 f"The 'kind' of a text estimator must be one of {KINDS}. Got {kind!r} "
                 "instead."
+            )
+        if (kind == "rows") != (make_rows is not None):
+            raise ValueError(
+                "The kind 'rows' of a text estimator needs the 'make_rows' parameter, "
+                f"and no other takes it. Got kind={kind!r} and make_rows={make_rows!r}."
             )
         self.estimator = _seeded(estimator)
         self.kind = kind
@@ -61,17 +82,24 @@ class Subject:
             "regressor": "numbers",
             "multilabel": "indicator",
             "transformer": "none",
+            "rows": "own",
         }.get(kind) or self._pair_target()
         self.X: list[Any]
-        if self.pairs:
+        self.y: Any
+        if make_rows is not None:
+            self.X, self.y = _made(make_rows)
+        elif self.pairs:
             self.X, self.words = make_pairs()
         else:
             self.X, self.words = make_corpus(3 if self.target == "indicator" else 2)
         self.pristine = tuple(self.X)
         # Seen and unseen texts to predict.
         unseen = self.of(["jajaja genial", "odio el horario", "", "😭 pésimo"])
-        self.X_new = [*self.X[:9], *unseen]
-        self.y = self._make_y()
+        # Of own rows the last: `other_data` has the first.
+        seen = self.X[-9:] if self.target == "own" else self.X[:9]
+        self.X_new = [*seen, *unseen]
+        if make_rows is None:
+            self.y = self._make_y()
 
     def _pair_target(self) -> str:
         if is_classifier(self.estimator):
@@ -94,8 +122,35 @@ class Subject:
         return list(self.words)
 
     def of(self, texts: Sequence[str]) -> list[Any]:
-        """Return texts as rows of X: themselves, or second sides of pairs."""
+        """Return texts as rows of X: themselves, or the last sides of rows."""
+        if self.target == "own":
+            return [(*self.X[0][:-1], text) for text in texts]
         return [("hoy", text) for text in texts] if self.pairs else list(texts)
+
+    def part(self, indices: Iterable[int]) -> tuple[list[Any], Any]:
+        """Return some of the training rows, and their targets as sklearn takes them."""
+        chosen = [int(index) for index in indices]
+        X = [self.X[index] for index in chosen]
+        if self.target == "own":
+            # An array of tuples would have another shape.
+            return X, [self.y[index] for index in chosen]
+        return X, np.asarray(self.y)[chosen]
+
+    @property
+    def targets(self) -> Any:
+        """All training targets as sklearn takes them."""
+        return self.part(range(len(self.X)))[1]
+
+    def other_data(self) -> tuple[list[Any], Any]:
+        """Return training data of other words and labels; of own rows half."""
+        half = len(self.X) // 2
+        X, y = self.part(range(half))
+        if self.target == "own":
+            return X, y
+        y = np.concatenate([y, np.asarray(self.y)[:6]])
+        if self.target == "classes":
+            y = np.array([f"otra-{label}" for label in y])
+        return [*X, *self.of(["palabras nunca vistas genial"] * 6)], y
 
     def clone(self) -> Any:
         """Return an unfitted copy of the estimator."""
@@ -135,6 +190,21 @@ class Subject:
         """Return the output of every method, by name."""
         X = self.X_new if X is None else X
         return {name: getattr(estimator, name)(X) for name in self.methods(estimator)}
+
+
+def _made(make_rows: MakeRows) -> tuple[list[tuple[str, ...]], list[Any]]:
+    X, y = make_rows()
+    are_rows = isinstance(X, list) and all(
+        isinstance(row, tuple) and row and all(isinstance(text, str) for text in row)
+        for row in X
+    )
+    if not are_rows or not _N_ROWS <= len(X) == len(y):
+        raise ValueError(
+            f"'make_rows' must return a list of {_N_ROWS} or more tuples of str, and "
+            f"as many targets. Got a {type(X).__name__} of {len(X)} and {len(y)} "
+            "targets."
+        )
+    return X, list(y)
 
 
 def _seeded(estimator: Any) -> Any:

@@ -17,7 +17,7 @@ from tweetclf.testing import (
     _checks_input,
     _checks_targets,
 )
-from tweetclf.testing._subject import Subject
+from tweetclf.testing._subject import MakeRows, Subject
 
 __all__ = [
     "Check",
@@ -114,7 +114,11 @@ def _name_of(estimator: Any) -> str:
 
 
 def yield_checks(
-    estimator: Any, *, kind: str = "classifier", name: str | None = None
+    estimator: Any,
+    *,
+    kind: str = "classifier",
+    name: str | None = None,
+    make_rows: MakeRows | None = None,
 ) -> Iterator[Check]:
     """Yield the checks that apply to an estimator.
 
@@ -122,19 +126,23 @@ def yield_checks(
     ----------
     estimator : estimator
         An instance; every check works on a clone of it.
-    kind : {"classifier", "regressor", "multilabel", "pair", "transformer"}, \
-default="classifier"
+    kind : {"classifier", "regressor", "multilabel", "pair", "transformer", \
+"rows"}, default="classifier"
         What it does. "pair" stands for estimators of text pairs, whose y is read
-        off scikit-learn's estimator type.
+        off scikit-learn's estimator type; "rows" for those of rows of their own.
     name : str, optional
         Its name in messages; made of the class and step names by default.
+    make_rows : callable, optional
+        For the kind "rows": returns training rows, a list of 12 or more tuples of str,
+        and a list of their targets. Any half of the rows must do to fit, the first
+        should teach less than all, and in rows to predict the last str may be any.
 
     Yields
     ------
     Check
         Bound to the estimator; checks of one call share a fitted clone.
     """
-    subject = Subject(estimator, kind, name or _name_of(estimator))
+    subject = Subject(estimator, kind, name or _name_of(estimator), make_rows)
     seen: set[str] = set()
     for room in _ROOMS:
         for check_name, function in room.checks(subject):
@@ -150,6 +158,7 @@ def check_text_estimator(
     *,
     kind: str = "classifier",
     name: str | None = None,
+    make_rows: MakeRows | None = None,
     expected_failures: Mapping[str, str] | None = None,
     on_fail: str = "raise",
 ) -> list[CheckResult]:
@@ -159,11 +168,14 @@ def check_text_estimator(
     ----------
     estimator : estimator
         An instance, e.g. ``NBSVMClassifier()`` or a pipeline; it is cloned.
-    kind : {"classifier", "regressor", "multilabel", "pair", "transformer"}, \
-default="classifier"
-        What it does. "pair" stands for estimators of text pairs.
+    kind : {"classifier", "regressor", "multilabel", "pair", "transformer", \
+"rows"}, default="classifier"
+        What it does. "pair" stands for estimators of text pairs, "rows" for those of
+        rows of their own, for which fewer checks make sense: none of labels.
     name : str, optional
         Its name in messages; made of the class and step names by default.
+    make_rows : callable, optional
+        For the kind "rows": see :func:`yield_checks`.
     expected_failures : mapping of str to str, optional
         Names of checks that must fail, with the reason. One that passes is a
         failure: remove it from the mapping.
@@ -190,6 +202,18 @@ default="classifier"
     []
     >>> len(results) >= 80
     True
+
+    Of rows that only the estimator understands, here questions and contexts:
+
+    >>> def make_rows():
+    ...     X = [("quién", f"es {name}") for name in ("Ana", "Eva") * 6]
+    ...     return X, [(3, context[3:]) for _, context in X]
+    >>> from tweetclf.estimators import TransformerQuestionAnswering
+    >>> from tweetclf.testing import yield_checks
+    >>> checks = yield_checks(
+    ...     TransformerQuestionAnswering(), kind="rows", make_rows=make_rows)
+    >>> "check_row_independence[predict]" in [check.name for check in checks]
+    True
     """
     if on_fail not in ("raise", "collect"):
         raise ValueError(
@@ -198,7 +222,8 @@ default="classifier"
         )
     expected = dict(expected_failures or {})
     results = []
-    for check in yield_checks(estimator, kind=kind, name=name):
+    checks = yield_checks(estimator, kind=kind, name=name, make_rows=make_rows)
+    for check in checks:
         reason = expected.pop(check.name, None)
         result = _run(check, reason)
         if result.status == "failed" and on_fail == "raise":
@@ -236,8 +261,8 @@ def parametrize_with_text_checks(estimators: Iterable[Any]) -> Any:
     Parameters
     ----------
     estimators : iterable
-        Estimators (classifiers then), or ``(estimator, kind)`` or ``(estimator,
-        kind, name)`` tuples.
+        Estimators (classifiers then), or tuples ``(estimator, kind)``, ``(estimator,
+        kind, name)`` or ``(estimator, kind, name, make_rows)``.
 
     Returns
     -------
@@ -257,10 +282,10 @@ def parametrize_with_text_checks(estimators: Iterable[Any]) -> Any:
 
     parameters = []
     for entry in estimators:
-        estimator, kind, name, *_ = (
-            (*entry, None) if isinstance(entry, tuple) else (entry, "classifier", None)
-        )
-        for check in yield_checks(estimator, kind=kind, name=name):
+        given = entry if isinstance(entry, tuple) else (entry,)
+        names = ("kind", "name", "make_rows")
+        options = dict(zip(names, given[1:], strict=False))
+        for check in yield_checks(given[0], **options):
             identifier = f"{check.subject.name}-{check.name}"
             parameters.append(pytest.param(check, id=identifier))
     return pytest.mark.parametrize("check", parameters)

@@ -7,6 +7,9 @@ import importlib.util
 import tempfile
 from typing import Any, NamedTuple
 
+from tweetclf.testing._data import make_choices, make_questions
+from tweetclf.testing._subject import MakeRows
+
 __all__ = ["Entry", "public_estimators"]
 
 
@@ -16,6 +19,7 @@ class Entry(NamedTuple):
     name: str
     estimator: Any
     kind: str
+    make_rows: MakeRows | None = None
 
 
 def public_estimators() -> list[Entry]:
@@ -235,7 +239,7 @@ def _transformers() -> list[Entry]:
         "early_stopping": False,
     }
     classifier = e.TransformerClassifier
-    made = {
+    made: dict[str, tuple[Any, ...]] = {
         "TransformerClassifier": (classifier(**options), "classifier"),
         "TransformerClassifier-pairs": (classifier(**options, n_segments=2), "pair"),
         "TransformerClassifier-multilabel": (classifier(**options), "multilabel"),
@@ -247,6 +251,16 @@ def _transformers() -> list[Entry]:
         "frozen_lr": (
             e.frozen_lr(options["model"], max_length=32, C=0.1),
             "classifier",
+        ),
+        "TransformerMultipleChoice": (
+            e.TransformerMultipleChoice(**{**options, "max_iter": 4}),
+            "rows",
+            make_choices,
+        ),
+        "TransformerQuestionAnswering": (
+            e.TransformerQuestionAnswering(**{**options, "max_iter": 8}),
+            "rows",
+            make_questions,
         ),
     }
     return [Entry(name, *entry) for name, entry in made.items()]
