@@ -190,7 +190,45 @@ def _long(replicas: Replicas, folder: Path) -> None:
     write_tensors(folder / "weights.safetensors", {"w": weights(module).numpy()})
 
 
+def _meet_again(folder: Path) -> None:
+    """Join three times; wait for longer than a process may be silent; fail."""
+    told: dict[str, Any] = {"made": [], "calls": 0}
+
+    def slowly() -> list[Any]:
+        time.sleep(3 * told["calls"])
+        told["calls"] += 1
+        return ["hecho", None]
+
+    def badly() -> None:
+        raise ValueError("no hay sitio")
+
+    # Processes start seconds apart, and are together from then on.
+    for minutes in (1, 2 / 60):
+        with join_replicas(timeout_minutes=minutes) as replicas:
+            told["made"].append(replicas.make_once(slowly))
+    n_threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 0
+    with join_replicas() as replicas:
+        replicas.wait()
+        import torch.distributed.nn.functional  # as transformers does
+    if sys.platform == "linux":
+        # Threads that were left would abort the program when it ends.
+        assert len(os.listdir("/proc/self/task")) == n_threads
+    try:
+        with join_replicas() as outer, join_replicas() as replicas:
+            assert outer == replicas
+            replicas.make_once(badly)
+    except (ReplicaError, ValueError) as error:
+        told["failed"] = f"{type(error).__name__}: {error}"
+    (folder / f"{replicas.rank}.json").write_text(json.dumps(told), "utf-8")
+
+
+def _main_dies(folder: Path) -> None:
+    with join_replicas() as replicas:
+        replicas.make_once(lambda: os._exit(3))
+
+
 SCENARIOS = {"together": _together, "die": _die, "long": _long}
+JOINING = {"meet again": _meet_again, "main dies": _main_dies}
 
 
 def start(scenario: str, folder: Path, size: int) -> list[subprocess.Popen[str]]:
@@ -278,6 +316,31 @@ def test_a_process_that_dies_is_named(tmp_path):
     assert first.returncode == 1
     assert "ReplicaError: process 0 of 2: another process" in error
     assert "goes on from its last checkpoint" in error
+
+
+def test_processes_meet_again_and_wait_for_what_the_main_one_makes(tmp_path):
+    processes = start("meet again", tmp_path, 2)
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    main, other = (
+        json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)
+    )
+    assert main["made"] == other["made"] == [["hecho", None]] * 2
+    assert (main["calls"], other["calls"]) == (2, 0)
+    assert main["failed"] == "ValueError: no hay sitio"
+    assert other["failed"] == (
+        "ReplicaError: process 1 of 2: the main process could not make what all of "
+        "them need. It says ValueError: no hay sitio"
+    )
+
+
+def test_a_main_process_that_dies_leaves_nobody_waiting(tmp_path):
+    first, second = start("main dies", tmp_path, 2)
+    first.communicate(timeout=120)
+    assert first.returncode == 3
+    error = second.communicate(timeout=120)[1]
+    assert second.returncode == 1
+    assert "ReplicaError: process 1 of 2: another process" in error
 
 
 def newest(folder: Path) -> int:
@@ -382,6 +445,7 @@ def test_alone_nothing_is_sent(monkeypatch):
     with join_replicas() as replicas:
         assert replicas == Replicas(0, 1)
         replicas.wait()
+        assert replicas.make_once(lambda: CPU) is CPU
         tensor = torch.ones(2)
         replicas.add_tensors([tensor])
         replicas.share_tensors([tensor])
@@ -429,5 +493,8 @@ def test_a_state_from_batch_to_batch_is_refused():
 
 if __name__ == "__main__":
     name, folder = sys.argv[1:]
-    with join_replicas(timeout_minutes=1) as replicas:
-        SCENARIOS[name](replicas, Path(folder))
+    if name in JOINING:
+        JOINING[name](Path(folder))
+    else:
+        with join_replicas(timeout_minutes=1) as replicas:
+            SCENARIOS[name](replicas, Path(folder))

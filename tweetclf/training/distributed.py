@@ -12,13 +12,14 @@ travel between the devices they are on (gloo or NCCL). Nothing is pickled.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -27,10 +28,15 @@ from torch import Tensor
 from tweetclf.exceptions import ReplicaError
 from tweetclf.training.devices import choose_device
 
-__all__ = ["Replicas", "join_replicas", "local_device"]
+__all__ = ["Replicas", "is_main_process", "join_replicas", "local_device"]
+
+T = TypeVar("T")
 
 _BUCKET = 64 * 2**20
 """Bytes of gradients that travel at a time: few messages, and little memory."""
+
+_PATIENCE = timedelta(days=365)
+"""How long the others wait for the main process to make something."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,63 @@ class Replicas:
         """Return when all processes have come here."""
         self.add([0.0])
 
+    def make_once(self, make: Callable[[], T]) -> T:
+        """Let the main process make what all need, while the others wait.
+
+        However long it takes: only a process that has ended is taken for dead.
+
+        Parameters
+        ----------
+        make : callable
+            Called by the main process alone. What it returns goes to all, and is made
+            of what `agree` sends.
+
+        Returns
+        -------
+        object
+            What `make` returned.
+
+        Raises
+        ------
+        ReplicaError
+            In the other processes, if `make` fails; it says how. The main process has
+            the error itself.
+        """
+        if self.size == 1:
+            return make()
+        said: dict[str, Any] = {}
+        failure = None
+        if self.is_main:
+            try:
+                said["made"] = make()
+            except Exception as error:
+                failure = error
+                said["failed"] = f"{type(error).__name__}: {error}"
+        self._wait_for_main()
+        said = self.agree(said)
+        if failure is not None:
+            raise failure
+        if "failed" in said:
+            raise ReplicaError(
+                f"process {self.rank} of {self.size}: the main process could not make "
+                f"what all of them need. It says {said['failed']}"
+            )
+        made: T = said["made"]
+        return made
+
+    def _wait_for_main(self) -> None:
+        """Return when the main process has come here, be it after hours."""
+        sign = torch.zeros(1)
+        with self._talking():
+            if self.is_main:
+                for rank in range(1, self.size):
+                    dist.send(sign, rank)
+                return
+            # A sum over all would give up after the time for which one may be silent.
+            coming = dist.irecv(sign, src=0)
+            assert coming is not None
+            coming.wait(_PATIENCE)
+
     def _each_bucket(self, tensors: Sequence[Tensor], send: Any) -> None:
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.detach().reshape(-1) for tensor in bucket])
@@ -143,6 +206,17 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
         yield bucket
 
 
+def is_main_process() -> bool:
+    """Tell whether this is the process that speaks for all, joined yet or not.
+
+    Returns
+    -------
+    bool
+        True without ``torchrun``.
+    """
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def local_device(name: str = "auto") -> torch.device:
     """Return the device of this process: of several GPUs, the one of its local rank.
 
@@ -169,13 +243,35 @@ def local_device(name: str = "auto") -> torch.device:
     return device
 
 
+class _Meetings:
+    """Where the processes of this program meet, and how often they did."""
+
+    place: dist.Store | None = None
+    n: int = 0
+
+
+def _meeting_place(timeout: timedelta) -> dist.Store:
+    """Return a place where no address of an earlier meeting is left.
+
+    Processes that met, parted and read the addresses of the first meeting in the second
+    would knock at doors that are closed.
+    """
+    if _Meetings.place is None:
+        _Meetings.place = next(dist.rendezvous("env://", timeout=timeout))[0]
+    _Meetings.n += 1
+    place = dist.PrefixStore(f"meeting {_Meetings.n}", _Meetings.place)
+    place.set_timeout(timeout)
+    return place
+
+
 @contextmanager
 def join_replicas(
     device: torch.device | None = None, *, timeout_minutes: float = 30.0
 ) -> Iterator[Replicas]:
     """Join the processes that ``torchrun`` started, for the time of a block.
 
-    Without ``torchrun`` the process is alone, and nothing happens.
+    Without ``torchrun`` the process is alone, and nothing happens. Blocks within a block
+    are of the outer one; blocks one after another meet anew.
 
     Parameters
     ----------
@@ -204,10 +300,17 @@ def join_replicas(
         return
     rank = int(os.environ["RANK"])
     on_gpu = device is not None and device.type == "cuda"
+    timeout = timedelta(minutes=timeout_minutes)
+    # Imported later, its default arguments would be these very processes: they would
+    # outlive the block, and their threads abort programs that end soon after it.
+    importlib.import_module("torch.distributed.nn.functional")
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-            timeout=timedelta(minutes=timeout_minutes),
+            store=_meeting_place(timeout),
+            rank=rank,
+            world_size=size,
+            timeout=timeout,
         )
     except (RuntimeError, ValueError) as error:
         raise ReplicaError(
