@@ -95,14 +95,20 @@ def test_forms_of_rows(fitted: TransformerMultipleChoice) -> None:
     nested = [(row[0], list(row[1:])) for row in X]
     for form in (nested, np.array(X, dtype=object), [list(row) for row in X]):
         assert fitted.predict_proba(form).tolist() == expected
-    frame = pytest.importorskip("pandas").DataFrame(X)
-    assert fitted.predict_proba(frame).tolist() == expected
+    columns = {f"c{k}": [row[k] for row in X] for k in range(4)}
+    for library, make in (
+        ("pandas", "DataFrame"),
+        ("polars", "DataFrame"),
+        ("pyarrow", "table"),
+    ):
+        frame = getattr(pytest.importorskip(library), make)(columns)
+        assert fitted.predict_proba(frame).tolist() == expected
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("una fila", "a str"),
+        ("una fila", "a single str"),
         (["una fila"], r"X\[0\] is a str"),
         ([("a", "b")], "two at least"),
         ([X[0], ("a", "b", "c")], r"X\[1\] has 2, X\[0\] has 3"),

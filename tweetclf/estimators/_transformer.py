@@ -13,7 +13,7 @@ from tweetclf.estimators._neural import NeuralEstimator
 from tweetclf.exceptions import DataError
 from tweetclf.utils._sklearn import Interval
 from tweetclf.utils.optional import import_optional
-from tweetclf.utils.validation import check_text_pairs, check_texts
+from tweetclf.utils.validation import check_text_pairs, check_texts, items_of
 
 __all__ = ["TransformerEstimator", "read_segments"]
 
@@ -27,14 +27,7 @@ def read_segments(X: Any, n_segments: int, *, caller: str) -> list[Any]:
         return check_texts(X, caller=caller)
     if n_segments == 2:
         return list(zip(*check_text_pairs(X, caller=caller), strict=True))
-    rows = X.tolist() if hasattr(X, "tolist") else X
-    if hasattr(X, "itertuples"):
-        rows = list(X.itertuples(index=False, name=None))
-    if isinstance(rows, str | bytes) or not isinstance(rows, list | tuple):
-        raise DataError(
-            f"{caller} expected a sequence of rows of {n_segments} texts; X is a "
-            f"{type(X).__name__}."
-        )
+    rows = items_of(X, caller, "X")
     for index, row in enumerate(rows):
         if isinstance(row, str) or not isinstance(row, list | tuple):
             raise DataError(

@@ -14,7 +14,7 @@ from tweetclf.estimators._neural import NeuralClassifier
 from tweetclf.estimators._transformer import TransformerEstimator
 from tweetclf.exceptions import DataError
 from tweetclf.utils._sklearn import Interval
-from tweetclf.utils.validation import check_consistent_length, check_texts
+from tweetclf.utils.validation import check_consistent_length, check_texts, items_of
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -26,16 +26,8 @@ __all__ = ["TransformerMultipleChoice"]
 
 def _read_choices(X: Any, caller: str) -> list[tuple[str, ...]]:
     """Return rows as tuples of a context and its choices."""
-    if hasattr(X, "itertuples"):
-        X = list(X.itertuples(index=False, name=None))
-    rows = X.tolist() if hasattr(X, "tolist") else X
-    if isinstance(rows, str | bytes) or not isinstance(rows, list | tuple):
-        raise DataError(
-            f"{caller} expected a sequence of rows (context, choice, choice, ...); X "
-            f"is a {type(X).__name__}."
-        )
     flat = []
-    for index, row in enumerate(rows):
+    for index, row in enumerate(items_of(X, caller, "X")):
         if isinstance(row, str) or not isinstance(row, list | tuple):
             raise DataError(
                 f"{caller} expected rows (context, choice, choice, ...); X[{index}] is "

@@ -10,7 +10,13 @@ import numpy as np
 
 from tweetclf.exceptions import DataError
 
-__all__ = ["check_consistent_length", "check_text_pairs", "check_texts", "is_pairs"]
+__all__ = [
+    "check_consistent_length",
+    "check_text_pairs",
+    "check_texts",
+    "is_pairs",
+    "items_of",
+]
 
 
 def _shape(X: Any) -> tuple[int, ...] | None:
@@ -18,8 +24,14 @@ def _shape(X: Any) -> tuple[int, ...] | None:
     return tuple(shape) if isinstance(shape, tuple) else None
 
 
-def _items(X: Any, caller: str, name: str) -> list[Any]:
-    """Return the rows of any supported container as a list."""
+def items_of(X: Any, caller: str, name: str) -> list[Any]:
+    """Return the rows of any supported container as a list.
+
+    Raises
+    ------
+    DataError
+        If it is none, or a single text.
+    """
     if isinstance(X, str | bytes | bytearray):
         raise DataError(
             f"{caller} expected a sequence of texts; {name} is a single "
@@ -107,7 +119,7 @@ def check_texts(X: Any, *, caller: str, name: str = "texts") -> list[str]:
         )
     if shape is not None and len(shape) > 2:
         raise DataError(f"{caller} expected {name} to be 1-D; it has shape {shape}.")
-    items = _items(X, caller, name)
+    items = items_of(X, caller, name)
     if shape is not None and len(shape) == 2:
         items = [row[0] for row in items]
     if not {type(item) for item in items} <= {str}:
@@ -164,7 +176,7 @@ def check_text_pairs(
         )
     first: list[str] = []
     second: list[str] = []
-    for index, pair in enumerate(_items(X, caller, name)):
+    for index, pair in enumerate(items_of(X, caller, name)):
         if isinstance(pair, str | bytes) or not isinstance(pair, Sequence | np.ndarray):
             raise DataError(
                 f"{caller} expected pairs of texts; {name}[{index}] is "
