@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from tweetclf.social import (
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
+ROOT = Path(__file__).resolve().parents[2]
 TWEETS = [
     {"id": f"t{k}", "text": f"tuit {k} sobre #{'gol' if k % 3 else 'lluvia'}",
      "lang": "es"}
@@ -30,6 +34,13 @@ TWEETS = [
 def _write_tweets() -> None:
     lines = "".join(json.dumps(row) + "\n" for row in TWEETS)
     Path("tweets.jsonl").write_text(lines, "utf-8")
+
+
+def _write_pairs(folder: str, step: int = 2) -> None:
+    tweets = [(row["id"], row["text"], row["lang"]) for row in TWEETS]
+    first = np.arange(60 - step)
+    ids = [row["id"] for row in TWEETS]
+    write_pair_corpus(first, first + step, ids, tweets, folder)
 
 
 def test_hashtag_sets_are_built_and_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,10 +111,7 @@ def test_stages_are_trained_by_a_configuration(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("transformers")
-    tweets = [(row["id"], row["text"]) for row in TWEETS]
-    first = np.arange(58)
-    ids = [row["id"] for row in TWEETS]
-    write_pair_corpus(first, first + 2, ids, tweets, "pairs")
+    _write_pairs("pairs")
     Path("c.toml").write_text(
         'kind = "social"\n[model]\nhidden_size = 8\nn_layers = 1\nn_heads = 2\n'
         'max_positions = 32\n[tokenizer]\nvocab_size = 300\n[data]\ncorpus = "none"\n'
@@ -117,6 +125,79 @@ def test_stages_are_trained_by_a_configuration(
     assert Path("out/joint/model.safetensors").is_file()
     assert main(command) == 0
     assert "all stages are in out already" in capsys.readouterr().err
+    _write_pairs("others", step=3)
+    command[command.index("pairs")] = "others"
+    assert main(command) == 1
+    assert "out holds stages of other data than others" in capsys.readouterr().err
+    Path("others/tweets.jsonl").write_text(
+        "".join(json.dumps({**row, "lang": None}) + "\n" for row in TWEETS), "utf-8"
+    )
+    assert main([*command[:-1], "unnamed"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("warning: language_power=0.7 has no effect on the stage") == 1
+
+
+STAGES = """
+kind = "social"
+[model]
+hidden_size = 16
+n_layers = 1
+n_heads = 2
+max_positions = 24
+[tokenizer]
+vocab_size = 300
+[data]
+corpus = "pairs"
+[[stages]]
+name = "mlm"
+pairs = false
+social_weight = 0
+n_steps = 4
+batch_size = 16
+max_length = 16
+[[stages]]
+name = "joint"
+projection = [16, 8]
+n_steps = 3
+batch_size = 16
+max_length = 16
+"""
+
+
+def _by_two(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run ``torchrun --nproc-per-node 2 -m tweetclf pretrain c.toml``."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = ["-m", "tweetclf", "pretrain", "c.toml", "--device", "cpu", *options]
+    return subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_processes_train_all_stages_under_torchrun() -> None:
+    pytest.importorskip("transformers")
+    _write_pairs("pairs")
+    Path("c.toml").write_text(STAGES, "utf-8")
+    done = _by_two("--out", "two")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("mlm: 4 steps, saved in") == 1
+    assert done.stderr.count("joint: 3 steps, saved in") == 1
+    there = {path.name for path in Path("two").iterdir()}
+    assert there == {"config.json", "tokenizer", "mlm", "joint"}
+    again = _by_two("--out", "two")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("all stages are in two already") == 1
+    # What the main process cannot make ends the other one, too.
+    Path("c.toml").write_text(STAGES.replace("[tokenizer]\nvocab_size = 300\n", ""))
+    failed = _by_two("--out", "none")
+    assert failed.returncode == 1
+    assert "needs a tokenizer" in failed.stderr
 
 
 def test_a_configuration_goes_to_the_command_of_its_kind() -> None:

@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 from sklearn.metrics.pairwise import cosine_similarity
 from torch.nn import functional as F
 
-from tweetclf.exceptions import DataError
+from tweetclf.exceptions import DataError, TweetclfWarning
 from tweetclf.features import TransformerVectorizer
 from tweetclf.modules import nt_xent
 from tweetclf.pretraining import (
@@ -525,7 +525,11 @@ def test_stages_without_pairs_read_token_files(stage1, tokenizer, tmp_path):
     text = TOML.replace("[tokenizer]\nvocab_size = 300\n", "")
     text = text.replace('corpus = "pairs"', 'corpus = "pairs"\ntokens = "tokens"')
     (tmp_path / "c.toml").write_text(text, "utf-8")
-    done = run_social_config(read_social_config(tmp_path / "c.toml"), tmp_path / "out")
+    config = read_social_config(tmp_path / "c.toml")
+    with pytest.warns(
+        TweetclfWarning, match="'mlm': .*the token files of .* hold none"
+    ):
+        done = run_social_config(config, tmp_path / "out")
     assert done["mlm"].n_texts == 30
     assert done["joint"].n_pairs == len(PAIRS)
 
@@ -622,6 +626,84 @@ def test_stages_go_on_from_each_other_and_are_not_trained_twice(tmp_path):
     (tmp_path / "c.toml").write_text(TOML.replace("n_steps = 3", "n_steps = 2"))
     with pytest.raises(DataError, match="stages of another configuration"):
         run_social_config(read_social_config(tmp_path / "c.toml"), tmp_path / "out")
+
+
+def test_stages_of_another_corpus_are_not_taken_for_this_one(tmp_path):
+    """As `--corpus` names it: the configuration is the same."""
+    one = _corpus(tmp_path / "pairs")
+    (tmp_path / "c.toml").write_text(TOML, "utf-8")
+    config = read_social_config(tmp_path / "c.toml")
+    run_social_config(config, tmp_path / "out")
+    moved = one.rename(tmp_path / "moved")
+    same = replace(config, corpus=moved)
+    assert run_social_config(same, tmp_path / "out") == {}
+    for name, before, after in (
+        ("tweets.jsonl", b"gol", b"GOL"),
+        ("pairs.npy", PAIRS[:1].astype("<i4").tobytes(), b"\0\0\0\0\1\0\0\0"),
+    ):
+        kept = (moved / name).read_bytes()
+        assert before in kept
+        (moved / name).write_bytes(kept.replace(before, after, 1))
+        with pytest.raises(DataError, match="holds stages of other data than .*moved"):
+            run_social_config(same, tmp_path / "out")
+        (moved / name).write_bytes(kept)
+    (tmp_path / "out" / "config.json").write_text("{", "utf-8")
+    with pytest.raises(DataError, match="stages of another configuration"):
+        run_social_config(same, tmp_path / "out")
+
+
+def _tweets_in_four_languages(path: Path) -> list[str]:
+    """Write 40 tweets of three languages and of an unknown one, and a blank one."""
+    languages = ["es"] * 30 + ["pt"] * 6 + ["ca"] * 3 + [""]
+    rows = [f"tuit {k} de {name},{name}" for k, name in enumerate(languages)]
+    path.write_text("\n".join(["text,lang", " ,es", *rows]), "utf-8")
+    return [name or "und" for name in languages]
+
+
+def test_texts_of_their_own_are_resampled_by_the_languages_they_name(tmp_path):
+    _corpus(tmp_path / "pairs")
+    languages = _tweets_in_four_languages(tmp_path / "more.csv")
+    text = TOML.replace('corpus = "pairs"', 'corpus = "pairs"\ntexts = ["more.csv"]')
+    (tmp_path / "c.toml").write_text(text, "utf-8")
+    config = read_social_config(tmp_path / "c.toml")
+    told = []
+
+    def spy(self, *args, original=SocialBatches.__init__, **options):
+        told.append((options.get("languages"), options.get("language_power")))
+        original(self, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SocialBatches, "__init__", spy)
+        done = run_social_config(config, tmp_path / "out")
+    assert done["mlm"].n_texts == 40
+    codes, power = told[0]
+    assert power == 0.7
+    held = 40 - len(codes)
+    counts = np.sort(np.bincount(codes, minlength=4))
+    expected = np.sort(np.unique(languages, return_counts=True)[1])
+    assert (expected - counts >= 0).all()
+    assert (expected - counts).sum() == held == 2
+
+
+@pytest.mark.parametrize("name", ["more.txt", "more.jsonl"])
+def test_a_power_of_unknown_languages_is_said_to_have_no_effect(tmp_path, name):
+    _corpus(tmp_path / "pairs")
+    rows = [f"tuit {k}" for k in range(40)]
+    if name == "more.jsonl":
+        rows = [json.dumps({"text": row, "lang": None}) for row in rows]
+    (tmp_path / name).write_text("\n".join(rows), "utf-8")
+    text = TOML.replace('corpus = "pairs"', f'corpus = "pairs"\ntexts = ["{name}"]')
+    (tmp_path / "c.toml").write_text(text, "utf-8")
+    config = read_social_config(tmp_path / "c.toml")
+    message = "no effect on the stage 'mlm': .*column 'lang'; else set language_power"
+    with pytest.warns(TweetclfWarning, match=message):
+        run_social_config(config, tmp_path / "out")
+    # Said once, and not of what is there already.
+    assert run_social_config(config, tmp_path / "out") == {}
+    text = text.replace("pairs = false", "pairs = false\nlanguage_power = 1")
+    (tmp_path / "c.toml").write_text(text, "utf-8")
+    config = read_social_config(tmp_path / "c.toml")
+    assert run_social_config(config, tmp_path / "other").keys() == {"mlm", "joint"}
 
 
 def test_the_papers_values_are_in_the_packaged_configurations():

@@ -5,6 +5,7 @@ This file is also the program that the tests start: ``python FILE SCENARIO FOLDE
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -190,6 +191,11 @@ def _long(replicas: Replicas, folder: Path) -> None:
     write_tensors(folder / "weights.safetensors", {"w": weights(module).numpy()})
 
 
+def _n_threads() -> int:
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else 1
+
+
 def _meet_again(folder: Path) -> None:
     """Join three times; wait for longer than a process may be silent; fail."""
     told: dict[str, Any] = {"made": [], "calls": 0}
@@ -206,13 +212,13 @@ def _meet_again(folder: Path) -> None:
     for minutes in (1, 2 / 60):
         with join_replicas(timeout_minutes=minutes) as replicas:
             told["made"].append(replicas.make_once(slowly))
-    n_threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 0
+    n_threads = _n_threads()
     with join_replicas() as replicas:
         replicas.wait()
-        import torch.distributed.nn.functional  # as transformers does
-    if sys.platform == "linux":
-        # Threads that were left would abort the program when it ends.
-        assert len(os.listdir("/proc/self/task")) == n_threads
+        # As transformers does.
+        importlib.import_module("torch.distributed.nn.functional")
+    # Threads that were left would abort the program when it ends.
+    assert _n_threads() == n_threads
     try:
         with join_replicas() as outer, join_replicas() as replicas:
             assert outer == replicas

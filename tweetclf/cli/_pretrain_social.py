@@ -3,11 +3,13 @@ r"""Learn an encoder with pairs of socially similar tweets, as TwHIN-BERT.
 CONFIG is a TOML file, or one of twhin-base, twhin-large, twhin-tiny. Its stages are
 written to folders in --out; a stage that is there is not trained again, and a run that
 is interrupted goes on where it was when it is started again. Pairs come from "tweetclf
-social pairs", with their texts from "tweetclf social corpus".
+social pairs", with their texts from "tweetclf social corpus". Several GPUs or processes
+train together under torchrun.
 
 examples:
   tweetclf pretrain social twhin-tiny --corpus corpus --out twhin
   tweetclf pretrain social my.toml --out twhin --precision bfloat16
+  torchrun --nproc-per-node 4 -m tweetclf pretrain twhin-base --corpus c --out twhin
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tweetclf.cli._output import note
+from tweetclf.cli._output import note, warnings_as_notes
 from tweetclf.cli._running import positive
 
 __all__ = ["add_arguments", "run"]
@@ -54,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         read_social_config,
         run_social_config,
     )
+    from tweetclf.training.distributed import is_main_process
     from tweetclf.training.progress import show_progress
 
     path = Path(args.config)
@@ -62,11 +65,15 @@ def run(args: argparse.Namespace) -> int:
     config = read_social_config(path)
     if args.corpus is not None:
         config = replace(config, corpus=Path(args.corpus))
-    with show_progress("social pre-training") as show:
+    is_main = is_main_process()
+    # Of several processes one speaks.
+    enabled = None if is_main else False
+    progress = show_progress("social pre-training", enabled=enabled)
+    with warnings_as_notes(), progress as show:
 
         def report(stage: str, event: dict[str, Any]) -> None:
             show(event)
-            if event["kind"] == "epoch":
+            if is_main and event["kind"] == "epoch":
                 scores = ", ".join(
                     f"{name.removeprefix('valid_')} {value:.4f}"
                     for name, value in event.items()
@@ -91,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
                 f"in {args.out}."
             )
             return 130
+    if not is_main:
+        return 0
     for name, result in done.items():
         note(f"{name}: {result.n_steps:,} steps, saved in {result.path}")
     if not done:

@@ -6,8 +6,10 @@
    [model]                 # sizes of SocialModel, or path = "a model to go on from"
    [data]
    corpus = "pairs"        # folder of write_pair_corpus
-   texts = ["more.txt"]    # of stages without pairs; by default the corpus' tweets
-   tokens = "folder"       # or token files of texts, for more than memory holds
+   texts = ["more.jsonl"]  # of stages without pairs, with their "lang" if they are to
+                           # be resampled; by default the corpus' tweets
+   tokens = "folder"       # or token files of texts, for more than memory holds; they
+                           # know no languages
    tokenizer = "folder"    # or [tokenizer] vocab_size = 8000, to learn one
    [[stages]]
    name = "mlm"
@@ -22,20 +24,29 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tweetclf.exceptions import DataError
+from tweetclf.pretraining._social_data import (
+    StageData,
+    data_hashes,
+    fill_languages,
+    read_alone,
+    warn_unused,
+)
 from tweetclf.pretraining.social_settings import (
     SocialModel,
     SocialTraining,
     SocialTrainingResult,
 )
-from tweetclf.tasks.corpora import stream_texts
 from tweetclf.tasks.rows import read_jsonl
 from tweetclf.utils.documents import check_keys, make_settings, read_toml
+
+if TYPE_CHECKING:
+    from tweetclf.training.distributed import Replicas
 
 __all__ = [
     "SocialConfig",
@@ -83,7 +94,8 @@ class SocialConfig:
     corpus : Path or None
         Folder of `tweetclf.social.write_pair_corpus`.
     texts : tuple of Path, default=()
-        Files for stages without pairs.
+        Files for stages without pairs; a column "lang" (or "language") has their
+        languages.
     tokens : Path or None, default=None
         Token files of texts for them, in place of `texts`.
     tokenizer : str or None, default=None
@@ -244,10 +256,7 @@ def read_pair_corpus(
         raise DataError(
             f"{path} is no corpus that write_pair_corpus wrote ({error})."
         ) from error
-    languages = [row.get("lang") for row in rows]
-    if not any(languages):
-        return texts, pairs, None
-    return texts, pairs, [language or "und" for language in languages]
+    return texts, pairs, fill_languages([row.get("lang") for row in rows])
 
 
 def run_social_config(
@@ -281,34 +290,60 @@ def run_social_config(
     ------
     DataError
         If there is no corpus or no tokenizer, or what is in `out` is of another
-        configuration.
-    """
-    from tweetclf.pretraining.social import train_social_encoder
+        configuration or of other data.
 
-    folder = Path(out)
+    Warns
+    -----
+    TweetclfWarning
+        If a stage is to resample by language and the languages of its texts are not
+        known.
+
+    Notes
+    -----
+    Started by ``torchrun``, the processes train every stage together; what they share,
+    the tokenizer above all, the main one makes while the others wait. `out` must be a
+    folder that all of them see.
+    """
+    from tweetclf.training.distributed import join_replicas, local_device
+
     if config.corpus is None:
         raise DataError(
             "run_social_config: there is no corpus. Write one with "
             "tweetclf.social.write_pair_corpus, and name it in [data] corpus."
         )
-    texts, pairs, languages = read_pair_corpus(config.corpus)
-    alone = _alone(config)
-    _check_same(folder, config)
-    tokenizer = _tokenizer(config, folder, alone, texts)
+    with join_replicas(local_device(how.get("device", "auto"))) as replicas:
+        return _run(config, Path(out), replicas, report, how)
+
+
+def _run(
+    config: SocialConfig,
+    folder: Path,
+    replicas: Replicas,
+    report: Callable[[str, dict[str, Any]], bool | None] | None,
+    how: Mapping[str, Any],
+) -> dict[str, SocialTrainingResult]:
+    from tweetclf.pretraining.social import train_social_encoder
+
+    assert config.corpus is not None
+    data = StageData(*read_pair_corpus(config.corpus), *read_alone(config))
+    tokenizer = replicas.make_once(lambda: _prepare(config, folder, data))
     model: Any = config.model
     done = {}
     for stage in config.stages:
         path = folder / stage.name
-        if not (path / "social.json").is_file():
-            reads_pairs = stage.pairs or not alone
+        # The main process may be quicker to see what it wrote.
+        if replicas.agree(not (path / "social.json").is_file()):
+            if replicas.is_main:
+                warn_unused(config, stage, data)
+            tweets, pairs, languages = data.of(stage)
             done[stage.name] = train_social_encoder(
-                texts if reads_pairs else alone,
-                pairs if stage.pairs else None,
+                tweets,
+                pairs,
                 path,
                 model=model,
                 tokenizer=tokenizer,
                 training=stage.training,
-                languages=languages if reads_pairs else None,
+                languages=languages,
                 random_state=config.random_state,
                 checkpoint=folder / f"{stage.name}.training",
                 report=None if report is None else _of_stage(report, stage.name),
@@ -318,44 +353,50 @@ def run_social_config(
     return done
 
 
-def _alone(config: SocialConfig) -> Any:
-    """Return the texts of stages without pairs: a list, or token files."""
-    if config.tokens is None:
-        return [t for path in config.texts for t in stream_texts(path) if t.strip()]
-    from tweetclf.pretraining.corpus.tokens import TokenFiles
-
-    return TokenFiles.open(config.tokens)
-
-
-def _tokenizer(
-    config: SocialConfig, folder: Path, alone: Any, texts: list[str]
-) -> str | None:
-    """Return where the tokenizer is; None if it is the model's own."""
-    if config.tokenizer is not None or not isinstance(config.model, SocialModel):
-        return config.tokenizer
-    if config.tokens is not None:
-        return str(alone.tokenizer_path)
-    return _learn(folder / "tokenizer", [*alone, *texts], config)
-
-
 def _of_stage(
     report: Callable[[str, dict[str, Any]], bool | None], name: str
 ) -> Callable[[dict[str, Any]], bool | None]:
     return lambda event: report(name, event)
 
 
-def _check_same(folder: Path, config: SocialConfig) -> None:
-    """Keep the configuration in the folder, or refuse another one."""
+def _prepare(config: SocialConfig, folder: Path, data: StageData) -> str | None:
+    """Claim the folder; return where the tokenizer is, None if it is the model's."""
+    _claim(folder, config)
+    if config.tokenizer is not None or not isinstance(config.model, SocialModel):
+        return config.tokenizer
+    if config.tokens is not None:
+        return str(data.alone.tokenizer_path)
+    return _learn(folder / "tokenizer", [*data.alone, *data.texts], config)
+
+
+def _claim(folder: Path, config: SocialConfig) -> None:
+    """Keep in the folder what determines its stages, or refuse if that is another."""
     from tweetclf.utils.files import write_text_atomic
 
     kept = folder / "config.json"
-    text = json.dumps(config.given, indent=1, sort_keys=True)
-    if kept.is_file() and kept.read_text("utf-8") != text:
+    told = {"configuration": dict(config.given), "data": data_hashes(config)}
+    text = json.dumps(told, indent=1, sort_keys=True)
+    if kept.is_file() and (found := kept.read_text("utf-8")) != text:
+        # As JSON gives it back: tuples are lists there.
+        same = _configuration(found) == json.loads(text)["configuration"]
+        what = (
+            f"other data than {config.corpus} and what else [data] names"
+            if same
+            else "another configuration"
+        )
         raise DataError(
-            f"run_social_config: {folder} holds stages of another configuration, see "
-            f"{kept}. Choose another folder, or remove it."
+            f"run_social_config: {folder} holds stages of {what}, see {kept}. Choose "
+            "another folder, or remove it."
         )
     write_text_atomic(kept, text)
+
+
+def _configuration(text: str) -> Any:
+    """Return the configuration of a file that `_claim` wrote; None of another."""
+    try:
+        return json.loads(text)["configuration"]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _learn(path: Path, texts: list[str], config: SocialConfig) -> str:

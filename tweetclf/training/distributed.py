@@ -270,8 +270,8 @@ def join_replicas(
 ) -> Iterator[Replicas]:
     """Join the processes that ``torchrun`` started, for the time of a block.
 
-    Without ``torchrun`` the process is alone, and nothing happens. Blocks within a block
-    are of the outer one; blocks one after another meet anew.
+    Without ``torchrun`` the process is alone, and nothing happens. A block within a
+    block is part of the outer one; blocks one after another meet anew.
 
     Parameters
     ----------
