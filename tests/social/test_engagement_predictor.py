@@ -219,6 +219,31 @@ def test_records_that_cannot_be_are_refused():
         rank_engagements(states, states, [[0, 3]])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_states_that_are_not_finite_hit_nothing(value):
+    posts = np.random.default_rng(0).normal(size=(30, 4))
+    users = np.random.default_rng(1).normal(size=(5, 4))
+    records = [[k % 4, k] for k in range(30)] * 3
+    broken = users.copy()
+    broken[3] = value
+    with pytest.raises(DataError, match="engagement 3, of user 3, are not finite"):
+        rank_engagements(broken, posts, records)
+    broken = posts.copy()
+    broken[7, 0] = value
+    # One of the candidates is enough.
+    with pytest.raises(DataError, match="engagement 0, of user 0, are not finite"):
+        rank_engagements(users, broken, records, n_candidates=29)
+    with pytest.raises(DataError, match=r"positives\[1\] is (nan|inf)"):
+        expected_hits([0.5, value], [[0.1], [0.2]], 1)
+
+
+@pytest.mark.parametrize("n_candidates", [0, -1])
+def test_a_hit_among_none_is_refused(n_candidates):
+    states = np.ones((4, 2))
+    with pytest.raises(ValueError, match="'n_candidates' parameter must be at least 1"):
+        rank_engagements(states, states, [[0, 1], [1, 2]], n_candidates=n_candidates)
+
+
 # The estimator -------------------------------------------------------------------
 
 import torch  # noqa: E402

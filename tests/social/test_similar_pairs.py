@@ -212,6 +212,17 @@ def test_tables_and_damage(tmp_path: Path) -> None:
         ({"k": 0}, ValueError, "k must be at least 1"),
         ({"near_duplicates": 2.0}, ValueError, "near_duplicates"),
         ({"texts": ["a"]}, DataError, "1 texts for 300"),
+        ({"texts": ["a"] * 9 + [None] * 291}, DataError, r"texts\[9\] is None"),
+        ({"vectors": np.eye(4)[:, :3]}, DataError, "vector 3 has the length 0 in"),
+        (
+            {"vectors": np.array([[1.0, 0], [1e-30, 0]])},
+            DataError,
+            "vector 1 has the length 0 in float32, and no cosine",
+        ),
+        ({"vectors": np.array([[1.0, 0], [1e30, 0]])}, DataError, "the length inf"),
+        ({"n_probes": -3}, ValueError, "'n_probes' parameter must be .* Got -3"),
+        ({"n_probes": 0}, ValueError, "'n_probes' parameter must be .* Got 0"),
+        ({"n_probes": 2.5}, ValueError, "'n_probes' parameter must be an int"),
     ],
 )
 def test_what_cannot_be_mined_is_explained(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -180,6 +181,32 @@ def test_the_update_is_the_same_without_numba(monkeypatch: pytest.MonkeyPatch) -
     assert_allclose(compiled.sums, plain.sums, rtol=1e-6)
 
 
+def test_the_update_is_that_of_biggraphs_optimizer() -> None:
+    """Row P35 once more, by the code of PyTorch-BigGraph where it is installed."""
+    torch = pytest.importorskip("torch")
+    biggraph = pytest.importorskip(
+        "torchbiggraph.row_adagrad",
+        reason="PyTorch-BigGraph cannot be imported (pip install torchbiggraph "
+        "'setuptools<81'); its update, derived again by loops, is tested above",
+    )
+    rng = np.random.default_rng(0)
+    ours = tables(20, 8, 0)
+    theirs = torch.nn.Parameter(torch.from_numpy(ours.rows.copy()))
+    optimizer = biggraph.RowAdagrad([theirs], lr=0.1)
+    optimizer.state[theirs]["sum"].copy_(torch.from_numpy(ours.sums))
+    for _ in range(3):
+        rows = rng.integers(20, size=(5, 3))  # some of them several times
+        gradients = rng.standard_normal((5, 3, 8)).astype(np.float32)
+        row_adagrad(ours, rows, gradients, 0.1)
+        theirs.grad = torch.sparse_coo_tensor(
+            rows.reshape(1, -1), gradients.reshape(-1, 8), theirs.shape
+        )
+        optimizer.step()
+    assert_allclose(ours.rows, theirs.detach().numpy(), atol=2e-6)
+    sums = optimizer.state[theirs]["sum"].numpy()
+    assert_allclose(ours.sums, sums, rtol=1e-5)
+
+
 def test_untouched_rows_stay() -> None:
     batch = made_batch(False, True)
     held = [tables(50, 6, 0), tables(50, 6, 1), tables(5, 6, 2)]
@@ -333,6 +360,34 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
         )
 
 
+@pytest.mark.parametrize("column", ["users", "posts", "types", "weights"])
+def test_a_checkpoint_of_other_edges_is_refused(column: str, tmp_path: Path) -> None:
+    """Two values of a column in other places: all sums are the same."""
+    edges = blocks()
+    model = TwHINEmbedding(**SMALL, max_iter=1, use_weights=True)
+    model.fit(edges, checkpoint=tmp_path / "c")
+    values = getattr(edges, column).copy()
+    other = int(np.flatnonzero(values != values[0])[0])
+    values[[0, other]] = values[[other, 0]]
+    swapped = replace(edges, **{column: values})
+    with pytest.raises(DataError, match=r"they differ in edges\."):
+        clone(model).fit(swapped, checkpoint=tmp_path / "c")
+    # Numbers of another type are the same edges.
+    again = replace(edges, users=edges.users.astype("<i4"), posts=edges.posts + 0)
+    assert same(clone(model).fit(again, checkpoint=tmp_path / "c"), model)
+
+
+def test_a_checkpoint_of_more_epochs_is_refused(tmp_path: Path) -> None:
+    model = TwHINEmbedding(**SMALL, max_iter=3)
+    model.fit(blocks(), checkpoint=tmp_path / "c")
+    with pytest.raises(DataError, match="is of 3 epochs, more than max_iter=2"):
+        clone(model).set_params(max_iter=2).fit(blocks(), checkpoint=tmp_path / "c")
+    longer = (
+        clone(model).set_params(max_iter=4).fit(blocks(), checkpoint=tmp_path / "c")
+    )
+    assert longer.n_iter_ == 4
+
+
 def test_it_finds_held_out_links() -> None:
     edges = blocks(3000)
     test = np.arange(len(edges)) % 10 == 0
@@ -438,6 +493,54 @@ def test_drawn_candidates_are_as_many_as_wanted() -> None:
     found = rank_links(score, edges, 90, n_candidates=20)
     assert found.n_candidates in (20, 21)
     assert found.auc == pytest.approx(rank_links(score, edges, 90).auc, abs=0.08)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_are_no_ranks(
+    value: float, partitioned: TwHINEmbedding
+) -> None:
+    edges = blocks()
+
+    def score(some: Edges, candidates: np.ndarray) -> np.ndarray:
+        scores = np.zeros((len(some), len(candidates)))
+        scores[some.users == edges.users[300]] = value
+        return scores
+
+    first = int((edges.users == edges.users[300]).argmax())
+    with pytest.raises(
+        DataError, match=f"rank_links: edge {first} .* score is {value}"
+    ):
+        rank_links(score, edges, 90)
+    # An edge that is not of the first block.
+    with pytest.raises(DataError, match="rank_links: edge 299 "):
+        rank_links(
+            lambda e, c: np.where(e.types[:, None] == 1, value, np.zeros(len(c))),
+            Edges(edges.users[:300], edges.posts[:300], np.arange(300) // 299),
+            90,
+        )
+
+
+@pytest.mark.parametrize("n_candidates", [0, -5])
+def test_a_rank_among_none_is_refused(
+    n_candidates: int, partitioned: TwHINEmbedding
+) -> None:
+    with pytest.raises(ValueError, match="'n_candidates' parameter must be at least 1"):
+        partitioned.link_prediction(blocks(50), n_candidates=n_candidates)
+
+
+def test_edges_without_rivals_are_no_part_of_the_auc() -> None:
+    """User 0 likes all three posts: only what user 1 has not liked is a rival."""
+    edges = Edges(np.array([0, 0, 0, 1]), np.array([0, 1, 2, 1]), np.zeros(4, int))
+    scores = np.array([[3.0, 2, 1], [1, 2, 3]])
+
+    def score(some: Edges, candidates: np.ndarray) -> np.ndarray:
+        return scores[some.users][:, candidates]
+
+    found = rank_links(score, edges, 3, known=edges)
+    assert found.auc == 0.5
+    assert found.mrr == pytest.approx((3 * 1 + 1 / 2) / 4)
+    alone = edges.take(edges.users == 0)
+    assert np.isnan(rank_links(score, alone, 3, known=edges).auc)
 
 
 def test_scores_are_what_the_paper_says(partitioned: TwHINEmbedding) -> None:

@@ -97,7 +97,7 @@ class EdgeScores:
         hits : sequence of int, default=(1, 3, 10)
             Values of k.
         n_candidates : int, optional
-            Rank among so many drawn ones instead of all.
+            Rank among so many drawn ones, at least 1, instead of all.
         random_state : int, default=0
             Seed of the draws.
 
@@ -105,6 +105,13 @@ class EdgeScores:
         -------
         LinkPrediction
             MRR, HITS@k, AUC, mean rank.
+
+        Raises
+        ------
+        DataError
+            If an edge is of numbers that were not trained on, or a score not finite.
+        ValueError
+            If `side` or `n_candidates` is out of range.
         """
         check_is_fitted(self)
         if side not in ("post", "user"):

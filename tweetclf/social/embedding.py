@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tweetclf.exceptions import DataError, DivergenceError
 from tweetclf.social._buckets import EdgeBuckets
+from tweetclf.social._build import blocks
 from tweetclf.social._embedding_files import (
     EpochFiles,
     read_embedding,
@@ -38,6 +40,19 @@ _MOST_SEEDS = 2**31 - 1
 
 def _silent(event: dict[str, Any]) -> None:
     """Report nothing."""
+
+
+def _hash_edges(edges: Edges) -> str:
+    """Return a hash of all that is learnt from, read block by block."""
+    state = hashlib.sha256()
+    for block in blocks(len(edges)):
+        some = edges.take(block)
+        columns = [(some.users, "<i4"), (some.posts, "<i4"), (some.types, "<u2")]
+        if some.weights is not None:
+            columns.append((some.weights, "<f4"))
+        for column, kind in columns:
+            state.update(np.ascontiguousarray(column, dtype=kind).data)
+    return state.hexdigest()
 
 
 class TwHINEmbedding(EdgeScores, BaseEstimator):
@@ -240,7 +255,8 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
         Raises
         ------
         DataError
-            If there are no edges, or a checkpoint is of another training.
+            If there are no edges, or a checkpoint is of another training or of more
+            epochs than `max_iter`.
         DivergenceError
             If the loss is not finite any more.
         """
@@ -337,6 +353,12 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
         if checkpoint is not None:
             files = EpochFiles(Path(checkpoint), self._identity(edges, sizes, seed))
         losses = files.resume(tables) if files else []
+        if len(losses) > self.max_iter:
+            raise DataError(
+                f"TwHINEmbedding: the checkpoint in {checkpoint} is of {len(losses)} "
+                f"epochs, more than max_iter={self.max_iter}. Raise max_iter, or "
+                "remove the checkpoint to start anew."
+            )
         if not losses:
             tables.initialise(seed, self.init_scale, self.n_jobs)
         make_engine = self._make_engine(folder is not None)
@@ -382,15 +404,12 @@ class TwHINEmbedding(EdgeScores, BaseEstimator):
         parameters = self.get_params()
         for name in ("max_iter", "n_jobs", "random_state", "engine", "device"):
             del parameters[name]
-        places = np.linspace(0, len(edges) - 1, 1000).astype(np.int64)
-        some = edges.take(places)
-        print_ = [int(c.astype(np.int64).sum()) for c in (some.users, some.posts)]
         return {
             **parameters,
             "seed": seed,
             "sizes": list(sizes),
             "n_edges": len(edges),
-            "sample": print_,
+            "edges": _hash_edges(edges),
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -229,7 +229,7 @@ def expected_hits(
     Parameters
     ----------
     positives : array-like of float of shape (n,)
-        Score of the positive of each row.
+        Score of the positive of each row, finite.
     others : array-like of float of shape (n, m)
         Scores of what it is ranked among; NaN is no candidate.
     k : int
@@ -245,6 +245,11 @@ def expected_hits(
     ndarray of float64 of shape (n,)
         1, 0, or for a tie across the `k`-th place a number between.
 
+    Raises
+    ------
+    DataError
+        If a positive's score is not finite: nothing would be above NaN.
+
     Examples
     --------
     >>> from tweetclf.social import expected_hits
@@ -252,6 +257,12 @@ def expected_hits(
     [0.0, 0.5]
     """
     scores = np.asarray(positives)[:, None]
+    if not np.isfinite(scores).all():
+        row = int((~np.isfinite(scores)).argmax())
+        raise DataError(
+            f"expected_hits: positives[{row}] is {scores[row, 0]}; scores must be "
+            "finite. Look for NaN or infinity in what they come from."
+        )
     rivals = np.asarray(others)
     better = (rivals > scores).sum(axis=1)
     equal = (rivals == scores).sum(axis=1)
@@ -298,6 +309,20 @@ def _draw_unknown(
         drawn[row] = np.append(fit, lost)
         unfit[row] = np.arange(len(had)) >= len(fit)
     return drawn, unfit
+
+
+def _check_finite(
+    scores: NDArray[np.floating], users: NDArray[np.int64], start: int
+) -> None:
+    """Refuse scores that no other is above of: the worst would be the best."""
+    finite = np.isfinite(scores).all(axis=1)
+    if not finite.all():
+        row = int((~finite).argmax())
+        raise DataError(
+            f"rank_engagements: scores of engagement {start + row}, of user "
+            f"{users[row]}, are not finite. Look for NaN or infinity in the states of "
+            "the user and of the posts."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -359,8 +384,8 @@ def rank_engagements(
     k : int, default=10
         How many of the best count.
     n_candidates : int, default=999
-        Other posts to rank among; all of the pool that are no known engagements of
-        the user, where there are not so many.
+        Other posts to rank among, at least 1; all of the pool that are no known
+        engagements of the user, where there are not so many.
     pool : array-like of int, optional
         Posts to draw from; by default the different posts of `records`, so that all
         candidates are as new to the predictor as the positive is. The paper says
@@ -379,6 +404,14 @@ def rank_engagements(
     RankedEngagements
         Two numbers an engagement: its hit, and how many it was ranked among.
 
+    Raises
+    ------
+    DataError
+        If an engagement is of nobody or of a post that cannot be ranked, or a score is
+        not finite; the message names the engagement.
+    ValueError
+        If `n_candidates` is less than 1.
+
     Examples
     --------
     >>> import numpy as np
@@ -389,6 +422,11 @@ def rank_engagements(
     ([1.0, 0.0], 19.0)
     """
     caller = "rank_engagements"
+    if n_candidates < 1:
+        raise ValueError(
+            f"{caller}: the 'n_candidates' parameter must be at least 1. Got "
+            f"{n_candidates!r} instead."
+        )
     n_posts = len(post_states)
     rows = check_engagements(records, len(user_states), n_posts, caller=caller)
     posts = np.unique(rows[:, 1] if pool is None else np.asarray(pool))
@@ -417,6 +455,7 @@ def rank_engagements(
         # The positive among them: so equal posts score the same bits.
         ranked = np.concatenate([wanted[:, None], posts[drawn]], axis=1)
         scores = np.einsum("nd,nmd->nm", user_states[users], post_states[ranked])
+        _check_finite(scores, users, start)
         others = np.where(unfit, np.nan, scores[:, 1:])
         hits.append(expected_hits(scores[:, 0], others, k, ties=ties))
         n_others.append((~unfit).sum(axis=1))

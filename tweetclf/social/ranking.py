@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tweetclf.exceptions import DataError
 from tweetclf.social.edges import Edges
 from tweetclf.utils.random import stream
 
@@ -31,7 +32,8 @@ class LinkPrediction:
     hits : dict of int to float
         k -> share of edges whose true end is among the first k.
     auc : float
-        Chance that the true end is above a wrong one, mean over edges.
+        Chance that the true end is above a wrong one, mean over the edges that have a
+        wrong candidate; NaN, if none has.
     mean_rank : float
         Mean rank.
 
@@ -83,8 +85,8 @@ def rank_links(
     hits : sequence of int, default=(1, 3, 10)
         Values of k.
     n_candidates : int, optional
-        Draw so many candidates, the same for 256 edges, instead of all; metrics are
-        then higher, and to be compared with equally many candidates only.
+        Draw so many candidates, at least 1, the same for 256 edges, instead of all;
+        metrics are then higher, and to be compared with equally many candidates only.
     seed : int, default=0
         Seed of the draws.
 
@@ -92,6 +94,13 @@ def rank_links(
     -------
     LinkPrediction
         The metrics.
+
+    Raises
+    ------
+    DataError
+        If a score is not finite; the message names the edge.
+    ValueError
+        If `n_candidates` is less than 1.
 
     Examples
     --------
@@ -103,6 +112,11 @@ def rank_links(
     >>> found.mrr, found.hits[1], found.auc
     (0.75, 0.5, 0.75)
     """
+    if n_candidates is not None and n_candidates < 1:
+        raise ValueError(
+            "rank_links: the 'n_candidates' parameter must be at least 1 or None, for "
+            f"all. Got {n_candidates!r} instead."
+        )
     truth = _Known(edges, known, side) if known is not None else None
     above, ties, rivals = [], [], []
     for start in range(0, len(edges), _BLOCK):
@@ -110,6 +124,7 @@ def rank_links(
         own = np.asarray(part.posts if side == "post" else part.users, dtype=np.int64)
         columns, extra = _candidates(own, n, n_candidates, seed, start)
         scores = np.array(score(part, columns), dtype=np.float64)
+        _check_finite(scores, start)
         place = np.searchsorted(columns, own)
         rows = np.arange(len(part))
         right = scores[rows, place]
@@ -125,6 +140,18 @@ def rank_links(
     return _metrics(
         np.concatenate(above), np.concatenate(ties), np.concatenate(rivals), hits
     )
+
+
+def _check_finite(scores: np.ndarray, start: int) -> None:
+    """Refuse scores that no other is above of: the worst would be the best."""
+    bad = ~np.isfinite(scores)
+    if bad.any():
+        row, column = (int(place[0]) for place in np.nonzero(bad))
+        raise DataError(
+            f"rank_links: edge {start + row} has a candidate whose score is "
+            f"{scores[row, column]}; scores must be finite. Look for NaN or infinity "
+            "in the vectors that they come from."
+        )
 
 
 def _candidates(
@@ -181,6 +208,8 @@ def _metrics(
     # With g above and t equal, the rank is g + 1 ... g + t + 1, equally likely.
     reciprocal = (digamma(above + ties + 2) - digamma(above + 1)) / (ties + 1)
     below = rivals - above - ties / 2
+    # Without a wrong candidate there is no pair to put in order.
+    paired = rivals > 0
     return LinkPrediction(
         n_edges=len(above),
         n_candidates=int(rivals.max()) + 1,
@@ -188,7 +217,7 @@ def _metrics(
         hits={
             int(k): float(np.clip((k - above) / (ties + 1), 0, 1).mean()) for k in hits
         },
-        auc=float((below / np.maximum(rivals, 1)).mean()),
+        auc=float((below[paired] / rivals[paired]).mean()) if paired.any() else np.nan,
         mean_rank=float((above + 1 + ties / 2).mean()),
     )
 

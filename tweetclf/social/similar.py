@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tweetclf.social._mining import (
 )
 from tweetclf.social._mining_work import MiningWork, hash_texts, mining_work
 from tweetclf.utils.files import atomic_directory, atomic_path
+from tweetclf.utils.validation import check_texts
 
 __all__ = ["SimilarPairs", "mine_similar_pairs"]
 
@@ -188,9 +190,9 @@ def mine_similar_pairs(
         2,000 probes, or what there are points enough for; "exact" to compare all with
         all; "auto" is "exact" up to `exact_below` posts and else "paper".
     n_probes : int, optional
-        Lists of an IVF index to look into. By default 2,000 of 65,536 for "paper", and
-        the same share of fewer lists, but 16 at least; 16 for a factory string of
-        yours.
+        Lists of an IVF index to look into, at least 1. By default 2,000 of 65,536 for
+        "paper", and the same share of fewer lists, but 16 at least; 16 for a factory
+        string of yours.
     exact_below : int, default=20000
         See `index`.
     exclude_self : bool, default=True
@@ -222,8 +224,8 @@ def mine_similar_pairs(
     Raises
     ------
     DataError
-        If vectors are not finite, there are fewer than two, there is unfinished work
-        of others, or another process mines into `out`.
+        If a vector is not finite or nought, there are fewer than two, a text is no
+        str, there is unfinished work of others, or another process mines into `out`.
     FileExistsError
         If `out` exists and is not an empty folder.
     ValueError
@@ -254,8 +256,11 @@ def mine_similar_pairs(
     >>> list(zip(pairs.first.tolist(), pairs.second.tolist()))
     [(0, 1), (1, 0), (2, 3), (3, 2)]
     """
+    if texts is not None:
+        texts = check_texts(texts, caller="mine_similar_pairs")
     rules = Rules(k, exclude_self, min_similarity, texts, near_duplicates)
-    digest = _check(vectors, rules, recall_sample)
+    _check(vectors, rules, recall_sample, n_probes)
+    digest = _hash_vectors(vectors)
     factory, probes = _plan_index(vectors, index, n_probes, exact_below)
     settings = {
         "exclude_self": exclude_self,
@@ -324,8 +329,10 @@ def _write_pairs(
     (folder / "pairs.json").write_text(text, "utf-8")
 
 
-def _check(vectors: Any, rules: Rules, recall_sample: int) -> str:
-    """Refuse what cannot be mined; return a hash of the vectors."""
+def _check(
+    vectors: Any, rules: Rules, recall_sample: int, n_probes: int | None
+) -> None:
+    """Refuse what cannot be mined, as far as one can tell without reading it."""
     shape: tuple[int, ...] = getattr(vectors, "shape", ())
     if len(shape) != 2 or shape[0] < 2 or shape[1] < 1:
         raise DataError(
@@ -336,6 +343,11 @@ def _check(vectors: Any, rules: Rules, recall_sample: int) -> str:
         raise ValueError(
             "mine_similar_pairs: k must be at least 1 and recall_sample at least 0. "
             f"Got {rules.k!r} and {recall_sample!r} instead."
+        )
+    if n_probes is not None and not (isinstance(n_probes, Integral) and n_probes >= 1):
+        raise ValueError(
+            "mine_similar_pairs: the 'n_probes' parameter must be an int of at least "
+            f"1, or None. Got {n_probes!r} instead."
         )
     near = rules.near_duplicates
     if near is not None and not 0 < near <= 1:
@@ -348,15 +360,30 @@ def _check(vectors: Any, rules: Rules, recall_sample: int) -> str:
             f"mine_similar_pairs got {len(rules.texts):,} texts for {shape[0]:,} "
             "vectors."
         )
-    state = hashlib.sha256(f"{vectors.dtype} {shape}".encode())
+
+
+def _hash_vectors(vectors: np.ndarray) -> str:
+    """Return a hash of the vectors; refuse those that have no cosine."""
+    state = hashlib.sha256(f"{vectors.dtype} {vectors.shape}".encode())
     # A large table is on disk: it is read once, in rows.
-    rows = max(1, _BLOCK // shape[1])
-    for start in range(0, shape[0], rows):
+    rows = max(1, _BLOCK // vectors.shape[1])
+    for start in range(0, len(vectors), rows):
         block = np.ascontiguousarray(vectors[start : start + rows])
         bad = ~np.isfinite(block).all(axis=1)
         if bad.any():
             raise DataError(
                 f"mine_similar_pairs: vector {start + int(bad.argmax())} is not finite."
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            # As they are scaled for the cosine.
+            lengths = np.linalg.norm(block.astype(np.float32), axis=1)
+        bad = ~((lengths > 0) & np.isfinite(lengths))
+        if bad.any():
+            row = int(bad.argmax())
+            raise DataError(
+                f"mine_similar_pairs: vector {start + row} has the length "
+                f"{lengths[row]:g} in float32, and no cosine. Leave out posts whose "
+                "vectors are nought, and scale those that are too small or too large."
             )
         state.update(block.data)
     return state.hexdigest()
@@ -370,8 +397,8 @@ def _plan_index(
         return "exact", 0
     if index in ("auto", "paper"):
         index, planned = plan_index(*vectors.shape)
-        n_probes = n_probes or planned
-    return index, n_probes or 16
+        n_probes = planned if n_probes is None else n_probes
+    return index, 16 if n_probes is None else n_probes
 
 
 def _make_index(
