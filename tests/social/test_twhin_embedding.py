@@ -198,10 +198,11 @@ def test_the_update_is_that_of_biggraphs_optimizer() -> None:
         rows = rng.integers(20, size=(5, 3))  # some of them several times
         gradients = rng.standard_normal((5, 3, 8)).astype(np.float32)
         row_adagrad(ours, rows, gradients, 0.1)
-        theirs.grad = torch.sparse_coo_tensor(
-            rows.reshape(1, -1), gradients.reshape(-1, 8), theirs.shape
-        )
-        optimizer.step()
+        with torch.sparse.check_sparse_tensor_invariants():
+            theirs.grad = torch.sparse_coo_tensor(
+                rows.reshape(1, -1), gradients.reshape(-1, 8), theirs.shape
+            )
+            optimizer.step()
     assert_allclose(ours.rows, theirs.detach().numpy(), atol=2e-6)
     sums = optimizer.state[theirs]["sum"].numpy()
     assert_allclose(ours.sums, sums, rtol=1e-5)
