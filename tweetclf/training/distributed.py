@@ -140,8 +140,13 @@ class Replicas:
             except Exception as error:
                 failure = error
                 said["failed"] = f"{type(error).__name__}: {error}"
-        self._wait_for_main()
-        said = self.agree(said)
+        try:
+            self._wait_for_main()
+            said = self.agree(said)
+        except ReplicaError:
+            # That the others are gone, too, must not hide why.
+            if failure is None:
+                raise
         if failure is not None:
             raise failure
         if "failed" in said:
