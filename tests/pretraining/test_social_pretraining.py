@@ -655,8 +655,11 @@ def test_stages_of_another_corpus_are_not_taken_for_this_one(tmp_path):
 def _tweets_in_four_languages(path: Path) -> list[str]:
     """Write 40 tweets of three languages and of an unknown one, and a blank one."""
     languages = ["es"] * 30 + ["pt"] * 6 + ["ca"] * 3 + [""]
-    rows = [f"tuit {k} de {name},{name}" for k, name in enumerate(languages)]
-    path.write_text("\n".join(["text,lang", " ,es", *rows]), "utf-8")
+    written = [
+        name.upper() if k % 2 else f" {name}" for k, name in enumerate(languages)
+    ]
+    rows = [f"tuit {k},{name}" for k, name in enumerate(written)]
+    path.write_text("\n".join(["text,Lang", " ,es", *rows]), "utf-8")
     return [name or "und" for name in languages]
 
 

@@ -19,6 +19,7 @@ from tweetclf.social import EngagementGraph, fit_power_law
 from tweetclf.social import _building as building
 from tweetclf.social import _spool as spooling
 from tweetclf.social._reading import BadRows, read_rows
+from tweetclf.social._shapes import Shapes
 
 Row = tuple[str, str, str]
 
@@ -247,7 +248,20 @@ def test_a_column_that_no_row_has_is_named_whatever_their_number(
     assert not (tmp_path / "g").exists()
 
 
-def test_rows_of_ever_new_fields_are_read_in_bounded_memory(tmp_path: Path) -> None:
+def test_rows_of_ever_new_fields_are_not_all_remembered() -> None:
+    shapes = Shapes(len)
+    for k in range(5000):
+        assert shapes.of({"user": 0, f"x{k}": 0}) == 2
+    remembered = len(shapes._found)
+    assert remembered <= 1024
+    assert shapes.of(dict.fromkeys(map(str, range(5000)))) == 5000
+    assert shapes.of({"x" * 10_000: 0}) == 1
+    assert len(shapes._found) == remembered
+    assert max(map(len, shapes.names)) < 100
+    assert shapes.of({}) == 0
+
+
+def test_rows_of_ever_new_fields_are_read(tmp_path: Path) -> None:
     rows = [{"user": f"u{k}", "post": "p", f"x{k}": 0} for k in range(3000)]
     path = write_json(tmp_path / "a.jsonl", rows)
     assert EngagementGraph.build(path, tmp_path / "g").n_users == 3000

@@ -273,7 +273,7 @@ def test_half_an_emoji_and_missing_texts_are_counted_and_left_out(tmp_path):
         "half of a surrogate pair in the text": 1,
         "no text": 1,
         "the text is no string": 1,
-        "half of a surrogate pair in the id": 1,
+        "no usable id": 1,
     }
     assert "a.jsonl, line 6: half of" in tweets.bad_rows.examples[0]
     assert "`n_bad_rows`: 4" in (tmp_path / "sets" / "README.md").read_text("utf-8")
@@ -414,3 +414,22 @@ def test_pairs_point_at_their_texts(tmp_path):
     with pytest.raises(DataError, match="none of .* pairs has both texts"):
         write_pair_corpus(first, second, ids, [], tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_ids_of_tweets_are_read_as_those_of_logs(tmp_path):
+    rows = [
+        {"id": id_, "text": f"tuit {k}"}
+        for k, id_ in enumerate([7, 7.0, " 7 ", "7", True, {"x": 1}, None, ""])
+    ]
+    path = _json_lines(tmp_path / "a.jsonl", rows)
+    tweets = TweetFiles([path])
+    ids = [tweet.id for tweet in tweets]
+    assert ids == ["7", "7", "7", "7", "a.jsonl:7", "a.jsonl:8"]
+    assert tweets.bad_rows.reasons == {"no usable id": 2}
+
+
+def test_languages_that_are_no_codes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="build_hashtag_set.*Got 'e s' among them"):
+        build_hashtag_set(TWEETS, tmp_path / "a", languages=["es", "e s"])
+    with pytest.raises(ValueError, match="build_engagement_set.*Got '../x' among"):
+        build_engagement_set([], LIKES, tmp_path / "b", salt=SALT, languages=["../x"])

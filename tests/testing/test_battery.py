@@ -309,11 +309,16 @@ def test_parametrize_takes_what_makes_rows():
         ({"make_rows": make_triples}, "needs the 'make_rows' parameter.*'classifier'"),
         (
             {"kind": "rows", "make_rows": lambda: ([("a", "b")] * 3, [1, 0, 1])},
-            "a list of 12 or more tuples of str.*Got a list of 3 and 3 targets",
+            "12 or more tuples of str.*Got 3 rows and 3 targets",
         ),
         (
             {"kind": "rows", "make_rows": lambda: (["a"] * 12, [1] * 12)},
             "tuples of str",
+        ),
+        ({"kind": "rows", "make_rows": lambda: None}, r"as \(X, y\). Got a NoneType"),
+        (
+            {"kind": "rows", "make_rows": lambda: (iter([("a", "b")]), iter([1]))},
+            "Got 1 rows and 1 targets",
         ),
     ],
 )

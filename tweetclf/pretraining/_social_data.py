@@ -39,8 +39,10 @@ def fill_languages(languages: Sequence[str | None]) -> list[str] | None:
 def _languages(path: Path) -> Iterator[str | None]:
     """Yield the language of each row of a file, where it names one."""
     for _, fields in read_fields(path)[1]:
-        named = (fields.get(column) for column in _LANGUAGES)
-        yield next((str(language) for language in named if language), None)
+        folded = {name.strip().lower(): value for name, value in fields.items()}
+        named = (str(folded.get(column) or "") for column in _LANGUAGES)
+        # One language, however it is written.
+        yield next((code for name in named if (code := name.strip().lower())), None)
 
 
 def read_alone(config: SocialConfig) -> tuple[Any, list[str] | None]:

@@ -26,7 +26,7 @@ from tweetclf.tasks.rows import JSON_SUFFIXES
 from tweetclf.utils.optional import import_optional
 from tweetclf.utils.registry import suggest
 
-__all__ = ["ROLES", "BadRows", "Columns", "Rows", "BadRowsError", "read_rows"]
+__all__ = ["ROLES", "BadRows", "BadRowsError", "Columns", "Rows", "read_rows"]
 
 ROLES = ("user", "post", "action", "weight", "time")
 _NAMES = {

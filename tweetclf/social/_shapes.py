@@ -7,8 +7,9 @@ from typing import Any, Generic, TypeVar
 
 __all__ = ["Shapes"]
 
-# Sets of fields that are remembered, and names of fields for messages.
-_MOST_SHAPES, _MOST_NAMES = 1024, 100
+# Of a hostile file: sets of fields that are remembered, fields of such a set, and names
+# of fields, and letters of them, for messages.
+_MOST_SHAPES, _MOST_FIELDS, _MOST_NAMES, _LONGEST_NAME = 1024, 100, 100, 60
 
 T = TypeVar("T")
 
@@ -40,8 +41,13 @@ class Shapes(Generic[T]):
         try:
             return self._found[shape]
         except KeyError:
-            if len(self._found) == _MOST_SHAPES:  # of a hostile file
-                self._found.clear()
             if len(self.names) < _MOST_NAMES:
-                self.names.update(dict.fromkeys(shape[:_MOST_NAMES]))
-            return self._found.setdefault(shape, self._find(shape))
+                cut = [name[:_LONGEST_NAME] for name in shape[:_MOST_NAMES]]
+                self.names.update(dict.fromkeys(cut))
+            found = self._find(shape)
+            longest = max(map(len, shape), default=0)
+            if len(shape) <= _MOST_FIELDS and longest <= _LONGEST_NAME:
+                if len(self._found) == _MOST_SHAPES:
+                    self._found.clear()
+                self._found[shape] = found
+            return found

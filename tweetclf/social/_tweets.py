@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from tweetclf.exceptions import DataError
 from tweetclf.social._reading import BadRows, BadRowsError
 from tweetclf.social._shapes import Shapes
-from tweetclf.social._values import is_text
+from tweetclf.social._values import as_id, is_text
 from tweetclf.tasks.columns import find_text, guess_text
 from tweetclf.tasks.lines import suffix_of
 from tweetclf.tasks.rows import JSON_SUFFIXES, TABLE_SUFFIXES, read_fields
@@ -24,6 +24,7 @@ __all__ = [
     "as_tweets",
     "bad_rows_of",
     "code_of",
+    "codes_of",
     "language_of",
 ]
 
@@ -108,6 +109,28 @@ def code_of(language: str | None) -> str | None:
     return code if _CODE.fullmatch(code) else None
 
 
+def codes_of(languages: Iterable[str] | None, *, caller: str) -> set[str] | None:
+    """Return the codes of the languages that are asked for.
+
+    Raises
+    ------
+    ValueError
+        If one of them is none.
+    """
+    if languages is None:
+        return None
+    codes = set()
+    for language in languages:
+        code = code_of(language)
+        if code is None:
+            raise ValueError(
+                f"{caller}: the 'languages' must be codes of letters, digits, '-' and "
+                f"'_', such as 'es' and 'zh-tw'. Got {language!r} among them."
+            )
+        codes.add(code)
+    return codes
+
+
 def language_of(tweet: Tweet, detect: Detector | None) -> str:
     """Return the code that a tweet names, else what is detected, else "und"."""
     code = code_of(tweet.language)
@@ -124,16 +147,16 @@ class TweetFiles:
     paths : sequence of path
         The files, plain or ``.gz``.
     text, id, language : str, optional
-        Columns; by default guessed by name. Without a column of ids the id is the
-        place, ``FILE:LINE``. In JSON Lines each row is looked up for itself.
+        Columns; by default guessed by name. Without an id it is the place,
+        ``FILE:LINE``. In JSON Lines each row is looked up for itself.
     encoding : str, default="utf-8"
         Encoding of the files.
     quoted : bool, default=True
         Whether quotation marks around the fields of a table are no part of them.
     max_bad_rows : int or None, default=1000
-        Rows whose text is missing, no string or no Unicode (half of a surrogate pair)
-        are counted and left out, up to this many; None: any number. What is no table
-        and no JSON object is refused.
+        Rows whose id is none, or whose text is missing, no string or no Unicode (half
+        of a surrogate pair) are counted and left out, up to this many; None: any
+        number. What is no table and no JSON object is refused.
 
     Attributes
     ----------
@@ -188,7 +211,13 @@ class TweetFiles:
                 text_at, id_at, language_at = columns.of(row)
                 get = row.get
                 id_, language = get(id_at), get(language_at)
-                name = f"{path.name}:{line}" if id_ is None else str(id_)
+                if id_ is None or id_ == "":
+                    id_ = f"{path.name}:{line}"
+                # As logs of engagements are read, or the two would not meet.
+                name = as_id(id_)
+                if name is None:
+                    bad.add(f"{path}, line {line}", "no usable id", id_)
+                    continue
                 code = str(language) if language else None
                 tweet = Tweet(name, cast(str, get(text_at)), code)
                 if (fault := _fault(tweet)) is None:

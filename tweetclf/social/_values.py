@@ -30,7 +30,8 @@ def as_id(value: Any) -> str | None:
         value = value.strip()
     elif isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    # pandas makes floats of whole numbers where one is missing.
+    # pandas makes floats of whole numbers where one is missing. In a table of texts
+    # "7.0" is an id of its own.
     elif isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = str(int(value))
     else:

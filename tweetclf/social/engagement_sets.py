@@ -30,7 +30,7 @@ from tweetclf.social._tweets import (
     Detector,
     as_tweets,
     bad_rows_of,
-    code_of,
+    codes_of,
     language_of,
 )
 from tweetclf.social.engagement import split_by_post
@@ -212,7 +212,7 @@ def build_engagement_set(
         )
     key = secrets.token_bytes(32) if salt is None else salt
     pseudonym("", key)  # Refuses a short one before hours of reading.
-    only = None if languages is None else {code_of(code) for code in languages}
+    only = codes_of(languages, caller="build_engagement_set")
     engaged = {_digest(post) for _, post in engagements}
     bad = bad_rows_of(tweets)
     samples, n_lonely = _sample(tweets, bad, engaged, detect, only, n_posts, seed)
@@ -263,7 +263,7 @@ def _sample(
     bad: BadRows,
     engaged: set[bytes],
     detect: Detector | None,
-    only: set[str | None] | None,
+    only: set[str] | None,
     n_posts: int,
     seed: int,
 ) -> tuple[dict[str, Sample], int]:

@@ -27,6 +27,7 @@ from tweetclf.social._tweets import (
     as_tweets,
     bad_rows_of,
     code_of,
+    codes_of,
     language_of,
 )
 from tweetclf.social.hashtag_texts import find_hashtags, remove_hashtag
@@ -300,7 +301,7 @@ def _count(
     languages: Iterable[str] | None,
 ) -> int:
     """Count the hashtags; return how many tweets name a language that is no code."""
-    only = None if languages is None else {code_of(code) for code in languages}
+    only = codes_of(languages, caller="build_hashtag_set")
     n_unusable = 0
     for tweet in as_tweets(tweets, bad):
         if tags := find_hashtags(tweet.text):

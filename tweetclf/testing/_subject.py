@@ -193,18 +193,23 @@ class Subject:
 
 
 def _made(make_rows: MakeRows) -> tuple[list[tuple[str, ...]], list[Any]]:
-    X, y = make_rows()
-    are_rows = isinstance(X, list) and all(
+    made = make_rows()
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise ValueError(
+            "'make_rows' must return rows and targets, as (X, y). Got a "
+            f"{type(made).__name__} instead."
+        )
+    X, y = list(made[0]), list(made[1])
+    are_rows = all(
         isinstance(row, tuple) and row and all(isinstance(text, str) for text in row)
         for row in X
     )
     if not are_rows or not _N_ROWS <= len(X) == len(y):
         raise ValueError(
-            f"'make_rows' must return a list of {_N_ROWS} or more tuples of str, and "
-            f"as many targets. Got a {type(X).__name__} of {len(X)} and {len(y)} "
-            "targets."
+            f"'make_rows' must return {_N_ROWS} or more tuples of str, and as many "
+            f"targets. Got {len(X)} rows and {len(y)} targets."
         )
-    return X, list(y)
+    return X, y
 
 
 def _seeded(estimator: Any) -> Any:

@@ -116,8 +116,8 @@ class Replicas:
         Parameters
         ----------
         make : callable
-            Called by the main process alone. What it returns goes to all, and is made
-            of what `agree` sends.
+            Called by the main process alone, so that it may call no method of this.
+            What it returns goes to all, and is made of what `agree` sends.
 
         Returns
         -------
@@ -136,7 +136,9 @@ class Replicas:
         failure = None
         if self.is_main:
             try:
-                said["made"] = make()
+                made_here = make()
+                json.dumps(made_here)  # what cannot be sent fails here, and is told
+                said["made"] = made_here
             except Exception as error:
                 failure = error
                 said["failed"] = f"{type(error).__name__}: {error}"
