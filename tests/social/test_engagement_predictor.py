@@ -250,6 +250,7 @@ import torch  # noqa: E402
 
 from tweetclf.estimators.engagement import EngagementPredictor  # noqa: E402
 from tweetclf.estimators.engagement_evaluation import (  # noqa: E402
+    engagement_runs,
     evaluate_engagement,
 )
 
@@ -288,6 +289,22 @@ def test_it_learns_who_likes_what_and_beats_chance(world):
     assert found.median == sorted(run.mean for run in found.runs)[1]
     # 14 test posts of 6 topics: one of three is right by chance at .23.
     assert found.median > 2 * found.runs[0].chance
+
+
+def test_engagements_of_no_part_are_wrong_candidates(world):
+    users, _, features, likes = world
+    parts = [likes[rows] for rows in split_by_post(likes[:, 1])]
+    predictor = _predictor(n_candidates=len(features), max_iter=1)
+    ((_, ranked),) = engagement_runs(
+        predictor,
+        tuple(parts),
+        user_vectors=users,
+        texts=features,
+        runs=[0],
+        pool=np.arange(len(features)),
+    )
+    n_liked = np.bincount(likes[:, 0])[parts[2][:, 0]]
+    assert_array_equal(ranked.n_others, len(features) - n_liked)
 
 
 def test_texts_go_through_any_vectorizer_of_ours(world):

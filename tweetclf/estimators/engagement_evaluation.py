@@ -66,7 +66,7 @@ def engagement_runs(
         Numbers of the runs, each the `random_state` of its predictor.
     pool : array-like of int, optional
         Posts that test candidates are drawn from; by default those of the test
-        engagements.
+        engagements. No candidate is one that its user engaged with in any part.
     seed : int, default=0
         Of the candidates, which are the same in all runs.
 
@@ -76,6 +76,7 @@ def engagement_runs(
         The fitted predictor of the run, and how it ranks.
     """
     train, valid, test = parts
+    known = np.concatenate([np.reshape(part, (-1, 2)) for part in parts])
     features = texts
     for number in runs:
         run = clone(predictor).set_params(random_state=number)
@@ -84,7 +85,12 @@ def engagement_runs(
             # Frozen: computed once. The first run has fitted the vectorizer.
             features = run.features(texts)
         ranked = run.rank(
-            test, user_vectors=user_vectors, texts=features, pool=pool, seed=seed
+            test,
+            user_vectors=user_vectors,
+            texts=features,
+            pool=pool,
+            known=known,
+            seed=seed,
         )
         yield run, ranked
 
