@@ -161,6 +161,15 @@ def test_the_command_takes_them_and_definitions_too(
     assert read_definition(definition).params == {"weak": {"C": 0.1}}
     assert main(["leaderboard", "--config", str(definition), "--resamples", "100"]) == 0
     assert "2 of 2 runs were stored before" in capsys.readouterr().err
+    some = ["leaderboard", "--config", str(definition), "--resamples", "100"]
+    # Some of its systems, by their own names; parameters of the others are no slip.
+    assert main([*some, "--system", "majority"]) == 0
+    assert main([*some, "--system", "weak"]) == 0
+    assert "1 of 1 runs were stored before" in capsys.readouterr().err
+    slip = definition.read_text("utf-8").replace("[params.weak]", "[params.week]")
+    definition.write_text(slip, encoding="utf-8")
+    assert main([*some, "--system", "majority"]) == 1
+    assert "there are parameters for 'week'" in capsys.readouterr().err
     definition.write_text(
         'tasks = ["sample-humor"]\nsystems = ["majority"]\nparams = {C = 1}\n',
         encoding="utf-8",

@@ -137,6 +137,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_report_arguments(parser.add_argument_group("report"))  # type: ignore[arg-type]
 
 
+def _chosen(definition: Definition, names: list[str]) -> dict[str, Any]:
+    """Return the systems that are asked for, and the parameters without the others'.
+
+    A name of one's own ("mine=transformer") stands for what the definition says it is.
+    """
+    listed = {said.partition("=")[0]: said for said in definition.systems}
+    systems = tuple(dict.fromkeys(listed.get(name, name) for name in names))
+    kept = {said.partition("=")[0] for said in systems}
+    params = {
+        name: values
+        for name, values in definition.params.items()
+        # What is of no system at all is a slip, and refused later.
+        if name in kept or name not in listed
+    }
+    return {"systems": systems, "params": params}
+
+
 def _definition(args: argparse.Namespace) -> Definition:
     """Join the configuration file and the options; options win."""
     from tweetclf.leaderboard.definitions import DEFAULT, read_definition
@@ -149,12 +166,13 @@ def _definition(args: argparse.Namespace) -> Definition:
         if not args.config:
             changes["title"] = "Leaderboard"
     if args.system:
-        changes["systems"] = tuple(dict.fromkeys(args.system))
+        changes |= _chosen(definition, args.system)
     if args.param:
         given = parse_parameters(args.param)
+        params = changes.get("params", definition.params)
         changes["params"] = {
-            name: {**definition.params.get(name, {}), **given.get(name, {})}
-            for name in {**definition.params, **given}
+            name: {**params.get(name, {}), **given.get(name, {})}
+            for name in {**params, **given}
         }
     if given := given_reading(args):
         changes["data"] = {**definition.data, **given}
