@@ -190,8 +190,9 @@ def test_equal_options_make_equal_keys() -> None:
 )
 def test_every_neural_estimator_takes_options(estimator: Any) -> None:
     assert len(estimator.get_params(deep=False)) <= 20
-    estimator.set_params(training__clip_norm=None)
-    assert clone(estimator).training == TrainingOptions(clip_norm=None)
+    before = estimator.training or TrainingOptions()
+    estimator.set_params(training__clip_norm=0.5)
+    assert clone(estimator).training == before.replaced(clip_norm=0.5)
 
 
 def test_an_estimator_with_options_keeps_the_contract() -> None:
