@@ -3,8 +3,8 @@
 ``python benchmarks/performance/social_scale.py [EDGES ...] [--partitions P]`` writes a
 log of synthetic engagements (both ends by a power law, half as many users and posts as
 edges, at most 20 million), builds its graph, and trains one epoch with all tables on
-disk; each size runs in a process of its own. The largest takes hours and, with 256
-dimensions, 60 GB of disk. Rows are kept in ``results/social_scale.md``.
+disk; each size runs in a process of its own. The largest takes half an hour and, with
+256 dimensions, 30 GB of disk. Rows are kept in ``results/social_scale.md``.
 """
 
 from __future__ import annotations
