@@ -252,7 +252,10 @@ class ULMFiTClassifier(_ULMFiT, NeuralClassifier):
     and have no parameters. The head normalises over the batch, so that several small
     batches a step (`training`) are not quite one big batch. Its statistics begin as
     those of about a thousand of the training texts, where fastai begins with mean 0 and
-    variance 1, which a short training never gets away from.
+    variance 1, which a short training never gets away from. After training without
+    validation texts they are measured again: fastai leaves those of the last batches,
+    each of texts of about one length (Wu and Johnson, "Rethinking 'Batch' in
+    BatchNorm", 2021, section 3).
 
     :meth:`find_learning_rate` trains all layers with a growing rate after the head.
 
