@@ -32,6 +32,7 @@ from tweetclf.exceptions import (  # noqa: E402
     MissingDependencyError,
     ModelFormatError,
 )
+from tweetclf.modules.concat_pooling import concat_pool  # noqa: E402
 from tweetclf.persistence._states import check_state  # noqa: E402
 from tweetclf.pretraining import (  # noqa: E402
     LanguageModel,
@@ -315,6 +316,20 @@ def test_pieces_that_are_no_bytes_are_refused() -> None:
     for bad in ({"model": [1]}, {"model": np.zeros(3)}, {"passes": 0}, {"more": 1}):
         with pytest.raises(ModelFormatError):
             check_state(name, {**good, **bad})
+
+
+def test_batch_normalisation_ends_with_the_statistics_of_training_texts(
+    folder: Path,
+) -> None:
+    clf = _over(folder, max_iter=2, oversampling=None).fit(TEXTS, LABELS)
+    module = clf.module_
+    ids = clf._inputs(list(TEXTS)).collate(np.arange(len(TEXTS)))["ids"]
+    with torch.inference_mode():
+        encoded = module.encode(ids)
+        pooled = concat_pool(encoded.hidden, encoded.mask)
+    norms = [m for m in module.head.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    assert torch.allclose(norms[0].running_mean, pooled.mean(0), atol=1e-5)
+    assert torch.allclose(norms[0].running_var, pooled.var(0), rtol=1e-3, atol=1e-6)
 
 
 # Recipes
