@@ -350,7 +350,7 @@ def train_stages(
             trainer.run(batches, step, n_thawed)
     stage = Stage(estimator.max_iter, peak, _MOMENTUM, _WARMUP, _DIVISION)
     trainer.run(batches, stage, n_groups, last=True)
-    if job.validation is None:
+    if job.validation is None and job.sweep is None:
         # What is left in them is of the last batches, each of texts of one length: on
         # HAHA that alone moved recall from .83 to .68. A state that was validated
         # stays as it was then.

@@ -76,7 +76,9 @@ def engagement_runs(
         The fitted predictor of the run, and how it ranks.
     """
     train, valid, test = parts
-    known = np.concatenate([np.reshape(part, (-1, 2)) for part in parts])
+    known = np.concatenate(
+        [np.reshape(part, (-1, 2)) for part in parts if part is not None]
+    )
     features = texts
     for number in runs:
         run = clone(predictor).set_params(random_state=number)
