@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Half of the suite waits for subprocesses; one worker a core is right.
 WORKERS ?= auto
 
-.PHONY: help install dev leaderboard test test-slow bench pretraining pretraining-base adaptation social lint format clean
+.PHONY: help install dev leaderboard test test-slow bench pretraining pretraining-base adaptation social haha lint format clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
